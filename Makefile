@@ -1,0 +1,75 @@
+# The same few commands for people and for CI. `make help` lists them.
+
+BIN := .venv/bin
+MODEL := var/model/.trained
+EXAMPLES := $(shell find config/nlu -type f 2>/dev/null)
+WORKERS ?= 2
+ARGS ?=
+
+# PYTHON=... names the interpreter; otherwise the first of these that is 3.11, 3.12 or 3.13.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install run test check bench format lock clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/.installed ## Make .venv from requirements.lock; seconds when nothing changed
+
+run: install $(if $(EXAMPLES),$(MODEL)) ## Train the reader if needed, then serve the demo
+	$(BIN)/samtal serve --config config/demo.toml
+
+test: install $(if $(EXAMPLES),$(MODEL)) ## Every test; ARGS="-k thread" chooses
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+check: install ## Format, lint, types and layers
+	@failed=; for step in "ruff format --check" "ruff check" "mypy" "lint-imports --no-logo"; do \
+		echo "== $$step"; $(BIN)/$$step || failed="$$failed [$$step]"; done; \
+	test -z "$$failed" || { echo "make check: failed:$$failed" >&2; exit 1; }
+
+bench: install $(if $(EXAMPLES),$(MODEL)) ## Measure speed against the budgets
+	$(BIN)/python -m tests.bench $(ARGS)
+
+format: install ## Format, and mend what can be mended without thought
+	$(BIN)/ruff check --fix --exit-zero
+	$(BIN)/ruff format
+
+lock: install ## Resolve requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --extra test --extra vectors --universal --upgrade \
+		--generate-hashes --no-header --no-annotate --quiet -o requirements.lock
+
+clean: ## Remove what these commands made; conversations in var/ stay
+	rm -rf .venv dist var/model .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -not -path './.git/*' -exec rm -rf {} +
+
+$(MODEL): $(EXAMPLES) | .venv/.installed
+	$(BIN)/samtal nlu train --data config/nlu --out var/model
+	@touch $@
+
+.venv/.installed: .venv/.locked pyproject.toml
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+# uv is four times as quick; pip does the same when uv cannot be had or finds no packages.
+.venv/.locked: requirements.lock | .venv/bin/pip
+	@echo "installing requirements.lock into .venv"
+	@sed -n '/^uv==/,/[^\\]$$/p' $< | $(BIN)/pip install --quiet --no-deps --require-hashes \
+		-r /dev/stdin || echo "no uv here: pip will do"
+	@index=$$($(BIN)/pip config get global.index-url 2>/dev/null || true); \
+	index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$index}}; \
+	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; else unset UV_DEFAULT_INDEX; fi; \
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --require-hashes -r $< \
+	|| $(BIN)/pip install --quiet --no-deps --require-hashes -r $<
+	@touch $@
+
+.venv/bin/pip:
+	@test -n "$(PYTHON)" || { echo "Samtal needs Python 3.11, 3.12 or 3.13: install one," \
+		"or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Samtal needs" \
+		"Python 3.11 or newer; $(PYTHON) is not." >&2; exit 1; }
+	@"$(PYTHON)" -m venv --clear .venv || { rm -rf .venv; echo "$(PYTHON) cannot make a virtual" \
+		"environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
