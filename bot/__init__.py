@@ -1,0 +1,1 @@
+"""The hub: words, ports, the way of a message, edges."""

@@ -1,0 +1,605 @@
+"""What passes between a channel adapter and the hub.
+
+In: `Request` -> `Received(events, answer)`.
+Out: `Outbound` -> `Call`s answered with `Reply`s -> `Delivery`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
+from bot.model.value import AwareDatetime, Value
+
+# --- where a person can be reached -----------------------------------------------------------
+
+
+class Address(Value):
+    """Where one person can be reached: channel, account and the provider's opaque user id."""
+
+    channel: str
+    account: str
+    user: str
+
+    @property
+    def identity(self) -> IdentityId:
+        """The identity at this address."""
+        return IdentityId.of(self.channel, self.account, self.user)
+
+    @property
+    def home_thread(self) -> ThreadId:
+        """The thread this identity has until a link joins it with another."""
+        return ThreadId.of(self.channel, self.account, self.user)
+
+
+class Sender(Value):
+    """The person behind an event, as the provider tells it.
+
+    `user` is opaque. `phone` is set only when the provider vouches for it, in E.164.
+    `aliases` are further opaque ids of the same person in the same payload.
+    """
+
+    user: str
+    phone: str | None = None
+    name: str | None = None
+    username: str | None = None
+    language: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+# --- network in ------------------------------------------------------------------------------
+
+
+class Request(Value):
+    """One request as received: bytes unchanged, header names in lower case.
+
+    `url` is the public URL (scheme, host, path, query) that signatures cover.
+    `query` keeps order and repeats. Sockets arrive as method `SOCKET` with a JSON body.
+    """
+
+    method: str
+    url: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    received_at: AwareDatetime
+
+    def header(self, name: str) -> str | None:
+        """The first header of this name (any case), or None."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key == wanted), None)
+
+
+class Answer(Value):
+    """What the provider gets back."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+# --- events of a channel ---------------------------------------------------------------------
+
+
+class AttachmentType(StrEnum):
+    """Kinds of attachment; a channel maps its own kinds to these."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    FILE = "file"
+    STICKER = "sticker"
+    LOCATION = "location"
+    CONTACT = "contact"
+    SHARE = "share"
+
+
+class Attachment(Value):
+    """Something besides text: a file (by `url` or the provider's `media_id`), place or contact."""
+
+    type: AttachmentType
+    url: str | None = None
+    media_id: str | None = None
+    mime: str | None = None
+    name: str | None = None
+    size: int | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    address: str | None = None
+    phone: str | None = None
+    package_id: str | None = None
+    sticker_id: str | None = None
+
+
+class PressKind(StrEnum):
+    """How a machine-readable payload came: what the customer pressed or sent."""
+
+    BUTTON = "button"
+    LIST = "list"
+    QUICK_REPLY = "quick_reply"
+    POSTBACK = "postback"
+    COMMAND = "command"
+    FORM = "form"
+
+
+class Press(Value):
+    """The machine part of a press; `fields` for a filled form, `payload` for all others."""
+
+    kind: PressKind
+    payload: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+class Inbound(Value):
+    """A message from a customer.
+
+    `dedupe_key` tells repeats apart within the channel account; `external_id` is the provider's
+    message id (it may be unique only within one chat). `at` is the provider's time.
+    """
+
+    kind: Literal["inbound"] = "inbound"
+    sender: Sender
+    dedupe_key: str
+    external_id: str | None = None
+    to: str | None = None
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    at: AwareDatetime | None = None
+    reply_to: str | None = None
+    press: Press | None = None
+    reply_token: str | None = None
+    incomplete: bool = False
+
+
+class ReceiptStatus(StrEnum):
+    """How far a sent part has come, by the provider's word."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+
+
+class Receipt(Value):
+    """The provider's word on one sent part."""
+
+    kind: Literal["receipt"] = "receipt"
+    external_id: str
+    status: ReceiptStatus
+    at: AwareDatetime | None = None
+    error_code: str | None = None
+    error_title: str | None = None
+    client_ref: str | None = None
+
+
+class ReadUpTo(Value):
+    """Everything sent to this person up to a moment has been read (`delivered`: only delivered)."""
+
+    kind: Literal["read_up_to"] = "read_up_to"
+    sender: Sender
+    watermark: AwareDatetime
+    status: ReceiptStatus = ReceiptStatus.READ
+
+
+class Echo(Value):
+    """A message that the business itself sent: ours, or a person's from the provider's own app."""
+
+    kind: Literal["echo"] = "echo"
+    recipient: str
+    external_id: str
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    app_id: str | None = None
+    at: AwareDatetime | None = None
+
+
+class OptOut(Value):
+    """This person wants no more marketing here."""
+
+    kind: Literal["opt_out"] = "opt_out"
+    sender: Sender
+    dedupe_key: str
+    source: str
+    at: AwareDatetime | None = None
+
+
+class OptIn(Value):
+    """This person wants messages here (again)."""
+
+    kind: Literal["opt_in"] = "opt_in"
+    sender: Sender
+    dedupe_key: str
+    source: str
+    ref: str | None = None
+    scope: str | None = None
+    token: str | None = None
+    at: AwareDatetime | None = None
+
+
+class HelpKeyword(Value):
+    """A keyword that the law or the carrier wants answered with help (HELP, HJÄLP, INFO)."""
+
+    kind: Literal["help_keyword"] = "help_keyword"
+    sender: Sender
+    dedupe_key: str
+    at: AwareDatetime | None = None
+
+
+class Started(Value):
+    """A person opened the conversation; `ref` is what the link they came by carried."""
+
+    kind: Literal["started"] = "started"
+    sender: Sender
+    dedupe_key: str
+    ref: str | None = None
+    at: AwareDatetime | None = None
+
+
+class Referral(Value):
+    """A person came (back) through a link or an advertisement."""
+
+    kind: Literal["referral"] = "referral"
+    sender: Sender
+    dedupe_key: str
+    ref: str | None = None
+    source: str | None = None
+    ad_id: str | None = None
+    at: AwareDatetime | None = None
+
+
+class Edited(Value):
+    """A person changed an earlier message."""
+
+    kind: Literal["edited"] = "edited"
+    sender: Sender
+    dedupe_key: str
+    external_id: str
+    text: str
+    at: AwareDatetime | None = None
+
+
+class Deleted(Value):
+    """A person took back an earlier message."""
+
+    kind: Literal["deleted"] = "deleted"
+    sender: Sender
+    dedupe_key: str
+    external_id: str
+    at: AwareDatetime | None = None
+
+
+class Reacted(Value):
+    """A person put a reaction on a message, or took it away (`emoji` empty)."""
+
+    kind: Literal["reacted"] = "reacted"
+    sender: Sender
+    dedupe_key: str
+    external_id: str
+    emoji: str
+    at: AwareDatetime | None = None
+
+
+class Unsupported(Value):
+    """A real message that cannot be shown; it must leave a visible trace."""
+
+    kind: Literal["unsupported"] = "unsupported"
+    sender: Sender
+    dedupe_key: str
+    external_id: str | None = None
+    what: str
+    at: AwareDatetime | None = None
+
+
+class Ignored(Value):
+    """Known, and not for us: `reason` says why (group message, other account, interaction ...)."""
+
+    kind: Literal["ignored"] = "ignored"
+    reason: str
+
+
+class ForgeryReason(StrEnum):
+    """Why a request is not believed."""
+
+    MISSING = "signature_missing"
+    INVALID = "signature_invalid"
+    EXPIRED = "signature_expired"
+    VERIFICATION = "verification_failed"
+
+
+class Forged(Value):
+    """The request does not prove its origin; nothing of it is stored."""
+
+    kind: Literal["forged"] = "forged"
+    reason: ForgeryReason
+
+
+class UnreadableReason(StrEnum):
+    """Why a proven request could not be read."""
+
+    MALFORMED = "malformed"
+    INVALID_SENDER = "invalid_sender"
+    UNKNOWN_STATUS = "unknown_status"
+    UNKNOWN_OBJECT = "unknown_object"
+    UNKNOWN_EVENT = "unknown_event"
+
+
+class Unreadable(Value):
+    """The request is proven (or the scheme has no proof) but says nothing we can read."""
+
+    kind: Literal["unreadable"] = "unreadable"
+    reason: UnreadableReason
+    detail: str
+
+
+PersonEvent = (
+    Inbound
+    | OptOut
+    | OptIn
+    | HelpKeyword
+    | Started
+    | Referral
+    | Edited
+    | Deleted
+    | Reacted
+    | Unsupported
+)
+ChannelEvent = Annotated[
+    PersonEvent | Receipt | ReadUpTo | Echo | Ignored | Forged | Unreadable,
+    Field(discriminator="kind"),
+]
+
+
+class Received(Value):
+    """What one request said, in order, and what to answer once it is recorded."""
+
+    events: tuple[ChannelEvent, ...] = ()
+    answer: Answer = Answer()
+
+
+# --- network out -----------------------------------------------------------------------------
+
+
+class Origin(StrEnum):
+    """On whose behalf a message leaves."""
+
+    BOT = "bot"
+    AGENT = "agent"
+    SYSTEM = "system"
+    CAMPAIGN = "campaign"
+
+
+class ChoiceKind(StrEnum):
+    """What pressing a choice does."""
+
+    REPLY = "text"
+    URL = "url"
+    LOCATION = "location"
+    PHONE = "phone"
+    FORM = "form"
+
+
+class Choice(Value):
+    """One suggested answer. `payload` comes back when pressed (default: the title)."""
+
+    title: str
+    payload: str | None = None
+    kind: ChoiceKind = ChoiceKind.REPLY
+    url: str | None = None
+
+
+class TemplateUse(Value):
+    """A provider-approved template and its parameters, for channels with a closed window."""
+
+    name: str
+    language: str
+    parameters: tuple[str, ...] = ()
+    external_id: str | None = None
+
+
+class PartSent(Value):
+    """One part of a message that the provider took, with the id it gave."""
+
+    external_id: str
+
+
+class Outbound(Value):
+    """One message to one person; a channel sends it in one part or several.
+
+    `parts_sent` are the parts that left in earlier attempts: a resumed send skips as many.
+    `last_inbound_at` is when the person last wrote on this address (None = never).
+    """
+
+    id: SendId
+    to: Address
+    text: str = ""
+    choices: tuple[Choice, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    template: TemplateUse | None = None
+    origin: Origin = Origin.BOT
+    author_name: str | None = None
+    language: str | None = None
+    in_reply_to: str | None = None
+    recipient_token: str | None = None
+    entry: EntryId | None = None
+    seq: int | None = None
+    at: AwareDatetime
+    last_inbound_at: AwareDatetime | None = None
+    parts_sent: tuple[PartSent, ...] = ()
+
+
+class HttpCall(Value):
+    """One HTTP request to a provider. Secrets that it carries are named for redaction.
+
+    `guarded` marks a URL that came from outside: the wire refuses addresses inside our network.
+    """
+
+    kind: Literal["http"] = "http"
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    timeout: timedelta = timedelta(seconds=15)
+    guarded: bool = False
+    max_bytes: int = 1_048_576
+    secrets: tuple[SecretStr, ...] = ()
+
+
+class Emit(Value):
+    """One Socket.IO event to a room of a namespace; `data` is a JSON document."""
+
+    kind: Literal["emit"] = "emit"
+    namespace: str
+    room: str
+    event: str
+    data: bytes
+
+
+Call = HttpCall | Emit
+
+
+class Reply(Value):
+    """The provider answered."""
+
+    kind: Literal["reply"] = "reply"
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    def header(self, name: str) -> str | None:
+        """The first header of this name (any case), or None."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+class Unreached(Value):
+    """The call never left: it is safe to make it again."""
+
+    kind: Literal["unreached"] = "unreached"
+    reason: str
+
+
+class Lost(Value):
+    """The call left and no answer came: the provider may have acted on it."""
+
+    kind: Literal["lost"] = "lost"
+    reason: str
+
+
+CallResult = Reply | Unreached | Lost
+
+
+class FailureKind(StrEnum):
+    """Why a send did not go through."""
+
+    PROVIDER_ERROR = "provider_error"
+    REJECTED = "rejected_with_reason"
+    RATE_LIMITED = "rate_limited"
+    UNREACHABLE = "unreachable"
+    BAD_RESPONSE = "bad_response"
+    WINDOW_CLOSED = "window_closed"
+    OPTED_OUT = "opted_out"
+    INVALID = "message_invalid"
+    CONFIG = "config"
+    STALE = "stale_epoch"
+    UNCERTAIN = "uncertain"
+
+
+class Failure(Value):
+    """Why, in the provider's own code and words where it gave any."""
+
+    kind: FailureKind
+    code: str | None = None
+    message: str = ""
+
+
+class Sent(Value):
+    """All parts left; `warnings` name what the channel could not carry."""
+
+    kind: Literal["sent"] = "sent"
+    warnings: tuple[str, ...] = ()
+
+
+class Retry(Value):
+    """Try again, not earlier than `after` (None: our own back-off); sent parts stay sent."""
+
+    kind: Literal["retry"] = "retry"
+    failure: Failure
+    after: timedelta | None = None
+
+
+class Refused(Value):
+    """Final: the provider or a rule of ours refuses this message."""
+
+    kind: Literal["refused"] = "refused"
+    failure: Failure
+
+
+class Unreachable(Value):
+    """Final for this address (opted out, blocked, gone): another address may still work."""
+
+    kind: Literal["unreachable"] = "unreachable"
+    failure: Failure
+
+
+class Uncertain(Value):
+    """The provider may or may not have taken the message: shown to a person, never sent again."""
+
+    kind: Literal["uncertain"] = "uncertain"
+    failure: Failure
+
+
+Delivery = Annotated[Sent | Retry | Refused | Unreachable | Uncertain, Field(discriminator="kind")]
+
+
+class Media(Value):
+    """A fetched attachment."""
+
+    body: bytes
+    mime: str
+    name: str | None = None
+
+
+class MediaGone(Value):
+    """An attachment that could not be fetched, and why."""
+
+    reason: str
+
+
+# --- what a channel can do -------------------------------------------------------------------
+
+
+class TextUnit(StrEnum):
+    """What a channel's text limit counts."""
+
+    CHARACTERS = "characters"
+    UTF16 = "utf16"
+    BYTES = "bytes"
+    SMS = "sms"
+
+
+class Capabilities(Value):
+    """What a channel carries; the hub and the console read it, nobody guesses by name.
+
+    `window`: how long after the person's last message free text may be sent (None = always);
+    `human_window` the same for messages written by a person. `rate`: calls a second and account.
+    `extended`: names of optional abilities (`edits`, `reactions`, `typing` ...).
+    """
+
+    text_limit: int
+    text_unit: TextUnit = TextUnit.CHARACTERS
+    max_choices: int = 0
+    choice_title_limit: int = 20
+    attachments: frozenset[AttachmentType] = frozenset()
+    window: timedelta | None = None
+    human_window: timedelta | None = None
+    receipts: frozenset[ReceiptStatus] = frozenset()
+    rate: float | None = None
+    attests_phone: bool = False
+    push: bool = True
+    extended: frozenset[str] = frozenset()

@@ -1,0 +1,169 @@
+"""What travels the line: everything that changes a thread is one of these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bot.model.channel import (
+    Attachment,
+    Deleted,
+    Echo,
+    Edited,
+    HelpKeyword,
+    Inbound,
+    OptIn,
+    OptOut,
+    Reacted,
+    Referral,
+    Started,
+    Unsupported,
+)
+from bot.model.ids import EventId, IdentityId, ThreadId
+from bot.model.people import ByAgent, Link
+from bot.model.value import AwareDatetime, Value
+
+
+class IdentityJoined(Value):
+    """The store joined this identity with another by something the providers attest."""
+
+    kind: Literal["identity_joined"] = "identity_joined"
+    link: Link
+
+
+class AgentAccepts(Value):
+    """An agent takes an offered thread; `takeover` takes it from the bot too."""
+
+    kind: Literal["agent_accepts"] = "agent_accepts"
+    by: ByAgent
+    takeover: bool = False
+
+
+class AgentReplies(Value):
+    """An agent writes to the customer; `seen_seq` is the last entry the agent had seen.
+
+    Writing takes the thread over when nobody else's agent owns it. `identity` picks the address
+    (None: where the customer last wrote).
+    """
+
+    kind: Literal["agent_replies"] = "agent_replies"
+    by: ByAgent
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+    identity: IdentityId | None = None
+    seen_seq: int | None = None
+
+
+class AgentNotes(Value):
+    """An agent leaves a remark that is never sent."""
+
+    kind: Literal["agent_notes"] = "agent_notes"
+    by: ByAgent
+    text: str
+
+
+class AgentHandsBack(Value):
+    """An agent gives the thread back to the bot, with a note."""
+
+    kind: Literal["agent_hands_back"] = "agent_hands_back"
+    by: ByAgent
+    note: str = ""
+
+
+class AgentTransfers(Value):
+    """An agent offers the thread to a queue; a note is required."""
+
+    kind: Literal["agent_transfers"] = "agent_transfers"
+    by: ByAgent
+    queue: str
+    note: str
+
+
+class AgentResolves(Value):
+    """An agent closes the case."""
+
+    kind: Literal["agent_resolves"] = "agent_resolves"
+    by: ByAgent
+    reason: str
+
+
+class CustomerLeavesQueue(Value):
+    """The customer no longer waits for a human."""
+
+    kind: Literal["customer_leaves_queue"] = "customer_leaves_queue"
+
+
+class OfferExpired(Value):
+    """Nobody accepted in time; only counts while the epoch is still the one offered under."""
+
+    kind: Literal["offer_expired"] = "offer_expired"
+    epoch: int
+
+
+EventBody = Annotated[
+    Inbound
+    | OptOut
+    | OptIn
+    | HelpKeyword
+    | Started
+    | Referral
+    | Edited
+    | Deleted
+    | Reacted
+    | Unsupported
+    | Echo
+    | IdentityJoined
+    | AgentAccepts
+    | AgentReplies
+    | AgentNotes
+    | AgentHandsBack
+    | AgentTransfers
+    | AgentResolves
+    | CustomerLeavesQueue
+    | OfferExpired,
+    Field(discriminator="kind"),
+]
+
+
+class ThreadEvent(Value):
+    """One accepted change on its way to a thread.
+
+    `thread` is the thread at acceptance and the partition key on the bus; `seq` is the order of
+    acceptance, the store's.
+    """
+
+    id: EventId
+    identity: IdentityId
+    thread: ThreadId
+    at: AwareDatetime
+    body: EventBody
+    seq: int = 0
+
+
+class Done(Value):
+    """The event took effect."""
+
+    kind: Literal["done"] = "done"
+
+
+class Rejected(Value):
+    """The event was refused by a rule and changed nothing; `winner` names who was first."""
+
+    kind: Literal["rejected"] = "rejected"
+    reason: str
+    winner: str | None = None
+
+
+Outcome = Annotated[Done | Rejected, Field(discriminator="kind")]
+
+
+class DeadLetter(Value):
+    """Something accepted that could not be processed, with the request it came in."""
+
+    event: EventId
+    thread: ThreadId | None
+    reason: str
+    tries: int
+    at: AwareDatetime
+    request: bytes

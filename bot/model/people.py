@@ -1,0 +1,129 @@
+"""Customers' identities and links, and the people who log in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from bot.model.channel import Address
+from bot.model.ids import AgentId, IdentityId, LinkId, ThreadId
+from bot.model.value import AwareDatetime, Value
+
+
+class ChannelIdentity(Value):
+    """One person at one address; `thread` is the thread it belongs to now."""
+
+    id: IdentityId
+    address: Address
+    thread: ThreadId
+    phone: str | None = None
+    name: str | None = None
+    username: str | None = None
+    language: str | None = None
+    created_at: AwareDatetime
+
+
+class Proof(StrEnum):
+    """What a link rests on."""
+
+    CODE = "code"
+    ATTESTED_PHONE = "attested_phone"
+    ALIAS = "alias"
+
+
+class Link(Value):
+    """Two identities proven to be one person; append-only.
+
+    `proof_id` names the evidence (the hash of the code, the phone number) without being a secret.
+    """
+
+    id: LinkId
+    one: IdentityId
+    other: IdentityId
+    proof: Proof
+    proof_id: str
+    at: AwareDatetime
+
+
+class LinkCode(Value):
+    """A one-time code shown in one session, to be sent from another channel.
+
+    Only the hash is kept. `channel` is where it must come from. One use, ten minutes
+    (domain rules R3 and R4).
+    """
+
+    hash: str
+    source: IdentityId
+    channel: str
+    expires_at: AwareDatetime
+
+
+class Role(StrEnum):
+    """What a person who logs in may do."""
+
+    AGENT = "agent"
+    AUTHOR = "author"
+    ADMIN = "admin"
+
+
+class Agent(Value):
+    """A person who logs in."""
+
+    id: AgentId
+    email: str
+    name: str
+    role: Role
+    password_hash: SecretStr
+    active: bool = True
+
+
+class Session(Value):
+    """A logged-in browser; only the hash of its cookie is kept."""
+
+    token_hash: str
+    agent: AgentId
+    csrf: str
+    expires_at: AwareDatetime
+
+
+class ApiToken(Value):
+    """A machine's bearer token; only its hash is kept."""
+
+    token_hash: str
+    name: str
+    role: Role
+
+
+# --- who did it ------------------------------------------------------------------------------
+
+
+class ByCustomer(Value):
+    """The customer, at one of their addresses."""
+
+    kind: Literal["customer"] = "customer"
+    identity: IdentityId
+
+
+class ByBot(Value):
+    """The bot."""
+
+    kind: Literal["bot"] = "bot"
+
+
+class ByAgent(Value):
+    """A human agent."""
+
+    kind: Literal["agent"] = "agent"
+    agent: AgentId
+    name: str
+
+
+class BySystem(Value):
+    """The system itself: timers, rules, notices."""
+
+    kind: Literal["system"] = "system"
+
+
+Actor = Annotated[ByCustomer | ByBot | ByAgent | BySystem, Field(discriminator="kind")]

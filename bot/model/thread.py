@@ -1,0 +1,419 @@
+"""A customer's thread: entries that are never rewritten, and the state they add up to."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bot.model.channel import (
+    Attachment,
+    Choice,
+    FailureKind,
+    Press,
+    ReceiptStatus,
+    TemplateUse,
+)
+from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
+from bot.model.people import Actor, Proof
+from bot.model.understanding import Language, StageShare, Understanding
+from bot.model.value import AwareDatetime, Value
+
+# --- who may speak ---------------------------------------------------------------------------
+
+
+class OwnedByBot(Value):
+    """The bot answers."""
+
+    kind: Literal["bot"] = "bot"
+
+
+class Offered(Value):
+    """Waiting for a human agent; the bot hears and keeps silent but for queue notices."""
+
+    kind: Literal["offered"] = "offered"
+    queue: str
+    since: AwareDatetime
+    reason: str
+
+
+class OwnedByAgent(Value):
+    """A human agent answers."""
+
+    kind: Literal["agent"] = "agent"
+    agent: AgentId
+    name: str
+    since: AwareDatetime
+
+
+class OwnedByNobody(Value):
+    """Blocked: messages are kept, nobody answers."""
+
+    kind: Literal["none"] = "none"
+
+
+Owner = Annotated[OwnedByBot | Offered | OwnedByAgent | OwnedByNobody, Field(discriminator="kind")]
+
+
+# --- why the bot said what it said -----------------------------------------------------------
+
+
+class Candidate(Value):
+    """One content variant that was looked at: chosen, or the reason it was not."""
+
+    variant: str
+    verdict: str
+
+
+class Decision(Value):
+    """Who answers, with what, and why (shown to agents and marketers as the trace).
+
+    `rule` is the router's rule that decided; `snapshot` the hash of the live content set.
+    """
+
+    rule: str
+    slot: str | None = None
+    variant: str | None = None
+    snapshot: str | None = None
+    locale: str | None = None
+    missing_locale: bool = False
+    candidates: tuple[Candidate, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Gap(Value):
+    """Demand that met no content there: the cell of the matrix that was empty."""
+
+    slot: str
+    locale: str
+    channel: str
+    stage: str | None = None
+    persona: str | None = None
+    fallback: str | None = None
+
+
+# --- entries ---------------------------------------------------------------------------------
+
+
+class MessageIn(Value):
+    """The customer said something."""
+
+    kind: Literal["message_in"] = "message_in"
+    external_id: str | None = None
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    press: Press | None = None
+    reply_to: str | None = None
+    provider_at: AwareDatetime | None = None
+    incomplete: bool = False
+    understanding: Understanding | None = None
+
+
+class MessageOut(Value):
+    """We said something to the customer, or mean to: how it went is in the send's state."""
+
+    kind: Literal["message_out"] = "message_out"
+    send: SendId
+    text: str
+    choices: tuple[Choice, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    template: TemplateUse | None = None
+    language: str | None = None
+    decision: Decision | None = None
+    gap: Gap | None = None
+
+
+class EchoOut(Value):
+    """A person of ours wrote from the provider's own app."""
+
+    kind: Literal["echo_out"] = "echo_out"
+    external_id: str
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+class MessageEdited(Value):
+    """The customer changed an earlier message; the earlier entry stays."""
+
+    kind: Literal["message_edited"] = "message_edited"
+    external_id: str
+    text: str
+
+
+class MessageDeleted(Value):
+    """The customer took back an earlier message; readers see that it is gone."""
+
+    kind: Literal["message_deleted"] = "message_deleted"
+    external_id: str
+
+
+class Reaction(Value):
+    """The customer put (or took away) a reaction on a message."""
+
+    kind: Literal["reaction"] = "reaction"
+    external_id: str
+    emoji: str
+
+
+class UnsupportedIn(Value):
+    """Something came that cannot be shown; it does not vanish."""
+
+    kind: Literal["unsupported_in"] = "unsupported_in"
+    what: str
+    external_id: str | None = None
+
+
+class ConversationStarted(Value):
+    """The customer opened the conversation or came by a link."""
+
+    kind: Literal["conversation_started"] = "conversation_started"
+    ref: str | None = None
+    source: str | None = None
+
+
+class ConsentChanged(Value):
+    """Marketing here was allowed or refused."""
+
+    kind: Literal["consent_changed"] = "consent_changed"
+    opted_out: bool
+    source: str
+
+
+class OwnerChanged(Value):
+    """Somebody else may speak now; raises the epoch."""
+
+    kind: Literal["owner_changed"] = "owner_changed"
+    owner: Owner
+    epoch: int
+    reason: str
+    note: str = ""
+
+
+class Note(Value):
+    """An agent's remark, never sent."""
+
+    kind: Literal["note"] = "note"
+    text: str
+
+
+class Linked(Value):
+    """Two identities became one customer; the threads are one from here on."""
+
+    kind: Literal["linked"] = "linked"
+    link: LinkId
+    one: IdentityId
+    other: IdentityId
+    proof: Proof
+
+
+class LinkRefused(Value):
+    """A code was sent that links nothing: wrong, used, expired or for another channel."""
+
+    kind: Literal["link_refused"] = "link_refused"
+    reason: str
+
+
+class Phase(StrEnum):
+    """Where a case stands."""
+
+    OPEN = "open"
+    WAITING_CUSTOMER = "waiting_customer"
+    WAITING_US = "waiting_us"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+    ABANDONED = "abandoned"
+
+
+class EpisodeChanged(Value):
+    """A case was opened, reopened, moved or resolved."""
+
+    kind: Literal["episode_changed"] = "episode_changed"
+    episode: EpisodeId
+    phase: Phase
+    opened_at: AwareDatetime
+    reason: str
+
+
+class SlotFilled(Value):
+    """One answer that a form got, and from which words."""
+
+    name: str
+    value: str
+
+
+class FormPosition(Value):
+    """Where a form stands: what is filled, and which step is asked now."""
+
+    form: str
+    step: str
+    filled: tuple[SlotFilled, ...] = ()
+    misses: int = 0
+
+    def value(self, name: str) -> str | None:
+        """What this step was answered with, or None."""
+        return next((slot.value for slot in self.filled if slot.name == name), None)
+
+
+class Clarifying(Value):
+    """The customer was asked which of these intents was meant."""
+
+    intents: tuple[str, ...]
+
+
+class Dialogue(Value):
+    """Where the talk stands, whatever channel it is on.
+
+    `choices` are the ones offered last, so that "2" or a title can stand for a press. `unsure`
+    counts messages in a row that were not understood; `recent` holds the latest intents, oldest
+    first, to see repetition.
+    """
+
+    form: FormPosition | None = None
+    clarifying: Clarifying | None = None
+    choices: tuple[Choice, ...] = ()
+    unsure: int = 0
+    recent: tuple[str, ...] = ()
+
+
+class DialogueMoved(Value):
+    """The dialogue stands elsewhere now."""
+
+    kind: Literal["dialogue_moved"] = "dialogue_moved"
+    dialogue: Dialogue
+    language: Language | None = None
+
+
+class JourneyMoved(Value):
+    """The belief over journey stages changed; `evidence` says what moved it."""
+
+    kind: Literal["journey_moved"] = "journey_moved"
+    belief: tuple[StageShare, ...]
+    evidence: str
+
+
+EntryBody = Annotated[
+    MessageIn
+    | MessageOut
+    | EchoOut
+    | MessageEdited
+    | MessageDeleted
+    | Reaction
+    | UnsupportedIn
+    | ConversationStarted
+    | ConsentChanged
+    | OwnerChanged
+    | Note
+    | Linked
+    | LinkRefused
+    | EpisodeChanged
+    | DialogueMoved
+    | JourneyMoved,
+    Field(discriminator="kind"),
+]
+
+
+class Entry(Value):
+    """One fact: what, about whom, by whom, because of which event.
+
+    `identity` is the address that produced or received it: entries stay there for ever, a thread
+    is read as the union over its identities. `seq` is the store's, rising over the whole store.
+    """
+
+    id: EntryId
+    identity: IdentityId
+    event: EventId
+    at: AwareDatetime
+    by: Actor
+    body: EntryBody
+    seq: int = 0
+
+
+# --- state -----------------------------------------------------------------------------------
+
+
+class Episode(Value):
+    """A case: opened, resolved, perhaps reopened."""
+
+    id: EpisodeId
+    phase: Phase
+    opened_at: AwareDatetime
+    changed_at: AwareDatetime
+
+
+class LastInbound(Value):
+    """When somebody last wrote from one address."""
+
+    identity: IdentityId
+    at: AwareDatetime
+
+
+class ThreadState(Value):
+    """What a thread's entries add up to; can always be rebuilt from them.
+
+    `version` rises with every commit and fences late writers. `active` is the address the customer
+    last wrote from: replies go there.
+    """
+
+    thread: ThreadId
+    version: int = 0
+    owner: Owner = OwnedByBot()
+    epoch: int = 0
+    episode: Episode | None = None
+    dialogue: Dialogue = Dialogue()
+    language: Language | None = None
+    belief: tuple[StageShare, ...] = ()
+    belief_at: AwareDatetime | None = None
+    active: IdentityId | None = None
+    last_inbound: tuple[LastInbound, ...] = ()
+    last_at: AwareDatetime | None = None
+    last_text: str = ""
+
+    def wrote_at(self, identity: IdentityId) -> AwareDatetime | None:
+        """When the customer last wrote from this address, or None."""
+        return next((last.at for last in self.last_inbound if last.identity == identity), None)
+
+
+# --- how a message out went ------------------------------------------------------------------
+
+
+class SendStatus(StrEnum):
+    """How far a message has come; every status but the first two is final for the sender."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    DROPPED = "dropped"
+    UNKNOWN = "unknown"
+
+
+class PartState(Value):
+    """One part that left: the provider's id and the furthest receipt."""
+
+    external_id: str
+    status: ReceiptStatus
+    error_code: str | None = None
+
+
+class SendState(Value):
+    """How a message out went: our side (`status`) and the provider's word on each part."""
+
+    send: SendId
+    status: SendStatus
+    parts: tuple[PartState, ...] = ()
+    failure: FailureKind | None = None
+    detail: str = ""
+    warnings: tuple[str, ...] = ()
+    tries: int = 0
+
+    @property
+    def reached(self) -> ReceiptStatus | None:
+        """What the whole message reached: the least of its parts, FAILED if any part failed."""
+        if not self.parts:
+            return None
+        order = list(ReceiptStatus)
+        statuses = [part.status for part in self.parts]
+        if ReceiptStatus.FAILED in statuses:
+            return ReceiptStatus.FAILED
+        return min(statuses, key=order.index)
