@@ -1,0 +1,123 @@
+"""What agents do, and the timer that ends an offer nobody took."""
+
+from __future__ import annotations
+
+from bot.hub import episodes, owning
+from bot.hub.customers import native_agent
+from bot.hub.draft import Words
+from bot.hub.router import Line
+from bot.hub.scene import Scene
+from bot.hub.settings import HubSettings
+from bot.model.channel import Origin
+from bot.model.event import (
+    AgentAccepts,
+    AgentHandsBack,
+    AgentNotes,
+    AgentReplies,
+    AgentResolves,
+    AgentTransfers,
+    OfferExpired,
+    Rejected,
+)
+from bot.model.people import BySystem, ChannelIdentity
+from bot.model.thread import Note, Offered, OwnedByAgent, OwnedByBot, Phase
+
+DeskEvent = (
+    AgentAccepts
+    | AgentReplies
+    | AgentNotes
+    | AgentHandsBack
+    | AgentTransfers
+    | AgentResolves
+    | OfferExpired
+)
+
+
+class Agents:
+    """Handles every event that comes from the desk."""
+
+    def __init__(self, *, settings: HubSettings) -> None:
+        self._settings = settings
+
+    def handle(self, scene: Scene, body: DeskEvent) -> None:
+        """Put what the event does into the scene's draft."""
+        match body:
+            case AgentAccepts():
+                self._accept(scene, body)
+            case AgentReplies():
+                self._reply(scene, body)
+            case AgentNotes():
+                scene.draft.add(Note(text=body.text), by=body.by)
+            case AgentHandsBack():
+                self._hand_back(scene, body)
+            case AgentTransfers():
+                self._transfer(scene, body)
+            case AgentResolves():
+                self._resolve(scene, body)
+            case OfferExpired():
+                self._expire(scene, body)
+
+    def _accept(self, scene: Scene, body: AgentAccepts) -> None:
+        if owning.accept(scene.draft, body.by, takeover=body.takeover):
+            self._introduce(scene, body.by.name)
+
+    def _reply(self, scene: Scene, body: AgentReplies) -> None:
+        draft, owner = scene.draft, scene.draft.state.owner
+        if isinstance(owner, OwnedByAgent) and owner.agent != body.by.agent:
+            draft.outcome = Rejected(reason="another agent owns this thread", winner=owner.name)
+            return
+        to = self._recipient(scene, body)
+        if to is None:
+            draft.outcome = Rejected(reason="this identity is not part of the thread")
+            return
+        # A human who writes owns the thread, however the message was sent.
+        owning.accept(draft, body.by, takeover=True)
+        words = Words(text=body.text, attachments=body.attachments, language=draft.state.language)
+        draft.say(words, by=body.by, origin=Origin.AGENT, to=to.id, author_name=body.by.name)
+
+    def _recipient(self, scene: Scene, body: AgentReplies) -> ChannelIdentity | None:
+        wanted = body.identity or scene.draft.state.active or scene.identity.id
+        return scene.turn.identity(wanted)
+
+    def _hand_back(self, scene: Scene, body: AgentHandsBack) -> None:
+        native = native_agent(scene.identity.address.channel, scene.identity.address.account)
+        owner = scene.draft.state.owner
+        answered_in_app = isinstance(owner, OwnedByAgent) and owner.agent == native
+        if not answered_in_app and not owning.owned_by(scene.draft, body.by):
+            return
+        owning.give_to_bot(scene.draft, by=body.by, reason="hand_back", note=body.note)
+        self._tell(scene, Line(slot="handoff.returned"), rule="handoff.returned")
+
+    def _transfer(self, scene: Scene, body: AgentTransfers) -> None:
+        if not owning.owned_by(scene.draft, body.by):
+            return
+        scene.draft.add(Note(text=body.note), by=body.by)
+        owning.offer(scene.draft, self._settings, by=body.by, reason="transfer", queue=body.queue)
+
+    def _resolve(self, scene: Scene, body: AgentResolves) -> None:
+        draft = scene.draft
+        owner, episode = draft.state.owner, draft.state.episode
+        if isinstance(owner, OwnedByAgent) and not owning.owned_by(draft, body.by):
+            return
+        if episode is None or episode.phase is Phase.RESOLVED:
+            draft.outcome = Rejected(reason="there is no open case")
+            return
+        episodes.move(draft, episode, Phase.RESOLVED, by=body.by, reason=body.reason)
+        if not isinstance(owner, OwnedByBot):
+            owning.give_to_bot(draft, by=body.by, reason="resolved")
+
+    def _expire(self, scene: Scene, body: OfferExpired) -> None:
+        state = scene.draft.state
+        if not isinstance(state.owner, Offered) or state.epoch != body.epoch:
+            scene.draft.outcome = Rejected(reason="the offer is no longer open")
+            return
+        owning.give_to_bot(scene.draft, by=BySystem(), reason="offer_expired")
+        self._tell(scene, Line(slot="handoff.expired"), rule="handoff.expired")
+
+    def _introduce(self, scene: Scene, name: str) -> None:
+        line = Line(slot="handoff.accepted", variables=(("agent.name", name),))
+        self._tell(scene, line, rule="handoff.accepted")
+
+    def _tell(self, scene: Scene, line: Line, *, rule: str) -> None:
+        active = scene.draft.state.active
+        scene.notice(line, rule=rule, to=scene.turn.identity(active) if active else None)

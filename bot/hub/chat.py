@@ -1,0 +1,103 @@
+"""What a customer sees of the thread on a channel that replays: their own part of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.hub.desk import EntryView, view
+from bot.hub.ingress import Ingress
+from bot.model.channel import Address
+from bot.model.event import CustomerLeavesQueue, Outcome
+from bot.model.ids import EventId, IdentityId
+from bot.model.people import ChannelIdentity
+from bot.model.record import Arrival, LinkMade, Span, ThreadRow
+from bot.model.thread import (
+    EchoOut,
+    MessageIn,
+    MessageOut,
+    SendStatus,
+    ThreadState,
+)
+from bot.ports import Clock, Store
+
+_SHOWN = (MessageIn, MessageOut, EchoOut)
+# A page is scanned for shown entries; bookkeeping entries between them are a few per message.
+_SCAN = 1000
+
+
+class Chat:
+    """The customers' side of the hub, for channels that show history."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ingress: Ingress,
+        clock: Clock,
+        patience: timedelta = timedelta(seconds=10),
+    ) -> None:
+        self._store = store
+        self._ingress = ingress
+        self._clock = clock
+        self._patience = patience
+
+    async def state(self, address: Address) -> ThreadState | None:
+        """Where the customer's thread stands, or None before the first message."""
+        identity = await self._store.identity(address.identity)
+        if identity is None:
+            return None
+        return (await self._store.turn(identity.thread)).state
+
+    async def history(self, address: Address, *, after: int = 0) -> list[EntryView]:
+        """Messages that this customer may see, oldest first, after a sequence number.
+
+        One's own identity entirely; others of the thread from the link on (domain rule R6).
+        """
+        identity = await self._store.identity(address.identity)
+        if identity is None:
+            return []
+        turn = await self._store.turn(identity.thread)
+        spans = await self._spans(identity, turn.identities)
+        entries = await self._store.entries(spans, after=after, limit=_SCAN, newest=after == 0)
+        shown = [entry for entry in entries if isinstance(entry.body, _SHOWN)]
+        row = ThreadRow(state=turn.state, identities=turn.identities)
+        views = await view(self._store, row, shown)
+        return [one for one in views if one.send is None or one.send.status != SendStatus.DROPPED]
+
+    async def leave_queue(self, address: Address) -> Outcome:
+        """Stop waiting for a human."""
+        arrival = Arrival(
+            id=EventId.new(),
+            identity=address.identity,
+            at=self._clock.now(),
+            body=CustomerLeavesQueue(),
+        )
+        return await self._ingress.ask(arrival, patience=self._patience)
+
+    async def _spans(
+        self, own: ChannelIdentity, identities: tuple[ChannelIdentity, ...]
+    ) -> list[Span]:
+        if len(identities) == 1:
+            return [Span(identity=own.id)]
+        links = await self._store.links([identity.id for identity in identities])
+        since = connected_since(own.id, links)
+        return [
+            Span(identity=own.id),
+            *(Span(identity=other, from_seq=seq + 1) for other, seq in since.items()),
+        ]
+
+
+def connected_since(own: IdentityId, links: list[LinkMade]) -> dict[IdentityId, int]:
+    """For each other identity, the entry number at which links first led to it from `own`."""
+    groups: dict[IdentityId, set[IdentityId]] = {}
+    since: dict[IdentityId, int] = {}
+    for made in links:
+        one = groups.setdefault(made.link.one, {made.link.one})
+        other = groups.setdefault(made.link.other, {made.link.other})
+        if one is other:
+            continue
+        joined = one | other
+        groups.update(dict.fromkeys(joined, joined))
+        if own in joined:
+            since.update({new: made.seq for new in joined if new != own and new not in since})
+    return since

@@ -1,0 +1,167 @@
+"""Steps 3 and 5: load the thread, let one event change it, write everything in one step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from bot.errors import StaleVersion, StoreError
+from bot.hub.agents import Agents
+from bot.hub.customers import Customers
+from bot.hub.draft import Draft
+from bot.hub.engines import Engines
+from bot.hub.feed import Feed, ThreadMoved
+from bot.hub.outcomes import Outcomes
+from bot.hub.scene import Scene
+from bot.hub.voice import Voice
+from bot.model.event import (
+    AgentAccepts,
+    AgentHandsBack,
+    AgentNotes,
+    AgentReplies,
+    AgentResolves,
+    AgentTransfers,
+    OfferExpired,
+    ThreadEvent,
+)
+from bot.model.ids import EventId
+from bot.model.record import Envelope, ThreadChange, Turn
+
+log = structlog.get_logger("samtal.converse")
+
+_DESK = (
+    AgentAccepts,
+    AgentReplies,
+    AgentNotes,
+    AgentHandsBack,
+    AgentTransfers,
+    AgentResolves,
+    OfferExpired,
+)
+# Another worker on the same thread is rare (a link just made two threads one): a few fresh looks
+# are enough, after that the bus tries again later.
+_LOOKS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handlers:
+    """Who decides what an event does."""
+
+    customers: Customers
+    agents: Agents
+    voice: Voice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Who hears of it once it is written."""
+
+    feed: Feed
+    outcomes: Outcomes
+    wake_outbox: Callable[[], None]
+
+
+class Converse:
+    """The bus's handler: works off what waits for a thread, in order of acceptance.
+
+    The bus only wakes it: what waits is read from the store, so that an envelope delivered twice,
+    late or to the wrong worker does no harm.
+    """
+
+    def __init__(
+        self, engines: Engines, *, handlers: Handlers, report: Report, max_tries: int
+    ) -> None:
+        self._store = engines.store
+        self._clock = engines.clock
+        self._handlers = handlers
+        self._report = report
+        self._max_tries = max_tries
+        self._failures: Counter[EventId] = Counter()
+
+    async def handle(self, envelope: Envelope, *, tries: int) -> None:
+        """Work off the thread that this envelope speaks of."""
+        for _ in range(_LOOKS):
+            turn = await self._store.turn(envelope.thread)
+            if not turn.events:
+                return
+            try:
+                await self._work_off(turn)
+            except StaleVersion:
+                log.info("stale", thread=turn.state.thread, tries=tries)
+        turn = await self._store.turn(envelope.thread)
+        if turn.events:
+            raise StaleVersion(f"thread {turn.state.thread} keeps moving")
+
+    async def _work_off(self, turn: Turn) -> None:
+        for event in turn.events:
+            change = await self._decide(turn, event)
+            if change is None:
+                continue
+            await self._commit(turn, change)
+            if change.absorb:
+                return
+            turn = turn.model_copy(update={"state": change.state})
+
+    async def _decide(self, turn: Turn, event: ThreadEvent) -> ThreadChange | None:
+        """What the event does, or None when it was set aside as a dead letter."""
+        try:
+            return await self._effect(turn, event)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the worker's outermost guard: one event's
+            # fault must not stop the others.
+            await self._trouble(event, error)
+            return None
+
+    async def _effect(self, turn: Turn, event: ThreadEvent) -> ThreadChange:
+        identity = turn.identity(event.identity)
+        if identity is None:
+            raise LookupError(f"identity {event.identity} is not in thread {turn.state.thread}")
+        draft = Draft(turn.state, event, now=self._clock.now())
+        scene = Scene(turn=turn, identity=identity, draft=draft, voice=self._handlers.voice)
+        if isinstance(event.body, _DESK):
+            self._handlers.agents.handle(scene, event.body)
+        else:
+            await self._handlers.customers.handle(scene, event.body)
+        return draft.change()
+
+    async def _commit(self, turn: Turn, change: ThreadChange) -> None:
+        entries = await self._store.commit(change)
+        self._failures.pop(change.event, None)
+        self._report.outcomes.tell(change.event, change.outcome)
+        if change.sends:
+            self._report.wake_outbox()
+        log.info(
+            "processed",
+            event_id=change.event,
+            thread=change.state.thread,
+            version=change.state.version,
+            entries=len(entries),
+            sends=len(change.sends),
+        )
+        identities = turn.identities
+        if change.absorb:
+            identities = (await self._store.turn(change.state.thread)).identities
+        self._report.feed.announce(
+            ThreadMoved(
+                state=change.state,
+                identities=identities,
+                entries=entries,
+                absorbed=change.absorb.thread if change.absorb else None,
+            )
+        )
+
+    async def _trouble(self, event: ThreadEvent, error: Exception) -> None:
+        self._failures[event.id] += 1
+        tries = self._failures[event.id]
+        log.error(
+            "event failed", event_id=event.id, thread=event.thread, tries=tries, exc_info=error
+        )
+        if tries < self._max_tries:
+            raise error
+        reason = f"{type(error).__name__}: {error}"
+        await self._store.bury(event.id, reason=reason, tries=tries, at=self._clock.now())
+        del self._failures[event.id]

@@ -1,0 +1,144 @@
+"""What agents see and do; everything they do travels the line as an event."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.errors import NotFound
+from bot.hub.ingress import Ingress
+from bot.model.channel import Address, Attachment
+from bot.model.event import (
+    AgentAccepts,
+    AgentHandsBack,
+    AgentNotes,
+    AgentReplies,
+    AgentResolves,
+    AgentTransfers,
+    EventBody,
+    Outcome,
+)
+from bot.model.ids import EventId, IdentityId, ThreadId
+from bot.model.people import ByAgent
+from bot.model.record import Arrival, Span, ThreadRow
+from bot.model.thread import Entry, MessageOut, SendState
+from bot.model.value import Value
+from bot.ports import Clock, Store
+
+
+class EntryView(Value):
+    """An entry as people see it: where it happened, and how a message out went."""
+
+    entry: Entry
+    address: Address
+    send: SendState | None = None
+
+
+class Desk:
+    """The agents' side of the hub."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ingress: Ingress,
+        clock: Clock,
+        patience: timedelta = timedelta(seconds=10),
+    ) -> None:
+        self._store = store
+        self._ingress = ingress
+        self._clock = clock
+        self._patience = patience
+
+    async def threads(
+        self, *, owner: str | None = None, before: datetime | None = None, limit: int = 50
+    ) -> list[ThreadRow]:
+        """Threads by last activity, newest first; `owner` is an owner kind to filter by."""
+        return await self._store.threads(owner=owner, before=before, limit=limit)
+
+    async def thread(self, thread: ThreadId) -> ThreadRow:
+        """One thread; an absorbed one leads to where it went. Raises NotFound."""
+        turn = await self._store.turn(thread)
+        if not turn.identities:
+            raise NotFound(f"no thread {thread}")
+        return ThreadRow(state=turn.state, identities=turn.identities)
+
+    async def entries(
+        self,
+        thread: ThreadId,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[EntryView]:
+        """Entries of a thread, oldest first; without `after` the last `limit` of them.
+
+        Raises NotFound.
+        """
+        row = await self.thread(thread)
+        entries = await self._store.entries(
+            [Span(identity=identity.id) for identity in row.identities],
+            after=after,
+            before=before,
+            limit=limit,
+            newest=after == 0,
+        )
+        return await view(self._store, row, entries)
+
+    async def accept(self, thread: ThreadId, by: ByAgent, *, takeover: bool = False) -> Outcome:
+        """Take an offered thread, or with `takeover` one that the bot owns."""
+        return await self._ask(thread, AgentAccepts(by=by, takeover=takeover))
+
+    async def reply(  # noqa: PLR0913 - what an agent's message consists of
+        self,
+        thread: ThreadId,
+        by: ByAgent,
+        *,
+        text: str,
+        client_id: str,
+        attachments: tuple[Attachment, ...] = (),
+        identity: IdentityId | None = None,
+        seen_seq: int | None = None,
+    ) -> Outcome:
+        """Write to the customer; the same `client_id` again changes nothing."""
+        body = AgentReplies(
+            by=by, text=text, attachments=attachments, identity=identity, seen_seq=seen_seq
+        )
+        return await self._ask(thread, body, key=client_id)
+
+    async def note(self, thread: ThreadId, by: ByAgent, *, text: str) -> Outcome:
+        """Leave a remark that is never sent."""
+        return await self._ask(thread, AgentNotes(by=by, text=text))
+
+    async def hand_back(self, thread: ThreadId, by: ByAgent, *, note: str = "") -> Outcome:
+        """Give the thread back to the bot."""
+        return await self._ask(thread, AgentHandsBack(by=by, note=note))
+
+    async def transfer(self, thread: ThreadId, by: ByAgent, *, queue: str, note: str) -> Outcome:
+        """Offer the thread to a queue."""
+        return await self._ask(thread, AgentTransfers(by=by, queue=queue, note=note))
+
+    async def resolve(self, thread: ThreadId, by: ByAgent, *, reason: str) -> Outcome:
+        """Close the case; the bot owns the thread again."""
+        return await self._ask(thread, AgentResolves(by=by, reason=reason))
+
+    async def _ask(self, thread: ThreadId, body: EventBody, *, key: str | None = None) -> Outcome:
+        row = await self.thread(thread)
+        identity = row.state.active or row.identities[0].id
+        event = EventId.of("desk", row.state.thread, key) if key else EventId.new()
+        arrival = Arrival(id=event, identity=identity, at=self._clock.now(), body=body)
+        return await self._ingress.ask(arrival, patience=self._patience)
+
+
+async def view(store: Store, row: ThreadRow, entries: list[Entry]) -> list[EntryView]:
+    """Entries with their addresses and the state of their sends."""
+    addresses = {identity.id: identity.address for identity in row.identities}
+    wanted = [entry.body.send for entry in entries if isinstance(entry.body, MessageOut)]
+    sends = {state.send: state for state in await store.sends(wanted)} if wanted else {}
+    return [
+        EntryView(
+            entry=entry,
+            address=addresses[entry.identity],
+            send=sends.get(entry.body.send) if isinstance(entry.body, MessageOut) else None,
+        )
+        for entry in entries
+    ]

@@ -1,0 +1,30 @@
+"""The last look before a message leaves: consent and the channel's window."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.model.channel import Capabilities, Failure, FailureKind, Origin, Outbound
+
+
+def check(
+    message: Outbound, capabilities: Capabilities, *, opted_out: bool, now: datetime
+) -> Failure | None:
+    """Why this message may not leave now, or None.
+
+    Marketing needs consent; an answer to somebody who just wrote does not. Free text needs an open
+    window where the channel has one; a template does not.
+    """
+    if opted_out and message.origin is Origin.CAMPAIGN:
+        return Failure(kind=FailureKind.OPTED_OUT, message="this person has opted out here")
+    if message.template is not None or capabilities.window is None:
+        return None
+    window = capabilities.window
+    if message.origin is Origin.AGENT and capabilities.human_window is not None:
+        window = capabilities.human_window
+    if message.last_inbound_at is None or now - message.last_inbound_at > window:
+        return Failure(
+            kind=FailureKind.WINDOW_CLOSED,
+            message=f"more than {window} since this person last wrote here: a template is needed",
+        )
+    return None

@@ -1,0 +1,215 @@
+"""Step 1: what came in is made durable and put on the bus; only then is the provider answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+
+from bot.hub.outcomes import Outcomes
+from bot.model.channel import (
+    Address,
+    Answer,
+    ChannelEvent,
+    Echo,
+    Forged,
+    Ignored,
+    OptIn,
+    OptOut,
+    PersonEvent,
+    ReadUpTo,
+    Receipt,
+    Request,
+    Sender,
+    Unreadable,
+)
+from bot.model.event import Outcome
+from bot.model.ids import EventId
+from bot.model.record import (
+    Acceptance,
+    Accepted,
+    Arrival,
+    ConsentFact,
+    Envelope,
+    IdentitySeed,
+    RawRequest,
+    ReceiptFact,
+)
+from bot.ports import Bus, Channel, Clock, Store
+
+log = structlog.get_logger("samtal.ingress")
+
+
+class Ingress:
+    """Accepts requests of channels and commands of people."""
+
+    def __init__(
+        self, *, store: Store, bus: Bus, clock: Clock, outcomes: Outcomes, join_by_phone: bool
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._outcomes = outcomes
+        self._join_by_phone = join_by_phone
+
+    async def take(self, channel: Channel, request: Request) -> Answer:
+        """Prove, read and record one request; the answer is for the provider.
+
+        Raises StoreError when nothing could be recorded: the provider must then try again.
+        """
+        received = channel.receive(request)
+        reading = _Reading(channel, request, join_by_phone=self._join_by_phone)
+        for event in received.events:
+            reading.add(event)
+        acceptance = reading.acceptance()
+        if acceptance is not None:
+            await self.accept(acceptance)
+        return received.answer
+
+    async def accept(self, acceptance: Acceptance) -> Accepted:
+        """Record and put on the bus; durable when this returns."""
+        accepted = await self._store.accept(acceptance)
+        if accepted.events and not accepted.queued:
+            await self._bus.publish(
+                [Envelope(event=event.id, thread=event.thread) for event in accepted.events]
+            )
+        for event in accepted.events:
+            log.info("accepted", event_id=event.id, thread=event.thread, kind=event.body.kind)
+        return accepted
+
+    async def submit(self, arrivals: Sequence[Arrival]) -> Accepted:
+        """Put commands or timers on the line."""
+        return await self.accept(Acceptance(arrivals=tuple(arrivals)))
+
+    async def ask(self, arrival: Arrival, *, patience: timedelta) -> Outcome:
+        """Put one command on the line and wait for its outcome; raises TimeoutError.
+
+        The command is durable once accepted: after a time-out it may still take effect.
+        """
+        future = self._outcomes.expect(arrival.id)
+        try:
+            await self.submit([arrival])
+            deadline = self._clock.now() + patience
+            while not future.done():
+                known = await self._store.outcome(arrival.id)
+                if known is not None:
+                    return known
+                if self._clock.now() >= deadline:
+                    raise TimeoutError(f"no outcome of {arrival.id} within {patience}")
+                # Another process may do the work: look now and then, hear at once if it is ours.
+                await asyncio.wait({future}, timeout=0.25)
+            return future.result()
+        finally:
+            self._outcomes.forget(arrival.id, future)
+
+
+class _Reading:
+    """Gathers what one request's events mean for the store."""
+
+    def __init__(self, channel: Channel, request: Request, *, join_by_phone: bool) -> None:
+        self._channel = channel
+        self._request = request
+        self._join = join_by_phone and channel.capabilities.attests_phone
+        self._arrivals: list[Arrival] = []
+        self._receipts: list[ReceiptFact] = []
+        self._consents: list[ConsentFact] = []
+        self._unreadable: str | None = None
+
+    def add(self, event: ChannelEvent) -> None:
+        match event:
+            case Receipt():
+                self._receipts.append(self._receipt(event))
+            case ReadUpTo():
+                self._receipts.append(self._read_up_to(event))
+            case Echo():
+                self._arrive(event, Sender(user=event.recipient), key=event.external_id)
+            case Ignored():
+                log.info("ignored", channel=self._channel.name, reason=event.reason)
+            case Forged():
+                log.warning("forged", channel=self._channel.name, reason=event.reason)
+            case Unreadable():
+                self._unreadable = f"{event.reason}: {event.detail}"
+            case _:
+                self._person(event)
+
+    def acceptance(self) -> Acceptance | None:
+        """What to record, or None when there is nothing."""
+        if not (self._arrivals or self._receipts or self._consents or self._unreadable):
+            return None
+        return Acceptance(
+            request=self._raw() if self._arrivals or self._unreadable else None,
+            arrivals=tuple(self._arrivals),
+            receipts=tuple(self._receipts),
+            consents=tuple(self._consents),
+            unreadable=self._unreadable,
+        )
+
+    def _person(self, event: PersonEvent) -> None:
+        self._arrive(event, event.sender, key=event.dedupe_key)
+        if isinstance(event, OptOut | OptIn):
+            self._consents.append(
+                ConsentFact(
+                    identity=self._address(event.sender.user).identity,
+                    opted_out=isinstance(event, OptOut),
+                    source=event.source,
+                    at=self._request.received_at,
+                )
+            )
+
+    def _arrive(self, event: PersonEvent | Echo, sender: Sender, *, key: str) -> None:
+        address = self._address(sender.user)
+        self._arrivals.append(
+            Arrival(
+                id=EventId.of(address.channel, address.account, event.kind, key),
+                identity=address.identity,
+                seed=IdentitySeed(
+                    address=address,
+                    phone=sender.phone,
+                    name=sender.name,
+                    username=sender.username,
+                    language=sender.language,
+                    join_phone=self._join and sender.phone is not None,
+                    aliases=tuple(self._address(alias).identity for alias in sender.aliases),
+                ),
+                at=self._request.received_at,
+                body=event,
+            )
+        )
+
+    def _address(self, user: str) -> Address:
+        return Address(channel=self._channel.name, account=self._channel.account, user=user)
+
+    def _receipt(self, receipt: Receipt) -> ReceiptFact:
+        return ReceiptFact(
+            channel=self._channel.name,
+            account=self._channel.account,
+            status=receipt.status,
+            at=receipt.at or self._request.received_at,
+            external_id=receipt.external_id,
+            error_code=receipt.error_code,
+            error_title=receipt.error_title,
+        )
+
+    def _read_up_to(self, read: ReadUpTo) -> ReceiptFact:
+        return ReceiptFact(
+            channel=self._channel.name,
+            account=self._channel.account,
+            status=read.status,
+            at=self._request.received_at,
+            user=read.sender.user,
+            watermark=read.watermark,
+        )
+
+    def _raw(self) -> RawRequest:
+        request = self._request
+        return RawRequest(
+            channel=self._channel.name,
+            account=self._channel.account,
+            method=request.method,
+            url=request.url,
+            headers=request.headers,
+            body=request.body,
+            at=request.received_at,
+        )

@@ -1,0 +1,116 @@
+"""Continuing on another channel: one-time codes (domain rules R3 and R4)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+
+from pydantic import SecretStr
+
+from bot.errors import NotFound
+from bot.model.ids import IdentityId
+from bot.model.people import LinkCode
+from bot.model.value import AwareDatetime, Value
+from bot.ports import Channel, Clock, Store
+
+# 32 letters and digits that are not mistaken for one another: 8 of them are 40 bits.
+ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+_LENGTH = 8
+_CODE = re.compile(
+    rf"(?:(?:samtal|kod|code)[\s:]+)?([{ALPHABET}]{{4}})(-?)([{ALPHABET}]{{4}})[.!]?",
+    re.IGNORECASE,
+)
+
+
+class LinkOffer(Value):
+    """What the customer is shown: a code to send from the other channel, or a link that does it."""
+
+    channel: str
+    account: str
+    code: str
+    deep_link: str | None
+    expires_at: AwareDatetime
+
+
+class CodeSeen(Value):
+    """A message that is a code; `certain` when it can hardly be anything else."""
+
+    code: str
+    certain: bool
+
+
+def new_code() -> str:
+    """A random code, shown as `ABCD-2345`; has a digit, so that no word is a code."""
+    while True:
+        code = "".join(secrets.choice(ALPHABET) for _ in range(_LENGTH))
+        if any(letter.isdigit() for letter in code):
+            return f"{code[:4]}-{code[4:]}"
+
+
+def code_in(text: str) -> CodeSeen | None:
+    """The code that this message consists of, or None."""
+    match = _CODE.fullmatch(text.strip())
+    if match is None:
+        return None
+    code = (match[1] + match[3]).upper()
+    if not any(letter.isdigit() for letter in code):
+        return None
+    return CodeSeen(code=code, certain=bool(match[2]) or match[0][0:8].upper() != code)
+
+
+def hash_code(code: str, *, key: SecretStr) -> str:
+    """What is kept of a code: a keyed hash, the same for `ABCD-2345` and `abcd2345`."""
+    plain = code.replace("-", "").upper().encode()
+    return hmac.new(key.get_secret_value().encode(), plain, hashlib.sha256).hexdigest()
+
+
+class Linking:
+    """Gives out codes."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        channels: Mapping[tuple[str, str], Channel],
+        key: SecretStr,
+        lifetime: timedelta,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._channels = channels
+        self._key = key
+        self._lifetime = lifetime
+
+    def targets(self) -> list[tuple[str, str]]:
+        """The channels (name, account) that a conversation can be continued on."""
+        return [address for address, channel in self._channels.items() if channel.capabilities.push]
+
+    async def offer(self, source: IdentityId, *, channel: str, account: str) -> LinkOffer:
+        """A fresh code for continuing on a channel; an earlier one for it is void.
+
+        Raises NotFound when there is no such channel or it cannot be continued on.
+        """
+        if (channel, account) not in self.targets():
+            raise NotFound(f"no channel {channel}/{account} to continue on")
+        code = new_code()
+        expires_at = self._clock.now() + self._lifetime
+        await self._store.put_code(
+            LinkCode(
+                hash=hash_code(code, key=self._key),
+                source=source,
+                channel=channel,
+                expires_at=expires_at,
+            )
+        )
+        return LinkOffer(
+            channel=channel,
+            account=account,
+            code=code,
+            deep_link=self._channels[channel, account].deep_link(code),
+            expires_at=expires_at,
+        )

@@ -1,0 +1,35 @@
+"""A thread's snapshot made anew from its entries."""
+
+from __future__ import annotations
+
+from bot.hub.fold import fold
+from bot.model.ids import ThreadId
+from bot.model.record import Span, ThreadRow
+from bot.model.thread import ThreadState
+from bot.ports import Store
+
+_PAGE = 1000
+
+
+async def rebuilt(store: Store, thread: ThreadId) -> ThreadRow:
+    """The thread with the state that its entries add up to; reads all of them."""
+    turn = await store.turn(thread)
+    state = ThreadState(thread=turn.state.thread, version=turn.state.version)
+    spans = [Span(identity=identity.id) for identity in turn.identities]
+    after = 0
+    while entries := await store.entries(spans, after=after, limit=_PAGE):
+        state = fold(state, entries)
+        after = entries[-1].seq
+    return ThreadRow(state=state, identities=turn.identities)
+
+
+async def rebuild_all(store: Store) -> list[ThreadId]:
+    """Replace every snapshot that differs from its entries; returns the threads that did."""
+    mended = []
+    for thread in await store.thread_ids():
+        row = await rebuilt(store, thread)
+        turn = await store.turn(thread)
+        if row.state != turn.state:
+            await store.put_state(row)
+            mended.append(thread)
+    return mended

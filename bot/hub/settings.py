@@ -1,0 +1,51 @@
+"""What an operator may turn in the hub."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from bot.model.understanding import Language
+from bot.model.value import Value
+
+
+class HubSettings(Value):
+    """The hub's thresholds and times; defaults are for a shop of medium size."""
+
+    default_language: Language = Field(
+        "sv", description="Language of a person who has not shown one."
+    )
+    answer_at: float = Field(
+        0.55, ge=0, le=1, description="Confidence from which the bot answers at once."
+    )
+    clarify_at: float = Field(
+        0.25, ge=0, le=1, description="Confidence from which the bot asks back with two choices."
+    )
+    frustration_at: float = Field(
+        0.75, ge=0, le=1, description="Frustration from which a human is brought in."
+    )
+    human_at: float = Field(
+        0.6, ge=0, le=1, description="Certainty that a human is wanted from which one is."
+    )
+    queue: str = Field("support", description="Queue that threads are offered to.")
+    offer_timeout: timedelta = Field(
+        timedelta(minutes=10), description="How long an offer waits for an agent."
+    )
+    reopen_window: timedelta = Field(
+        timedelta(hours=72), description="A message within it reopens a resolved case."
+    )
+    link_lifetime: timedelta = Field(
+        timedelta(minutes=10), description="How long a link code can be used."
+    )
+    link_tries: int = Field(5, description="Link codes that one identity may try in an hour.")
+    join_by_phone: bool = Field(
+        default=True,
+        description="Join identities whose providers attest the same phone number.",
+    )
+    max_tries: int = Field(5, description="Tries at an event before it becomes a dead letter.")
+    send_tries: int = Field(8, description="Tries at a send before it counts as failed.")
+    stages: tuple[str, ...] = Field(
+        ("awareness", "research", "consider", "purchase", "onboarding", "support", "loyalty"),
+        description="Journey stages, in their usual order.",
+    )

@@ -1,0 +1,154 @@
+"""The settings schema; read by the composition root only.
+
+Later wins: the defaults here, the TOML file, the environment (`SAMTAL_PORT=8080`,
+`SAMTAL_CHANNELS__TWILIO_SMS__MAIN__AUTH_TOKEN=...`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
+
+from bot.errors import ConfigError
+from bot.hub.settings import HubSettings
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoreSection(_Section):
+    """Where everything is kept."""
+
+    engine: Literal["sqlite"] = "sqlite"
+    path: Path = Field(Path("var/samtal.db"), description="The SQLite file.")
+
+
+class BusSection(_Section):
+    """What wakes the workers."""
+
+    engine: Literal["sqlite"] = "sqlite"
+    partitions: int = Field(16, ge=1, le=1024, description="Threads worked on side by side.")
+
+
+class NluSection(_Section):
+    """What reads messages."""
+
+    model: Path = Field(Path("var/model"), description="Folder of a trained model.")
+
+
+class ContentSection(_Section):
+    """What the bot says."""
+
+    folder: Path = Field(Path("config/content"), description="Folder of content files.")
+    forms: Path = Field(Path("config/forms"), description="Folder of form files.")
+
+
+class EdgeSection(_Section):
+    """The network side."""
+
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body.")
+    requests_per_second: float = Field(400.0, gt=0, description="Per account, webhooks.")
+    session_lifetime: timedelta = Field(timedelta(hours=12), description="Of a log-in.")
+    cookie_secure: bool = Field(default=False, description="Cookies over HTTPS only.")
+    trusted_proxies: tuple[str, ...] = Field((), description="Whose X-Forwarded-For counts.")
+
+
+class LogSection(_Section):
+    """What is written about the work."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Settings(BaseSettings):
+    """Everything an operator may set."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="SAMTAL_", env_nested_delimiter="__"
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")
+    public_base_url: str = Field(
+        "http://127.0.0.1:8080", description="How providers reach us; signatures cover it."
+    )
+    secret: SecretStr | None = Field(
+        None, description="Key for tokens and hashes; made and kept beside the store if absent."
+    )
+    sandbox: bool = Field(default=False, description="Play the providers on the loopback.")
+    store: StoreSection = StoreSection()
+    bus: BusSection = BusSection()
+    nlu: NluSection = NluSection()
+    content: ContentSection = ContentSection()
+    hub: HubSettings = HubSettings()
+    edge: EdgeSection = EdgeSection()
+    log: LogSection = LogSection()
+    channels: dict[str, dict[str, dict[str, JsonValue]]] = Field(
+        default_factory=dict, description="`[channels.<channel>.<account>]`, as each channel says."
+    )
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before the file, which comes as arguments."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return (env_settings, init_settings)
+
+
+def load(path: Path | None) -> Settings:
+    """Read a TOML file (None: defaults and environment); raises ConfigError."""
+    where = str(path) if path else "environment"
+    try:
+        values = tomllib.loads(path.read_text("utf-8")) if path else {}
+    except FileNotFoundError as error:
+        raise ConfigError("no such file", where=where, mend="Check the path.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            f"cannot be read: {error}", where=where, mend="Mend it as TOML in UTF-8."
+        ) from error
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise explained(error, Settings, where=where) from None
+
+
+def explained(error: ValidationError, schema: type[BaseModel], *, where: str) -> ConfigError:
+    """The first fault of a validation as an error that names the key and how to mend it.
+
+    Values are left out: they may be secrets.
+    """
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+    if first["type"] == "extra_forbidden":
+        known = _keys(schema, first["loc"][:-1])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        mend = f"Did you mean `{near[0]}`?" if near else f"Known keys: {', '.join(known)}."
+        return ConfigError("unknown key", where=f"{where}: {key}", mend=mend)
+    if first["type"] == "missing":
+        return ConfigError("is missing", where=f"{where}: {key}", mend="Add it.")
+    return ConfigError(first["msg"], where=f"{where}: {key}", mend="Set an allowed value.")
+
+
+def _keys(schema: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    for part in path:
+        field = schema.model_fields.get(str(part))
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        schema = inner
+    return sorted(schema.model_fields)
