@@ -1,0 +1,232 @@
+"""The `samtal` command. Exit codes: 0 done, 1 the thing checked is not right, 2 cannot be done.
+
+Everything heavy is imported by the command that needs it, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+
+from bot.errors import SamtalError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+cli = typer.Typer(
+    name="samtal",
+    help="Every customer's one conversation, over all channels.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+nlu = typer.Typer(help="Train and measure the reading of messages.", no_args_is_help=True)
+content = typer.Typer(help="Work with what the bot says.", no_args_is_help=True)
+sandbox = typer.Typer(help="Try channels without accounts.", no_args_is_help=True)
+user = typer.Typer(help="People who log in.", no_args_is_help=True)
+cli.add_typer(nlu, name="nlu")
+cli.add_typer(content, name="content")
+cli.add_typer(sandbox, name="sandbox")
+cli.add_typer(user, name="user")
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="TOML file; without it defaults and environment."),
+]
+
+
+def one_line(command: Callable[P, R]) -> Callable[P, R]:
+    """Show an error that we foresaw as one line, with exit code 2."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except SamtalError as error:
+            typer.echo(f"samtal: {error}", err=True)
+            raise typer.Exit(2) from None
+
+    return run
+
+
+@cli.command()
+@one_line
+def serve(config: ConfigFile = None) -> None:
+    """Run everything in one process until SIGTERM or Ctrl-C."""
+    from bot import app
+
+    asyncio.run(app.serve(app.settings_from(config)))
+
+
+@cli.command("check-config")
+@one_line
+def check_config(config: ConfigFile = None) -> None:
+    """Say whether the settings, channels, content and forms are right; changes nothing."""
+    from bot import app
+
+    for line in app.check(app.settings_from(config)):
+        typer.echo(line)
+
+
+@cli.command()
+@one_line
+def doctor(config: ConfigFile = None) -> None:
+    """Say which parts are on, off or wanting, and what each would need."""
+    from bot import app
+
+    for line in app.examine(app.settings_from(config)):
+        typer.echo(line)
+
+
+@cli.command()
+@one_line
+def replay(
+    event: Annotated[str | None, typer.Argument(help="Id of one dead letter.")] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """List dead letters, or put one (or all) back on the line; a running server takes them up."""
+    from bot import app
+
+    for line in asyncio.run(
+        app.replay_dead_letters(app.settings_from(config), event=event, everything=everything)
+    ):
+        typer.echo(line)
+
+
+@cli.command()
+@one_line
+def rebuild(config: ConfigFile = None) -> None:
+    """Make every thread's snapshot anew from its entries; names the threads that differed."""
+    from bot import app
+
+    mended = asyncio.run(app.rebuild(app.settings_from(config)))
+    for thread in mended:
+        typer.echo(thread)
+    typer.echo(f"{len(mended)} snapshots differed")
+
+
+@nlu.command("train")
+@one_line
+def nlu_train(
+    data: Annotated[Path, typer.Option(help="A .jsonl file, or a folder of YAML examples.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the model to.")],
+) -> None:
+    """Train a model; prints a report as JSON."""
+    from nlu.commands import train
+
+    typer.echo(train(data, out).model_dump_json(indent=2))
+
+
+@nlu.command("evaluate")
+@one_line
+def nlu_evaluate(
+    file: Annotated[Path, typer.Argument(help="JSONL rows with text and label.")],
+    model: Annotated[Path, typer.Option(help="Folder of a trained model.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure a model on labelled rows."""
+    from nlu.commands import evaluate
+
+    report = evaluate(model, file)
+    typer.echo(report.model_dump_json(indent=2) if as_json else report.text())
+
+
+@nlu.command("predict")
+@one_line
+def nlu_predict(
+    file: Annotated[Path, typer.Argument(help="JSONL rows with text.")],
+    model: Annotated[Path, typer.Option(help="Folder of a trained model.")],
+) -> None:
+    """Read every row; prints one JSON line a row."""
+    from nlu.commands import predict
+
+    for line in predict(model, file):
+        sys.stdout.write(line + "\n")
+
+
+@content.command("check")
+@one_line
+def content_check(
+    folder: Annotated[Path, typer.Argument(help="Folder of content files.")],
+) -> None:
+    """Lint a folder of content; exit code 1 when something is wrong."""
+    from bot.hub.content.lint import Severity, check, format_problems
+
+    problems = check(folder)
+    typer.echo(format_problems(problems))
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise typer.Exit(1)
+
+
+@sandbox.command("send")
+@one_line
+def sandbox_send(  # noqa: PLR0913 - what there is to say about one message
+    text: Annotated[str, typer.Argument(help="What the customer writes.")],
+    *,
+    channel: Annotated[str, typer.Option(help="For instance twilio_sms.")],
+    sender: Annotated[str, typer.Option("--from", help="The customer's id or number there.")],
+    account: Annotated[str, typer.Option(help="Account in the configuration.")] = "demo",
+    url: Annotated[str, typer.Option(help="The running server.")] = "http://127.0.0.1:8080",
+    wait: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 5.0,
+) -> None:
+    """Write as a customer on a played provider; prints what came back on the phone."""
+    from bot import app
+
+    lines = asyncio.run(app.sandbox_send(url, (channel, account, sender), text=text, wait_s=wait))
+    for line in lines:
+        typer.echo(line)
+    if not lines:
+        typer.echo("nothing came back", err=True)
+        raise typer.Exit(1)
+
+
+@user.command("add")
+@one_line
+def user_add(
+    email: Annotated[str, typer.Argument(help="E-mail to log in with.")],
+    *,
+    name: Annotated[str, typer.Option(help="Name that customers see.")],
+    role: Annotated[str, typer.Option(help="agent, author or admin.")] = "agent",
+    config: ConfigFile = None,
+) -> None:
+    """Add a person who logs in; asks for the password, or reads it from standard input."""
+    from bot import app
+
+    password = (
+        typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        if sys.stdin.isatty()
+        else sys.stdin.readline().rstrip("\n")
+    )
+    asyncio.run(
+        app.add_user(
+            app.settings_from(config), email=email, name=name, role=role, password=password
+        )
+    )
+    typer.echo(f"{email} can log in")
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(json.dumps({"samtal": installed("samtal")}))
+
+
+def main() -> None:
+    """Entry point of the `samtal` command."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""What is written about the work: one line an event, as JSON or for eyes, and no secrets."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+from pydantic import SecretStr
+from structlog.typing import EventDict, WrappedLogger
+
+_HIDDEN = ("authorization", "cookie", "csrf", "password", "secret", "token")
+_MASK = "***"
+# These say in many lines, on every request, what the edge's own line says in one.
+_QUIET = ("aiohttp", "asyncio", "engineio", "socketio")
+
+
+def configure(*, level: str, as_json: bool) -> None:
+    """Write events from this level on (`debug`, `info`, `warning`, `error`) to standard error."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        without_secrets,
+    ]
+    shown: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+        if as_json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    structlog.configure(
+        processors=[*shared, *shown],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    _configure_others(number, shared=shared, shown=shown)
+
+
+def without_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Mask what is named like a secret, whoever logged it."""
+    for key, value in event.items():
+        if isinstance(value, SecretStr) or any(word in key.lower() for word in _HIDDEN):
+            event[key] = _MASK
+    return event
+
+
+def _configure_others(
+    number: int,
+    *,
+    shared: list[structlog.typing.Processor],
+    shown: list[structlog.typing.Processor],
+) -> None:
+    """Lines of libraries go the same way."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *shown],
+        )
+    )
+    logging.basicConfig(level=number, handlers=[handler], force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
