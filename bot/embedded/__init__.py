@@ -1,0 +1,1 @@
+"""The embedded engine: one SQLite file that holds the record and the queue."""

@@ -1,0 +1,239 @@
+"""Schema version 1.
+
+JSON columns hold the model's values; beside them stand only the columns that queries need.
+Moments are microseconds since 1970 (`moments.py`). Numbers for a status rise with the status.
+"""
+
+from __future__ import annotations
+
+_INBOX = """
+CREATE TABLE identities (
+    id TEXT PRIMARY KEY,
+    thread TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    user TEXT NOT NULL,
+    phone TEXT,
+    name TEXT,
+    username TEXT,
+    language TEXT,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX identities_thread ON identities (thread);
+CREATE INDEX identities_phone ON identities (phone) WHERE phone IS NOT NULL;
+
+-- who holds an alias that perhaps nobody has written from yet
+CREATE TABLE aliases (
+    alias TEXT PRIMARY KEY,
+    identity TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- seq: the highest entry number there was when the link was made
+CREATE TABLE links (
+    id TEXT NOT NULL UNIQUE,
+    one TEXT NOT NULL,
+    other TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    link TEXT NOT NULL
+) STRICT;
+CREATE INDEX links_one ON links (one);
+
+CREATE TABLE requests (
+    id INTEGER PRIMARY KEY,
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    method TEXT NOT NULL,
+    url TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    body BLOB NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+
+-- state: 0 new, 1 done, 2 dead
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    identity TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    state INTEGER NOT NULL DEFAULT 0,
+    event TEXT NOT NULL,
+    outcome TEXT,
+    request INTEGER
+) STRICT;
+CREATE INDEX events_new ON events (identity) WHERE state = 0;
+
+CREATE TABLE timers (
+    id TEXT PRIMARY KEY,
+    identity TEXT NOT NULL REFERENCES identities (id),
+    due INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX timers_due ON timers (due);
+
+CREATE TABLE dead_letters (
+    event TEXT NOT NULL UNIQUE,
+    thread TEXT,
+    reason TEXT NOT NULL,
+    tries INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    request INTEGER
+) STRICT;
+"""
+
+_THREADS = """
+CREATE TABLE threads (
+    id TEXT NOT NULL UNIQUE,
+    version INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    last_at INTEGER NOT NULL,
+    absorbed_by TEXT,
+    state TEXT NOT NULL
+) STRICT;
+CREATE INDEX threads_last ON threads (last_at) WHERE absorbed_by IS NULL;
+-- Nearly all threads are the bot's: those are found by threads_last.
+CREATE INDEX threads_owner ON threads (owner, last_at)
+    WHERE absorbed_by IS NULL AND owner <> 'bot';
+
+CREATE TABLE entries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    identity TEXT NOT NULL REFERENCES identities (id),
+    entry TEXT NOT NULL
+) STRICT;
+CREATE INDEX entries_identity ON entries (identity);
+
+CREATE TABLE gaps (
+    gap TEXT PRIMARY KEY,
+    count INTEGER NOT NULL,
+    last_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+_OUTBOX = """
+-- status: 0 queued, 1 sending, 2 sent, 3 failed, 4 dropped, 5 unknown
+-- held: 1 while an older send to the same identity is queued or sending
+CREATE TABLE sends (
+    place INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    identity TEXT NOT NULL REFERENCES identities (id),
+    status INTEGER NOT NULL DEFAULT 0,
+    held INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    entry_seq INTEGER NOT NULL,
+    item TEXT NOT NULL,
+    failure TEXT,
+    detail TEXT NOT NULL DEFAULT '',
+    warnings TEXT NOT NULL DEFAULT '[]'
+) STRICT;
+CREATE INDEX sends_active ON sends (identity) WHERE status < 2;
+CREATE INDEX sends_due ON sends (due) WHERE status = 0 AND held = 0;
+
+-- status: 0 queued, 1 sent, 2 delivered, 3 read, 9 failed
+CREATE TABLE parts (
+    place INTEGER NOT NULL REFERENCES sends (place),
+    number INTEGER NOT NULL,
+    identity TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    error_code TEXT,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (place, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX parts_external ON parts (external_id, channel, account);
+CREATE INDEX parts_unread ON parts (identity, status) WHERE status < 3;
+
+-- what came before the part it speaks of
+CREATE TABLE early_receipts (
+    external_id TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    error_code TEXT,
+    at INTEGER NOT NULL,
+    UNIQUE (external_id, channel, account, status)
+) STRICT;
+
+CREATE TABLE watermarks (
+    identity TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    up_to INTEGER NOT NULL,
+    PRIMARY KEY (identity, status)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE consents (
+    identity TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    opted_out INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    UNIQUE (identity, at, opted_out, source)
+) STRICT;
+"""
+
+_DIRECTORY = """
+CREATE TABLE agents (
+    id TEXT PRIMARY KEY,
+    email TEXT NOT NULL,
+    email_key TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    password_hash TEXT NOT NULL,
+    active INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sessions (
+    token_hash TEXT PRIMARY KEY,
+    agent TEXT NOT NULL,
+    csrf TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_expires ON sessions (expires_at);
+
+CREATE TABLE tokens (
+    token_hash TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE codes (
+    hash TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    UNIQUE (source, channel)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX codes_expires ON codes (expires_at);
+
+CREATE TABLE attempts (
+    key TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX attempts_key ON attempts (key, at);
+CREATE INDEX attempts_expires ON attempts (expires_at);
+
+CREATE TABLE pulse (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    beats INTEGER NOT NULL
+) STRICT;
+INSERT INTO pulse VALUES (1, 0);
+"""
+
+_QUEUE = """
+-- slot: crc32 of the thread, whatever the number of partitions is
+CREATE TABLE queue (
+    id INTEGER PRIMARY KEY,
+    event TEXT NOT NULL UNIQUE,
+    thread TEXT NOT NULL,
+    slot INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    not_before INTEGER NOT NULL DEFAULT 0,
+    done INTEGER NOT NULL DEFAULT 0
+) STRICT;
+"""
+
+VERSION_1 = _INBOX + _THREADS + _OUTBOX + _DIRECTORY + _QUEUE

@@ -1,0 +1,1 @@
+"""The record of truth: one package for each engine."""

@@ -1,0 +1,167 @@
+"""Writing a thread's change: fenced, all of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import apsw
+
+from bot.embedded.moments import micros
+from bot.errors import StaleVersion, StoreError
+from bot.model.ids import EntryId, ThreadId
+from bot.model.record import Absorb, SendItem, ThreadChange, Timer
+from bot.model.thread import Entry, Gap, ThreadState
+from bot.stores.sqlite.arrivals import insert_link
+from bot.stores.sqlite.rows import next_seq
+
+_REPLACE_STATE = """
+UPDATE threads SET version = ?, epoch = ?, owner = ?, last_at = ?, state = ?
+WHERE id = ? AND version = ? AND absorbed_by IS NULL
+"""
+_FIRST_STATE = """
+INSERT OR IGNORE INTO threads (version, epoch, owner, last_at, state, id)
+VALUES (?, ?, ?, ?, ?, ?)
+"""
+_FINISH_EVENT = """
+UPDATE events SET state = 1, outcome = ? WHERE id = ? AND state = 0 RETURNING at
+"""
+_ABSORB = """
+UPDATE threads SET absorbed_by = ? WHERE id = ? AND version = ? AND absorbed_by IS NULL
+"""
+_ABSORB_UNSEEN = """
+INSERT OR IGNORE INTO threads (id, version, epoch, owner, last_at, absorbed_by, state)
+VALUES (?, 0, 0, 'bot', 0, ?, ?)
+"""
+_INSERT_SEND = """
+INSERT INTO sends (id, identity, held, due, entry_seq, item)
+VALUES (?1, ?2, EXISTS (SELECT 1 FROM sends WHERE identity = ?2 AND status < 2), ?3, ?4, ?5)
+"""
+_COUNT_GAP = """
+INSERT INTO gaps (gap, count, last_at) VALUES (?, 1, ?)
+ON CONFLICT DO UPDATE SET count = count + 1, last_at = max(last_at, excluded.last_at)
+"""
+
+
+def write_change(connection: apsw.Connection, change: ThreadChange) -> tuple[Entry, ...]:
+    """Write a change; raises StaleVersion, and then the caller's savepoint undoes all of it."""
+    if change.state.version != change.expected + 1:
+        raise StoreError(
+            f"thread {change.state.thread}: a change of version {change.expected} must make "
+            f"version {change.expected + 1}, not {change.state.version}"
+        )
+    at = _finish_event(connection, change)
+    write_state(connection, change.state, expected=change.expected)
+    if change.code is not None:
+        _use_code(connection, change.code)
+    if change.link is not None:
+        insert_link(connection, change.link)
+    if change.absorb is not None:
+        _absorb(connection, change.absorb, into=change.state.thread)
+    entries = _append(connection, change.entries)
+    _queue_sends(connection, change.sends, entries)
+    _set_timers(connection, change.timers)
+    _count_gaps(connection, change.gaps, at=micros(entries[-1].at) if entries else at)
+    return entries
+
+
+def write_state(connection: apsw.Connection, state: ThreadState, *, expected: int) -> None:
+    """Replace a snapshot that is still at the expected version; raises StaleVersion."""
+    row = (
+        state.version,
+        state.epoch,
+        state.owner.kind,
+        0 if state.last_at is None else micros(state.last_at),
+        state.model_dump_json(),
+        state.thread,
+    )
+    connection.execute(_REPLACE_STATE, (*row, expected))
+    if connection.changes() == 0 and expected == 0:
+        connection.execute(_FIRST_STATE, row)
+    if connection.changes() == 0:
+        raise StaleVersion(f"thread {state.thread} is no longer at version {expected}")
+
+
+def _finish_event(connection: apsw.Connection, change: ThreadChange) -> int:
+    rows: list[tuple[int]] = list(
+        connection.execute(_FINISH_EVENT, (change.outcome.model_dump_json(), change.event))
+    )
+    if not rows:
+        raise StaleVersion(f"event {change.event} does not wait any more")
+    return rows[0][0]
+
+
+def _use_code(connection: apsw.Connection, code: str) -> None:
+    connection.execute("DELETE FROM codes WHERE hash = ?", (code,))
+    if connection.changes() == 0:
+        raise StaleVersion("the link code is used up or gone")
+
+
+def _absorb(connection: apsw.Connection, absorb: Absorb, *, into: ThreadId) -> None:
+    if absorb.thread == into:
+        raise StoreError(f"thread {into} cannot absorb itself")
+    connection.execute(_ABSORB, (into, absorb.thread, absorb.version))
+    if connection.changes() == 0 and absorb.version == 0:
+        unseen = ThreadState(thread=absorb.thread).model_dump_json()
+        connection.execute(_ABSORB_UNSEEN, (absorb.thread, into, unseen))
+    if connection.changes() == 0:
+        raise StaleVersion(f"thread {absorb.thread} is no longer at version {absorb.version}")
+    connection.execute("UPDATE identities SET thread = ? WHERE thread = ?", (into, absorb.thread))
+
+
+def _append(connection: apsw.Connection, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    if not entries:
+        return ()
+    first = next_seq(connection, "entries")
+    numbered = tuple(
+        entry.model_copy(update={"seq": seq}) for seq, entry in enumerate(entries, start=first)
+    )
+    for entry in numbered:
+        try:
+            connection.execute(
+                "INSERT INTO entries (seq, id, identity, entry) VALUES (?, ?, ?, ?)",
+                (entry.seq, entry.id, entry.identity, entry.model_dump_json()),
+            )
+        except apsw.ConstraintError as error:
+            raise _refusal(error, f"entry {entry.id}", f"identity {entry.identity}") from error
+    return numbered
+
+
+def _queue_sends(
+    connection: apsw.Connection, sends: Iterable[SendItem], entries: Iterable[Entry]
+) -> None:
+    places: dict[EntryId, int] = {entry.id: entry.seq for entry in entries}
+    for item in sends:
+        if item.entry not in places:
+            raise StoreError(f"send {item.id}: its entry {item.entry} is not in the same change")
+        try:
+            connection.execute(
+                _INSERT_SEND,
+                (
+                    item.id,
+                    item.identity,
+                    micros(item.at),
+                    places[item.entry],
+                    item.model_dump_json(),
+                ),
+            )
+        except apsw.ConstraintError as error:
+            raise _refusal(error, f"send {item.id}", f"identity {item.identity}") from error
+
+
+def _set_timers(connection: apsw.Connection, timers: Iterable[Timer]) -> None:
+    for timer in timers:
+        connection.execute(
+            "INSERT OR IGNORE INTO timers (id, identity, due, body) VALUES (?, ?, ?, ?)",
+            (timer.id, timer.identity, micros(timer.due), timer.body.model_dump_json()),
+        )
+
+
+def _count_gaps(connection: apsw.Connection, gaps: Iterable[Gap], *, at: int) -> None:
+    for gap in gaps:
+        connection.execute(_COUNT_GAP, (gap.model_dump_json(), at))
+
+
+def _refusal(error: apsw.ConstraintError, repeated: str, unknown: str) -> StoreError:
+    if "FOREIGN KEY" in str(error):
+        return StoreError(f"{repeated} is about an unknown {unknown}")
+    return StaleVersion(f"{repeated} was written before")

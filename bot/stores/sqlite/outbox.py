@@ -1,0 +1,210 @@
+"""Sends: claimed, made, settled; in order for each recipient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+
+import apsw
+from pydantic import BaseModel
+
+from bot.embedded.database import Database
+from bot.embedded.moments import micros, moment
+from bot.errors import NotFound, StoreError
+from bot.model.channel import Address, FailureKind, PartSent
+from bot.model.ids import IdentityId, SendId
+from bot.model.record import Claim, SendItem, Settlement
+from bot.model.thread import LastInbound, SendStatus
+from bot.stores.sqlite.receipts import PartKey, take_progress
+from bot.stores.sqlite.rows import SEND_NUMBERS
+from bot.stores.sqlite.texts import texts
+
+_DUE = """
+SELECT s.place, s.item, s.entry_seq, s.tries + 1, i.channel, i.account, i.user, t.epoch, t.state,
+    (SELECT c.opted_out FROM consents c WHERE c.identity = s.identity
+        ORDER BY c.at DESC, c.rowid DESC LIMIT 1)
+FROM sends s JOIN identities i ON i.id = s.identity LEFT JOIN threads t ON t.id = i.thread
+WHERE s.status = 0 AND s.held = 0 AND s.due <= ?
+ORDER BY s.due, s.place LIMIT ?
+"""
+_NEXT_DUE = """
+SELECT due FROM sends WHERE status = 0 AND held = 0 ORDER BY due LIMIT 1
+"""
+_SEND_OF = """
+SELECT s.id FROM parts p JOIN sends s ON s.place = p.place
+WHERE p.external_id = ? AND p.channel = ? AND p.account = ? ORDER BY p.at DESC LIMIT 1
+"""
+_SETTLE = """
+UPDATE sends SET status = ?, due = ?, failure = ?, detail = ?, warnings = ?
+WHERE id = ? AND status < 2
+"""
+_RELEASE_NEXT = """
+UPDATE sends SET held = 0 WHERE held = 1 AND place = (
+    SELECT min(place) FROM sends WHERE status < 2
+        AND identity = (SELECT identity FROM sends WHERE id = ?))
+"""
+_INSERT_PART = """
+INSERT INTO parts (place, number, identity, channel, account, external_id, status, error_code, at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+_DueRow = tuple[int, str, int, int, str, str, str, int | None, str | None, int | None]
+
+
+class _Heard(BaseModel, extra="ignore"):
+    """The part of a thread's state that a claim needs."""
+
+    last_inbound: tuple[LastInbound, ...] = ()
+
+
+class SqliteOutbox:
+    """The `Outbox` section of the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim_sends(self, *, now: datetime, limit: int) -> list[Claim]:
+        """See the port; the epoch is that of the thread the recipient belongs to now."""
+        return await self._database.write(partial(_claim, now=micros(now), limit=max(limit, 0)))
+
+    async def part_sent(self, send: SendId, part: PartSent, *, at: datetime) -> None:
+        """See the port; raises NotFound for an unknown send."""
+        await self._database.write(partial(_add_part, send=send, part=part, at=micros(at)))
+
+    async def settle(self, settlement: Settlement) -> None:
+        """See the port; what is final stays as it is. Raises NotFound for an unknown send."""
+        await self._database.write(partial(_settle, settlement))
+
+    async def recover_sends(self, *, now: datetime) -> list[SendId]:
+        """See the port; recovery has no moment of its own in the record."""
+        del now
+        return await self._database.write(_recover)
+
+    async def next_due(self) -> datetime | None:
+        """See the port; a send behind another one of its recipient does not count."""
+        due: int | None = self._database.glance(lambda look: look.execute(_NEXT_DUE).get)
+        return None if due is None else moment(due)
+
+    async def sent_part(self, *, channel: str, account: str, external_id: str) -> SendId | None:
+        """See the port."""
+        send: str | None = self._database.glance(
+            lambda look: (
+                look.execute(
+                    _SEND_OF,
+                    PartKey(external_id, channel, account),
+                ).get
+            )
+        )
+        return None if send is None else SendId(send)
+
+    async def sending_to(self, identity: IdentityId) -> list[str]:
+        """See the port."""
+        rows: list[tuple[str]] = self._database.glance(
+            lambda look: list(
+                look.execute(
+                    "SELECT item ->> '$.text' FROM sends "
+                    "WHERE identity = ? AND status < 2 AND status = 1 ORDER BY place",
+                    (identity,),
+                )
+            )
+        )
+        return [text for (text,) in rows]
+
+
+def _claim(connection: apsw.Connection, *, now: int, limit: int) -> list[Claim]:
+    rows: list[_DueRow] = list(connection.execute(_DUE, (now, limit)))
+    for row in rows:
+        connection.execute(
+            "UPDATE sends SET status = 1, tries = ? WHERE place = ?", (row[3], row[0])
+        )
+    return [_claim_of(connection, row) for row in rows]
+
+
+def _claim_of(connection: apsw.Connection, row: _DueRow) -> Claim:
+    place, text, seq, tries, channel, account, user, epoch, state, opted_out = row
+    item = SendItem.model_validate_json(text)
+    return Claim(
+        item=item,
+        seq=seq,
+        address=Address(channel=channel, account=account, user=user),
+        epoch_now=epoch or 0,
+        last_inbound_at=_heard_at(state, item.identity),
+        opted_out=bool(opted_out),
+        # At the first attempt nothing can have left yet.
+        parts_sent=_parts_of(connection, place) if tries > 1 else (),
+        tries=tries,
+    )
+
+
+def _heard_at(state: str | None, identity: IdentityId) -> datetime | None:
+    if state is None:
+        return None
+    heard = _Heard.model_validate_json(state).last_inbound
+    return next((last.at for last in heard if last.identity == identity), None)
+
+
+def _parts_of(connection: apsw.Connection, place: int) -> tuple[PartSent, ...]:
+    rows: Iterable[tuple[str]] = connection.execute(
+        "SELECT external_id FROM parts WHERE place = ? ORDER BY number", (place,)
+    )
+    return tuple(PartSent(external_id=external_id) for (external_id,) in rows)
+
+
+def _add_part(connection: apsw.Connection, *, send: SendId, part: PartSent, at: int) -> None:
+    row: tuple[int, str, str, str, int] | None = connection.execute(
+        "SELECT s.place, s.identity, i.channel, i.account, "
+        "(SELECT coalesce(max(p.number), 0) + 1 FROM parts p WHERE p.place = s.place) "
+        "FROM sends s JOIN identities i ON i.id = s.identity WHERE s.id = ?",
+        (send,),
+    ).get
+    if row is None:
+        raise NotFound(f"no send {send} for a part to belong to")
+    place, identity, channel, account, number = row
+    key = PartKey(part.external_id, channel, account)
+    progress = take_progress(connection, key, identity=IdentityId(identity), at=at)
+    connection.execute(
+        _INSERT_PART,
+        (place, number, identity, channel, account, part.external_id, *progress, at),
+    )
+
+
+def _settle(settlement: Settlement, connection: apsw.Connection) -> None:
+    if settlement.status is SendStatus.SENDING:
+        raise StoreError(f"send {settlement.send}: being made is no way for an attempt to end")
+    connection.execute(
+        _SETTLE,
+        (
+            SEND_NUMBERS[settlement.status],
+            micros(settlement.due or settlement.at),
+            settlement.failure,
+            settlement.detail,
+            texts.dump_json(settlement.warnings).decode(),
+            settlement.send,
+        ),
+    )
+    if connection.changes() > 0:
+        if settlement.status is not SendStatus.QUEUED:
+            connection.execute(_RELEASE_NEXT, (settlement.send,))
+    elif connection.execute("SELECT 1 FROM sends WHERE id = ?", (settlement.send,)).get is None:
+        raise NotFound(f"no send {settlement.send} to settle")
+
+
+def _recover(connection: apsw.Connection) -> list[SendId]:
+    rows: list[tuple[str]] = list(
+        connection.execute("SELECT id FROM sends WHERE status < 2 AND status = 1 ORDER BY place")
+    )
+    connection.executemany(
+        "UPDATE sends SET status = ?, failure = ?, detail = ? WHERE id = ?",
+        [
+            (
+                SEND_NUMBERS[SendStatus.UNKNOWN],
+                FailureKind.UNCERTAIN,
+                "the process stopped while this was being sent",
+                send,
+            )
+            for (send,) in rows
+        ],
+    )
+    connection.executemany(_RELEASE_NEXT, rows)
+    return [SendId(send) for (send,) in rows]

@@ -1,0 +1,72 @@
+"""What the suites of threads have in common: accepting, committing, and that nothing was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.model.event import OfferExpired
+from bot.model.ids import EventId
+from bot.model.record import Timer
+from bot.model.thread import Gap
+from tests.builders import (
+    acceptance,
+    address,
+    arrival,
+    at,
+    change,
+    entry,
+    reply,
+    send_item,
+    spans,
+)
+
+if TYPE_CHECKING:
+    from bot.model.channel import Address
+    from bot.model.event import ThreadEvent
+    from bot.model.record import ThreadChange, Turn
+    from bot.ports import Store
+
+ANNA = address("anna")
+WEB = address("web-1", channel="web", account="site")
+BO = address("bo")
+
+
+async def accepted(
+    store: Store, *keys: str, where: Address = ANNA, when: float = 0
+) -> tuple[ThreadEvent, ...]:
+    arrivals = (arrival(where, key, text=key, when=at(when)) for key in keys)
+    return (await store.accept(acceptance(*arrivals))).events
+
+
+async def said(store: Store, key: str, *, where: Address = ANNA, when: float = 0) -> ThreadEvent:
+    """Accept one message and commit it."""
+    (event,) = await accepted(store, key, where=where, when=when)
+    await store.commit(change(await store.turn(event.thread), event))
+    return event
+
+
+async def nothing_written(store: Store, *, but: int = 0) -> None:
+    """No entry, send, timer or gap is there beyond the entries that were before."""
+    found = await store.entries(spans(ANNA, WEB, BO), limit=1000)
+    assert len(found) == but
+    assert await store.next_due() is None
+    assert await store.due_timers(now=at(1_000_000), limit=10) == []
+    assert await store.gaps() == []
+
+
+def laden(turn: Turn, event: ThreadEvent) -> ThreadChange:
+    """A change that writes something everywhere."""
+    out = reply(event)
+    timer = Timer(
+        id=EventId.of("laden", event.id),
+        identity=event.identity,
+        due=at(9),
+        body=OfferExpired(epoch=1),
+    )
+    return change(turn, event, entry(event), out).model_copy(
+        update={
+            "sends": (send_item(turn, out),),
+            "timers": (timer,),
+            "gaps": (Gap(slot="s", locale="sv", channel="web"),),
+        }
+    )

@@ -1,0 +1,167 @@
+"""What a fake store keeps; give the same one to a second store and nothing is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bot.errors import NotFound, StoreClosed
+from bot.model.channel import ReceiptStatus
+from bot.model.record import DeadLetter, LinkMade
+from bot.model.thread import PartState, SendState, SendStatus
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.errors import StoreError
+    from bot.model.channel import Address
+    from bot.model.event import Outcome, ThreadEvent
+    from bot.model.ids import AgentId, EntryId, EventId, IdentityId, LinkId, SendId, ThreadId
+    from bot.model.people import Agent, ApiToken, ChannelIdentity, Link, LinkCode, Session
+    from bot.model.record import ConsentFact, GapCount, RawRequest, ReceiptFact, SendItem, Timer
+    from bot.model.thread import Entry, Gap, ThreadState
+    from tests.fakes.bus import FakeBus
+
+_FAR = list(ReceiptStatus)
+
+
+def fold(now: PartState, told: ReceiptFact) -> PartState:
+    """How far a part has come: forward only; a failure ends it, unless it was delivered before."""
+    far = _FAR.index(now.status)
+    if told.status is ReceiptStatus.FAILED:
+        moves = far < _FAR.index(ReceiptStatus.DELIVERED)
+    else:
+        moves = now.status is not ReceiptStatus.FAILED and far < _FAR.index(told.status)
+    if not moves:
+        return now
+    return now.model_copy(update={"status": told.status, "error_code": told.error_code})
+
+
+@dataclass
+class SendRow:
+    """One message on its way out."""
+
+    item: SendItem
+    seq: int
+    due: datetime
+    state: SendState
+    parts: list[tuple[str, datetime]] = field(default_factory=list)
+
+    @property
+    def final(self) -> bool:
+        return self.state.status not in {SendStatus.QUEUED, SendStatus.SENDING}
+
+    def move(self, status: SendStatus, **rest: object) -> None:
+        self.state = self.state.model_copy(update={"status": status, **rest})
+
+
+@dataclass
+class Memory:
+    """The record, as plain tables."""
+
+    seq: int = 0
+    # people
+    identities: dict[IdentityId, ChannelIdentity] = field(default_factory=dict)
+    aliases: dict[IdentityId, IdentityId] = field(default_factory=dict)
+    links: dict[LinkId, LinkMade] = field(default_factory=dict)
+    consents: dict[IdentityId, ConsentFact] = field(default_factory=dict)
+    # events
+    events: dict[EventId, ThreadEvent] = field(default_factory=dict)
+    requests: dict[EventId, RawRequest] = field(default_factory=dict)
+    outcomes: dict[EventId, Outcome] = field(default_factory=dict)
+    letters: dict[EventId, DeadLetter] = field(default_factory=dict)
+    timers: dict[EventId, Timer] = field(default_factory=dict)
+    # threads
+    states: dict[ThreadId, ThreadState] = field(default_factory=dict)
+    leads_to: dict[ThreadId, ThreadId] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    entry_seqs: dict[EntryId, int] = field(default_factory=dict)
+    gaps: dict[Gap, GapCount] = field(default_factory=dict)
+    # sends
+    sends: dict[SendId, SendRow] = field(default_factory=dict)
+    part_of: dict[tuple[str, str, str], SendId] = field(default_factory=dict)
+    receipts: list[ReceiptFact] = field(default_factory=list)
+    # directory
+    agents: dict[AgentId, Agent] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    tokens: dict[str, ApiToken] = field(default_factory=dict)
+    codes: dict[str, LinkCode] = field(default_factory=dict)
+    attempts: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+
+    def next_seq(self) -> int:
+        self.seq += 1
+        return self.seq
+
+    def survivor(self, thread: ThreadId) -> ThreadId:
+        """The thread that this id leads to now."""
+        while thread in self.leads_to:
+            thread = self.leads_to[thread]
+        return thread
+
+    def connect(self, link: Link) -> None:
+        """Keep a link, once, with the highest entry number there is now."""
+        seq = self.entries[-1].seq if self.entries else 0
+        self.links.setdefault(link.id, LinkMade(link=link, seq=seq))
+
+    def members(self, thread: ThreadId) -> tuple[ChannelIdentity, ...]:
+        """The identities of a thread, oldest first."""
+        members = [one for one in self.identities.values() if one.thread == thread]
+        return tuple(sorted(members, key=lambda one: (one.created_at, one.id)))
+
+    def waits(self, event: EventId) -> bool:
+        return event in self.events and event not in self.outcomes and event not in self.letters
+
+    def waiting(self) -> list[ThreadEvent]:
+        """Accepted and not processed, oldest first."""
+        return [event for event in self.events.values() if self.waits(event.id)]
+
+    def address(self, send: SendRow) -> Address:
+        return self.identities[send.item.identity].address
+
+    def send(self, send: SendId) -> SendRow:
+        if send not in self.sends:
+            raise NotFound(f"there is no send {send}")
+        return self.sends[send]
+
+    def send_state(self, send: SendRow) -> SendState:
+        where = self.address(send)
+        parts = tuple(
+            self._part_state(where, external_id=external_id, left=left)
+            for external_id, left in send.parts
+        )
+        return send.state.model_copy(update={"parts": parts})
+
+    def _part_state(self, where: Address, *, external_id: str, left: datetime) -> PartState:
+        """What the provider's words add up to, also those that came before the part."""
+        state = PartState(external_id=external_id, status=ReceiptStatus.SENT)
+        for fact in self.receipts:
+            if (fact.channel, fact.account) != (where.channel, where.account):
+                continue
+            passed = fact.watermark is not None and left <= fact.watermark
+            if fact.external_id == external_id or (fact.user == where.user and passed):
+                state = fold(state, fact)
+        return state
+
+
+class Section:
+    """What the four sections of the fake store have in common.
+
+    Every operation lets other tasks run before it starts and then happens in one go. While
+    `failing` is set, every operation raises it instead: a full disk, a lost connection.
+    """
+
+    def __init__(self, memory: Memory | None = None, bus: FakeBus | None = None) -> None:
+        self.memory = memory or Memory()
+        self.bus = bus
+        self.failing: StoreError | None = None
+        self.closed = False
+
+    async def _begin(self) -> Memory:
+        await asyncio.sleep(0)
+        if self.closed:
+            raise StoreClosed("the store is closed")
+        if self.failing is not None:
+            raise self.failing
+        return self.memory

@@ -1,0 +1,23 @@
+"""The whole `Store`, in memory."""
+
+from __future__ import annotations
+
+from tests.fakes.directory import FakeDirectory
+from tests.fakes.inbox import FakeInbox
+from tests.fakes.outbox import FakeOutbox
+from tests.fakes.threads import FakeThreads
+
+
+class FakeStore(FakeInbox, FakeThreads, FakeOutbox, FakeDirectory):
+    """The record of truth, for as long as its `Memory` lives.
+
+    `FakeStore(memory)` opens the same record again, as after a restart. With a `FakeBus` it puts
+    what it accepts on the bus itself, as a store does that shares a transaction with its bus. Set
+    `failing` to a `StoreError` to have every operation raise it.
+    """
+
+    async def ready(self) -> None:
+        await self._begin()
+
+    async def close(self) -> None:
+        self.closed = True
