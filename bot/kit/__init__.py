@@ -1,0 +1,1 @@
+"""What several channels need; pure, and free of the hub."""

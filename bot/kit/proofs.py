@@ -1,0 +1,102 @@
+"""Proofs of origin, all in constant time; None means proven."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from bot.model.channel import ForgeryReason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+def twilio(
+    *,
+    token: str,
+    url: str,
+    pairs: Sequence[tuple[bytes, bytes]],
+    body: bytes,
+    signature: str | None,
+) -> ForgeryReason | None:
+    """Check `X-Twilio-Signature` over the public URL and the form's names and values.
+
+    A request whose query has `bodySHA256` covers its raw body by that hash instead of by form
+    values. Twilio signs with or without the port, so the URL counts in each form.
+    Source: https://www.twilio.com/docs/usage/security#validating-requests
+    """
+    if not signature:
+        return ForgeryReason.MISSING
+    hashes = parse_qs(url.partition("?")[2]).get("bodySHA256")
+    if hashes:
+        if not _same(hashlib.sha256(body).hexdigest(), hashes[0].lower()):
+            return ForgeryReason.INVALID
+        pairs = ()
+    tail = twilio_tail(pairs)
+    proven = False
+    for candidate in _with_and_without_port(url):
+        mac = twilio_signature(token=token, url=candidate, tail=tail)
+        proven |= _same(mac, signature)
+    return None if proven else ForgeryReason.INVALID
+
+
+def twilio_signature(*, token: str, url: str, tail: bytes) -> str:
+    """The signature Twilio gives a URL and the form after it (`twilio_tail`)."""
+    text = url.encode("utf-8", "surrogateescape") + tail
+    mac = hmac.new(token.encode(), text, hashlib.sha1)
+    return base64.b64encode(mac.digest()).decode("ascii")
+
+
+def twilio_tail(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """What Twilio signs of a form: names sorted, each followed by its sorted unique values."""
+    values: dict[bytes, set[bytes]] = {}
+    for name, value in pairs:
+        values.setdefault(name, set()).add(value)
+    return b"".join(name + value for name in sorted(values) for value in sorted(values[name]))
+
+
+def meta(*, secret: str, body: bytes, header: str | None) -> ForgeryReason | None:
+    """Check `X-Hub-Signature-256`: `sha256=` and the HMAC of the raw body in hexadecimal.
+
+    Source: https://developers.facebook.com/docs/messenger-platform/webhooks#validate-payloads
+    """
+    if not header:
+        return ForgeryReason.MISSING
+    return (
+        None if _same(meta_signature(secret=secret, body=body), header) else ForgeryReason.INVALID
+    )
+
+
+def meta_signature(*, secret: str, body: bytes) -> str:
+    """The value of `X-Hub-Signature-256` for a body."""
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def shared_token(*, secret: str, header: str | None) -> ForgeryReason | None:
+    """Check a header that repeats a secret, such as `X-Telegram-Bot-Api-Secret-Token`."""
+    if not header:
+        return ForgeryReason.MISSING
+    return None if _same(secret, header) else ForgeryReason.INVALID
+
+
+def _same(ours: str, theirs: str) -> bool:
+    return hmac.compare_digest(
+        ours.encode("utf-8", "surrogatepass"), theirs.encode("utf-8", "surrogatepass")
+    )
+
+
+def _with_and_without_port(url: str) -> tuple[str, ...]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return (url,)
+    host = parts.netloc if port is None else parts.netloc.rpartition(":")[0]
+    bare = urlunsplit(parts._replace(netloc=host))
+    default = _DEFAULT_PORTS.get(parts.scheme, 80)
+    return (url, bare, urlunsplit(parts._replace(netloc=f"{host}:{port or default}")))

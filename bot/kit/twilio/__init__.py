@@ -1,0 +1,1 @@
+"""Twilio's Messaging API, which several channels ride on: settings, webhooks, calls."""

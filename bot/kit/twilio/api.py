@@ -1,0 +1,177 @@
+"""Calls to Twilio: sending messages in parts, fetching media.
+
+Source: https://www.twilio.com/docs/messaging/api/message-resource and
+https://www.twilio.com/docs/api/errors
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urljoin, urlsplit
+
+from bot.kit import failures, forms, payload
+from bot.kit.twilio.webhook import RECIPIENT_OPTED_OUT
+from bot.model.channel import (
+    Call,
+    CallResult,
+    Delivery,
+    Failure,
+    FailureKind,
+    HttpCall,
+    Lost,
+    Media,
+    MediaGone,
+    Outbound,
+    PartSent,
+    Reply,
+    Sent,
+    TemplateUse,
+    Unreachable,
+)
+
+if TYPE_CHECKING:
+    from bot.kit.twilio.settings import TwilioSettings
+
+Fields = tuple[tuple[str, str], ...]
+Sending = Generator[Call | PartSent, CallResult | None, Delivery]
+Fetching = Generator[Call, CallResult, Media | MediaGone]
+
+_RATE_LIMITED = frozenset({"20429", "14107", "21611", "30001", "63017", "63018", "63038"})
+_WINDOW_CLOSED = frozenset({"63016"})
+# This number or person cannot be reached by this channel; another address may work.
+_NOBODY_THERE = frozenset(
+    {"21211", "21214", "21217", "21265", "21612", "21614", "63003", "63024", "63033"}
+)
+_LARGEST_MEDIA = 25 * 1024 * 1024
+_MOST_REDIRECTS = 3
+_REDIRECT = range(300, 400)
+
+
+def send(
+    message: Outbound,
+    *,
+    settings: TwilioSettings,
+    parts: Sequence[Fields],
+    warnings: Sequence[str] = (),
+) -> Sending:
+    """Post each part that did not leave yet, in order; stops at the first that fails."""
+    if not parts:
+        said = "; ".join(warnings) or "the message is empty"
+        return failures.refused(FailureKind.INVALID, message=said)
+    if settings.authorization is None:
+        said = "no auth_token and no api_key to sign in to Twilio with"
+        return failures.refused(FailureKind.CONFIG, message=said)
+    said_also = list(warnings)
+    for index, part in enumerate(parts):
+        if index < len(message.parts_sent):
+            continue
+        result = (yield _post(part, settings)) or Lost(reason="the call got no result")
+        if not failures.succeeded(result) or _error_code(result):
+            return _failed(result)
+        external_id = _sid(result)
+        if external_id is None:
+            said_also.append("Twilio gave no message id: receipts cannot be matched")
+            external_id = f"unnamed:{message.id}:{index}"
+        yield PartSent(external_id=external_id)
+    return Sent(warnings=tuple(said_also))
+
+
+def template(use: TemplateUse) -> Fields | None:
+    """The fields of a content template, None when it has no Content SID (HX...)."""
+    sid = use.external_id or (use.name if use.name.startswith("HX") else None)
+    if not sid:
+        return None
+    if not use.parameters:
+        return (("ContentSid", sid),)
+    variables = {str(place): value for place, value in enumerate(use.parameters, start=1)}
+    return (("ContentSid", sid), ("ContentVariables", json.dumps(variables, ensure_ascii=False)))
+
+
+def fetch(url: str | None, *, settings: TwilioSettings) -> Fetching:
+    """Get a file; credentials go to Twilio only, never to where it redirects."""
+    place = url or ""
+    for _ in range(_MOST_REDIRECTS + 1):
+        if urlsplit(place).scheme not in {"http", "https"}:
+            return MediaGone(reason="the attachment has no web address")
+        result = yield _get(place, settings)
+        if not isinstance(result, Reply):
+            return MediaGone(reason=result.reason)
+        if failures.succeeded(result):
+            mime = result.header("content-type") or "application/octet-stream"
+            return Media(body=result.body, mime=mime)
+        location = result.header("location")
+        if result.status not in _REDIRECT or not location:
+            return MediaGone(reason=f"the provider answered {result.status}")
+        place = urljoin(place, location)
+    return MediaGone(reason="too many redirects")
+
+
+def _post(fields: Fields, settings: TwilioSettings) -> HttpCall:
+    account = quote(settings.account_sid, safe="")
+    return HttpCall(
+        method="POST",
+        url=f"{settings.api_base.rstrip('/')}/2010-04-01/Accounts/{account}/Messages.json",
+        headers=(
+            ("Authorization", settings.authorization or ""),
+            ("Content-Type", forms.FORM_TYPE),
+            ("Accept", "application/json"),
+        ),
+        body=forms.write(fields),
+        secrets=settings.secrets,
+    )
+
+
+def _get(url: str, settings: TwilioSettings) -> HttpCall:
+    trusted = _is_twilio(url, settings)
+    headers = (("Authorization", settings.authorization or ""),) if trusted else ()
+    return HttpCall(
+        method="GET",
+        url=url,
+        headers=headers,
+        guarded=not trusted,
+        max_bytes=_LARGEST_MEDIA,
+        secrets=settings.secrets,
+    )
+
+
+def _is_twilio(url: str, settings: TwilioSettings) -> bool:
+    ours, theirs = urlsplit(settings.api_base), urlsplit(url)
+    if (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc):
+        return True
+    host = (theirs.hostname or "").lower()
+    return theirs.scheme == "https" and (host == "api.twilio.com" or host.endswith(".twilio.com"))
+
+
+def _failed(result: CallResult) -> Delivery:
+    code = _error_code(result)
+    told = _body(result)["message"].text
+    if code == RECIPIENT_OPTED_OUT:
+        return failures.opted_out(code=code, message=told)
+    if code in _RATE_LIMITED:
+        after = failures.retry_after(result) if isinstance(result, Reply) else None
+        return failures.rate_limited(code=code, message=told, after=after)
+    if code in _WINDOW_CLOSED:
+        return failures.refused(FailureKind.WINDOW_CLOSED, code=code, message=told)
+    if code in _NOBODY_THERE:
+        return Unreachable(failure=Failure(kind=FailureKind.REJECTED, code=code, message=told))
+    if code and failures.succeeded(result):
+        return failures.refused(FailureKind.REJECTED, code=code, message=told)
+    return failures.failed(result, code=code, message=told)
+
+
+def _error_code(result: CallResult) -> str | None:
+    body = _body(result)
+    code = (body["code"] or body["error_code"]).text
+    return code if code not in {"", "0"} else None
+
+
+def _sid(result: CallResult) -> str | None:
+    return _body(result)["sid"].text or None
+
+
+def _body(result: CallResult) -> payload.Node:
+    if not isinstance(result, Reply):
+        return payload.Node()
+    return payload.read(result.body) or payload.Node()

@@ -1,0 +1,1 @@
+"""One folder a channel: `__init__.py` with `Settings` and `Adapter`, and `samples.toml`."""

@@ -1,0 +1,51 @@
+"""Cases of kind `signature` and `segment`: pure vectors for the kit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bot.kit import proofs, sms
+
+if TYPE_CHECKING:
+    from bot.model.channel import ForgeryReason
+    from tests.corpus.cases import Case
+
+SCHEMES = ("twilio-hmac-sha1", "meta-hmac-sha256", "telegram-secret-token")
+
+
+def signature(case: Case) -> list[str]:
+    """What is wrong with our verdict on a signature; `valid: null` accepts either."""
+    wanted = case.expect["valid"]
+    reason = verdict(case.data)
+    if wanted is None or (reason is None) == wanted:
+        return []
+    return [f"our verdict is {reason or 'valid'}, expected valid = {wanted}"]
+
+
+def verdict(data: dict[str, Any]) -> ForgeryReason | None:
+    shown = data.get("signature") or data.get("header")
+    body = (data.get("body") or "").encode()
+    match data["scheme"]:
+        case "twilio-hmac-sha1":
+            params = data.get("params") or []
+            named = params.items() if isinstance(params, dict) else params
+            pairs = [(name.encode(), value.encode()) for name, value in named]
+            return proofs.twilio(
+                token=data["secret"], url=data["url"], pairs=pairs, body=body, signature=shown
+            )
+        case "meta-hmac-sha256":
+            return proofs.meta(secret=data["secret"], body=body, header=shown)
+        case _:
+            return proofs.shared_token(secret=data["secret"], header=shown)
+
+
+def segment(case: Case) -> list[str]:
+    """What is wrong with our count of segments."""
+    cost = sms.cost(case.data["text"])
+    ours = {"encoding": cost.encoding.value, "segments": cost.segments}
+    ours["septets" if cost.encoding is sms.SmsEncoding.GSM7 else "utf16_units"] = cost.units
+    return [
+        f"{name} is {ours.get(name)}, expected {wanted}"
+        for name, wanted in case.expect.items()
+        if ours.get(name) != wanted
+    ]
