@@ -1,0 +1,222 @@
+"""From one Messenger webhook to its events.
+
+Source: https://developers.facebook.com/docs/messenger-platform/reference/webhook-events. Every item
+of every entry is read on its own: one that cannot be read costs none of the others.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bot.kit import consent
+from bot.kit.consent import Wish
+from bot.kit.text import clean
+from bot.model.channel import (
+    ChannelEvent,
+    Deleted,
+    Echo,
+    Ignored,
+    Inbound,
+    OptIn,
+    OptOut,
+    Press,
+    PressKind,
+    ReadUpTo,
+    Receipt,
+    Sender,
+    Unreadable,
+    UnreadableReason,
+    Unsupported,
+)
+from channels.messenger import signals
+from channels.messenger.attachments import carried
+from channels.messenger.nodes import made_key, party_id, sender_of, text_of, time_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bot.kit.payload import Node
+
+_FRAME = frozenset({"sender", "recipient", "timestamp", "prior_message"})
+_OTHER_ACCOUNT = Ignored(reason="other_account_ignored: meant for another page")
+
+Events = tuple[ChannelEvent, ...]
+
+
+def read(webhook: Node, *, page_id: str) -> Events:
+    """All events of a webhook, in order, repeats within it left out."""
+    events: dict[tuple[str, str], ChannelEvent] = {}
+    for nth, event in enumerate(_all(webhook, page_id)):
+        events.setdefault(_identity(event, nth), event)
+    return tuple(events.values())
+
+
+def _all(webhook: Node, page_id: str) -> Iterator[ChannelEvent]:
+    for entry in webhook["entry"]:
+        entry_id = entry["id"].text
+        if entry_id != page_id:
+            yield _OTHER_ACCOUNT
+            continue
+        for item in entry["messaging"]:
+            yield from _item(item, page_id)
+        for item in entry["standby"]:
+            yield from _standby(item, page_id)
+        if entry["changes"]:
+            yield Ignored(reason="page_change_ignored")
+
+
+def _identity(event: ChannelEvent, nth: int) -> tuple[str, str]:
+    if isinstance(event, Ignored | Unreadable):
+        return event.kind, event.model_dump_json()
+    if isinstance(event, Receipt | ReadUpTo):
+        return event.kind, str(nth)
+    if isinstance(event, Echo):
+        return event.kind, event.external_id
+    return event.kind, getattr(event, "dedupe_key", str(nth))
+
+
+# --- one item --------------------------------------------------------------------------------
+
+
+def _item(item: Node, page_id: str) -> Events:
+    if item["message"]["is_echo"].is_true:
+        return _echo(item, page_id)
+    if party_id(item["recipient"]) not in {"", page_id}:
+        return (_OTHER_ACCOUNT,)
+    reading = next((reading for name, reading in _READINGS.items() if item[name]), None)
+    if reading is None:
+        return (_not_said(item),)
+    sender = sender_of(item)
+    if sender is None:
+        said = "an item does not say who it is from"
+        return (Unreadable(reason=UnreadableReason.INVALID_SENDER, detail=said),)
+    return reading(item, sender)
+
+
+def _not_said(item: Node) -> Ignored:
+    """What is between Meta and the apps of a page, or what we do not know."""
+    enforced = item["policy_enforcement"]
+    if enforced:
+        # Meta limits the page or lifts the limit: an operator has to know.
+        action, why = text_of(enforced["action"]), text_of(enforced["reason"])
+        return Ignored(reason=f"channel_error: policy_enforcement {action}: {why}"[:300])
+    other = next((name for name in item.keys if name not in _FRAME), "nothing")
+    return Ignored(reason=clean(f"event_ignored: {other[:50]}"))
+
+
+def _standby(item: Node, page_id: str) -> Events:
+    """Another app has the conversation: what the business says counts, the rest is its affair."""
+    if item["message"]["is_echo"].is_true:
+        return _echo(item, page_id)
+    if item["read"] or item["delivery"]:
+        return _item(item, page_id)
+    return (Ignored(reason="standby_ignored: another app has this conversation"),)
+
+
+def _echo(item: Node, page_id: str) -> Events:
+    if party_id(item["sender"]) not in {"", page_id}:
+        return (_OTHER_ACCOUNT,)
+    message, recipient = item["message"], party_id(item["recipient"])
+    external_id = text_of(message["mid"])
+    if not recipient or not external_id:
+        said = "an echo lacks its recipient or mid"
+        return (Unreadable(reason=UnreadableReason.MALFORMED, detail=said),)
+    return (
+        Echo(
+            recipient=recipient,
+            external_id=external_id,
+            text=text_of(message["text"]),
+            attachments=carried(message).attachments,
+            app_id=text_of(message["app_id"]) or None,
+            at=time_of(item["timestamp"]),
+        ),
+    )
+
+
+# --- messages and presses --------------------------------------------------------------------
+
+
+def _message(item: Node, sender: Sender) -> Events:
+    message = item["message"]
+    key = text_of(message["mid"]) or made_key(item, sender, "message")
+    if message["is_deleted"].is_true:
+        at = time_of(item["timestamp"])
+        return (Deleted(sender=sender, dedupe_key=f"{key}:deleted", external_id=key, at=at),)
+    came_by = signals.referral_of(message["referral"], item, sender=sender, key=f"{key}:referral")
+    return (*came_by, _content(item, sender, key))
+
+
+def _content(item: Node, sender: Sender, key: str) -> ChannelEvent:
+    message, at = item["message"], time_of(item["timestamp"])
+    text, external_id = text_of(message["text"]), text_of(message["mid"]) or None
+    attachments, lacking = carried(message)
+    press = _quick_reply(message)
+    if text and not attachments and press is None:
+        asked = _asked(text, sender, key, at)
+        if asked is not None:
+            return asked
+    if not (text or attachments or press):
+        what = ", ".join(lacking) or "empty message"
+        return Unsupported(sender=sender, dedupe_key=key, external_id=external_id, what=what, at=at)
+    return Inbound(
+        sender=sender,
+        dedupe_key=key,
+        external_id=external_id,
+        to=party_id(item["recipient"]) or None,
+        text=text,
+        attachments=attachments,
+        at=at,
+        reply_to=text_of(message["reply_to"]["mid"]) or None,
+        press=press,
+        # A link's preview without a link says no more than the text that has it.
+        incomplete=any(what != "fallback" for what in lacking),
+    )
+
+
+def _quick_reply(message: Node) -> Press | None:
+    payload = text_of(message["quick_reply"]["payload"])
+    return Press(kind=PressKind.QUICK_REPLY, payload=payload) if payload else None
+
+
+def _asked(text: str, sender: Sender, key: str, at: datetime | None) -> ChannelEvent | None:
+    """What a text that is nothing but STOP or START asks for."""
+    source = f"keyword:{consent.keyword(text)}"
+    match consent.wish(text, telephone=False):
+        case Wish.STOP:
+            return OptOut(sender=sender, dedupe_key=key, source=source, confirm=True, at=at)
+        case Wish.START:
+            return OptIn(sender=sender, dedupe_key=key, source=source, confirm=True, at=at)
+        case _:
+            return None
+
+
+def _postback(item: Node, sender: Sender) -> Events:
+    postback = item["postback"]
+    payload, mid = text_of(postback["payload"]), text_of(postback["mid"])
+    key = mid or made_key(item, sender, f"postback:{payload}")
+    press = Inbound(
+        sender=sender,
+        dedupe_key=key,
+        external_id=mid or None,
+        to=party_id(item["recipient"]) or None,
+        text=text_of(postback["title"]),
+        at=time_of(item["timestamp"]),
+        press=Press(kind=PressKind.POSTBACK, payload=payload),
+    )
+    return (
+        *signals.referral_of(postback["referral"], item, sender=sender, key=f"{key}:referral"),
+        press,
+    )
+
+
+_READINGS: dict[str, Callable[[Node, Sender], Events]] = {
+    "message": _message,
+    "postback": _postback,
+    "message_edit": signals.edit,
+    "reaction": signals.reaction,
+    "delivery": signals.delivery,
+    "read": signals.read_mark,
+    "optin": signals.optin,
+    "referral": signals.referral,
+}

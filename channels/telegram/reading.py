@@ -1,0 +1,302 @@
+"""From one Telegram update to one event.
+
+Source: https://core.telegram.org/bots/api#update. Only the few fields needed are read, so that old
+and new shapes pass.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bot.kit import consent, payload
+from bot.kit.consent import Wish
+from bot.kit.text import clean
+from bot.model.channel import (
+    Attachment,
+    AttachmentType,
+    ChannelEvent,
+    Edited,
+    Ignored,
+    Inbound,
+    OptIn,
+    OptOut,
+    Press,
+    PressKind,
+    Reacted,
+    Sender,
+    Started,
+    Unreadable,
+    UnreadableReason,
+    Unsupported,
+)
+from channels.telegram.attachments import attachments, own_phone
+from channels.telegram.nodes import in_group, person, sender_of, text_of, time_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from bot.kit.payload import Node
+
+# A deep link's payload is one word: https://core.telegram.org/bots/features#deep-linking
+_START = re.compile(r"/start(?:@\w+)?(?:\s+(?P<ref>\S{1,512}))?\s*")
+_COMMAND = re.compile(r"(/[A-Za-z0-9_]{1,32})(?:@\w+)?(?=\s|$)")
+
+# Told about the chat, not said by the person.
+_SERVICE = (
+    "pinned_message",
+    "message_auto_delete_timer_changed",
+    "write_access_allowed",
+    "connected_website",
+    "chat_background_set",
+    "boost_added",
+    "forum_topic_created",
+    "video_chat_started",
+    "video_chat_ended",
+    "giveaway_created",
+    "giveaway_completed",
+)
+# Said by the person, and nothing that we can show.
+_UNSUPPORTED = (
+    "poll",
+    "dice",
+    "game",
+    "story",
+    "paid_media",
+    "invoice",
+    "checklist",
+    "gift",
+    "unique_gift",
+    "giveaway",
+    "successful_payment",
+    "refunded_payment",
+    "users_shared",
+    "chat_shared",
+    "passport_data",
+)
+_FILE_TYPES = frozenset(
+    {
+        AttachmentType.IMAGE,
+        AttachmentType.VIDEO,
+        AttachmentType.AUDIO,
+        AttachmentType.FILE,
+        AttachmentType.STICKER,
+    }
+)
+
+
+def read(update: Node) -> ChannelEvent:
+    """The event that an update is; always exactly one."""
+    key = text_of(update["update_id"])
+    if not key:
+        return Unreadable(reason=UnreadableReason.MALFORMED, detail="there is no update_id")
+    for name, reading in _READINGS.items():
+        if update[name]:
+            return reading(update[name], key)
+    other = next((name for name in update.keys if name != "update_id"), "nothing")
+    return Ignored(reason=clean(f"update_ignored: {other[:64]}"))
+
+
+def callback_id(update: Node) -> str:
+    """The id of the button press that an update is, empty when it is none."""
+    return text_of(update["callback_query"]["id"])
+
+
+# --- messages --------------------------------------------------------------------------------
+
+
+def _message(message: Node, key: str) -> ChannelEvent:
+    if in_group(message["chat"]):
+        return Ignored(reason="group_message_ignored")
+    sender = sender_of(message)
+    if sender is None:
+        return _NO_SENDER
+    start = _START.fullmatch(text_of(message["text"]).strip())
+    if start:
+        return Started(sender=sender, dedupe_key=key, ref=start["ref"], at=time_of(message["date"]))
+    carried = attachments(message)
+    press = _press(message)
+    text = text_of(message["text"]) or text_of(message["caption"]) or _button_text(message)
+    if not carried and (press is None or press.kind is PressKind.COMMAND):
+        asked = _asked(text, sender, key, time_of(message["date"]))
+        if asked is not None:
+            return asked
+    if not (text or carried or press):
+        return _nothing_to_show(message, sender, key)
+    return Inbound(
+        sender=sender.model_copy(update={"phone": own_phone(message, sender.user)}),
+        dedupe_key=key,
+        external_id=text_of(message["message_id"]) or None,
+        text=text,
+        attachments=carried,
+        at=time_of(message["date"]),
+        reply_to=text_of(message["reply_to_message"]["message_id"]) or None,
+        press=press,
+        incomplete=any(map(_lacks_its_file, carried)),
+    )
+
+
+def _asked(text: str, sender: Sender, key: str, at: datetime | None) -> OptOut | OptIn | None:
+    """What a text that is nothing but STOP (also `/stop`) or START asks for."""
+    source = f"keyword:{consent.keyword(text)}"
+    match consent.wish(text, telephone=False):
+        case Wish.STOP:
+            return OptOut(sender=sender, dedupe_key=key, source=source, confirm=True, at=at)
+        case Wish.START:
+            return OptIn(sender=sender, dedupe_key=key, source=source, confirm=True, at=at)
+        case _:
+            return None
+
+
+def _edited(message: Node, key: str) -> ChannelEvent:
+    if in_group(message["chat"]):
+        return Ignored(reason="group_message_ignored")
+    sender = sender_of(message)
+    if sender is None:
+        return _NO_SENDER
+    text = text_of(message["text"]) or text_of(message["caption"])
+    if not text and (message["location"] or not attachments(message)):
+        # A live location says its new place by editing, every few seconds.
+        return Ignored(reason="update_ignored: edit without text")
+    return Edited(
+        sender=sender,
+        dedupe_key=key,
+        external_id=text_of(message["message_id"]),
+        text=text,
+        at=time_of(message["edit_date"]) or time_of(message["date"]),
+    )
+
+
+def _nothing_to_show(message: Node, sender: Sender, key: str) -> ChannelEvent:
+    service = next((name for name in _SERVICE if message[name]), None)
+    if service:
+        return Ignored(reason=f"service_message_ignored: {service}")
+    return Unsupported(
+        sender=sender,
+        dedupe_key=key,
+        external_id=text_of(message["message_id"]) or None,
+        what=next((name for name in _UNSUPPORTED if message[name]), "message"),
+        at=time_of(message["date"]),
+    )
+
+
+# --- presses ---------------------------------------------------------------------------------
+
+
+def _callback(query: Node, key: str) -> ChannelEvent:
+    message = query["message"]
+    if in_group(message["chat"]):
+        return Ignored(reason="group_message_ignored")
+    sender = sender_of(query)
+    if sender is None:
+        return _NO_SENDER
+    data = text_of(query["data"])
+    if not data:
+        return Ignored(reason="update_ignored: button of a game")
+    return Inbound(
+        sender=sender,
+        dedupe_key=key,
+        external_id=text_of(query["id"]) or None,
+        text=_title(message, data) or data,
+        reply_to=text_of(message["message_id"]) or None,
+        press=Press(kind=PressKind.BUTTON, payload=data),
+    )
+
+
+def _title(message: Node, data: str) -> str:
+    """What the pressed button says; Telegram sends its message along."""
+    for row in message["reply_markup"]["inline_keyboard"]:
+        for button in row:
+            if text_of(button["callback_data"]) == data:
+                return text_of(button["text"])
+    return ""
+
+
+def _press(message: Node) -> Press | None:
+    filled = message["web_app_data"]
+    if filled:
+        return _form(text_of(filled["data"]))
+    command = _COMMAND.match(text_of(message["text"]))
+    return Press(kind=PressKind.COMMAND, payload=command[1]) if command else None
+
+
+def _form(data: str) -> Press:
+    """A mini app sends whatever text it likes; a JSON object is a filled form."""
+    form = payload.read(data)
+    if form is None or not form.is_object:
+        return Press(kind=PressKind.FORM, payload=data)
+    return Press(
+        kind=PressKind.FORM,
+        fields=tuple((clean(name), _value(form[name])) for name in form.keys),
+    )
+
+
+def _value(value: Node) -> str:
+    return clean("" if value.json in {"null", '""'} else value.text or value.json)
+
+
+def _button_text(message: Node) -> str:
+    return text_of(message["web_app_data"]["button_text"])
+
+
+# --- other updates ---------------------------------------------------------------------------
+
+
+def _reaction(reaction: Node, key: str) -> ChannelEvent:
+    if in_group(reaction["chat"]):
+        return Ignored(reason="group_message_ignored")
+    sender = person(reaction["user"])
+    if sender is None:
+        return _NO_SENDER
+    marks = [_emoji(mark) for mark in reaction["new_reaction"]]
+    return Reacted(
+        sender=sender,
+        dedupe_key=key,
+        external_id=text_of(reaction["message_id"]),
+        emoji=marks[-1] if marks else "",
+        at=time_of(reaction["date"]),
+    )
+
+
+def _emoji(mark: Node) -> str:
+    return text_of(mark["emoji"]) or text_of(mark["type"]) or "reaction"
+
+
+def _membership(change: Node, key: str) -> ChannelEvent:
+    """In a private chat this comes when the person blocks or unblocks the bot."""
+    if in_group(change["chat"]):
+        return Ignored(reason="group_message_ignored")
+    sender = sender_of(change)
+    if sender is None:
+        return _NO_SENDER
+    status, at = text_of(change["new_chat_member"]["status"]), time_of(change["date"])
+    match status:
+        case "kicked":
+            return OptOut(sender=sender, dedupe_key=key, source="blocked", at=at)
+        case "member":
+            return OptIn(sender=sender, dedupe_key=key, source="unblocked", at=at)
+        case _:
+            return Ignored(reason=f"update_ignored: my_chat_member {status[:32]}".rstrip())
+
+
+def _group(_: Node, __: str) -> ChannelEvent:
+    return Ignored(reason="group_message_ignored")
+
+
+def _lacks_its_file(attachment: Attachment) -> bool:
+    return attachment.type in _FILE_TYPES and attachment.media_id is None
+
+
+_NO_SENDER = Unreadable(
+    reason=UnreadableReason.INVALID_SENDER, detail="the update does not say who it is from"
+)
+_READINGS: dict[str, Callable[[Node, str], ChannelEvent]] = {
+    "message": _message,
+    "edited_message": _edited,
+    "callback_query": _callback,
+    "message_reaction": _reaction,
+    "my_chat_member": _membership,
+    "channel_post": _group,
+    "edited_channel_post": _group,
+}
