@@ -23,13 +23,14 @@ from bot.model.channel import (
     Received,
     Request,
 )
-from bot.model.event import DeadLetter, Outcome, ThreadEvent
+from bot.model.event import Outcome, ThreadEvent
 from bot.model.ids import AgentId, EventId, IdentityId, SendId, ThreadId
 from bot.model.people import Agent, ApiToken, ChannelIdentity, LinkCode, Session
 from bot.model.record import (
     Acceptance,
     Accepted,
     Claim,
+    DeadLetter,
     Envelope,
     GapCount,
     LinkMade,
@@ -204,6 +205,9 @@ class Inbox(Protocol):
 
     async def revive(self, event: EventId) -> ThreadEvent:
         """Take a dead letter back to be processed; raises NotFound."""
+
+    async def discard_dead_letter(self, event: EventId) -> None:
+        """Forget a request that could not be read; raises NotFound when there is none."""
 
 
 class Threads(Protocol):

@@ -19,6 +19,7 @@ from tests.fakes.wire import FakeWire
 
 if TYPE_CHECKING:
     from bot.model.channel import Call, CallResult
+    from bot.ports import Wire
 
 GET = HttpCall(method="GET", url="https://api.example.com/1")
 EMIT = Emit(namespace="/chat", room="r1", event="entry", data=b'{"seq": 7}')
@@ -29,9 +30,10 @@ EMIT = Emit(namespace="/chat", room="r1", event="entry", data=b'{"seq": 7}')
 
 async def test_a_scripted_wire_answers_in_order_and_remembers() -> None:
     wire = FakeWire([Reply(status=500), Lost(reason="reset")])
+    port: Wire = wire  # for the type checker
     wire.then(Unreached(reason="refused"))
     calls: list[Call] = [GET, EMIT, GET]
-    assert [await wire.call(call) for call in calls] == [
+    assert [await port.call(call) for call in calls] == [
         Reply(status=500),
         Lost(reason="reset"),
         Unreached(reason="refused"),

@@ -114,6 +114,13 @@ async def test_timers_ring_when_due_the_earliest_first_and_once(store: Store) ->
     assert (await store.turn(ANNA.home_thread)).events == (soon, late)
 
 
+async def test_timers_ring_in_the_order_they_are_due(store: Store) -> None:
+    dues = {"a": 7, "b": 3, "c": 9, "d": 1, "e": 5}
+    await set_timers(store, *(timer(name, due) for name, due in dues.items()))
+    rung = await store.due_timers(now=at(10), limit=10)
+    assert [event.id for event in rung] == [EventId.of("timer", name) for name in "dbeac"]
+
+
 async def test_due_timers_come_as_many_as_asked_for(store: Store) -> None:
     await set_timers(store, *(timer(f"t{n}", n) for n in range(5)))
     rung = [await store.due_timers(now=at(10), limit=2) for _ in range(4)]

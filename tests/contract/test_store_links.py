@@ -139,6 +139,20 @@ async def test_an_absorbed_thread_takes_no_commit(store: Store) -> None:
         await store.put_state(ThreadRow(state=old.state, identities=old.identities))
 
 
+async def test_a_thread_absorbed_before_its_first_commit_takes_none(store: Store) -> None:
+    await said(store, "web-1", where=WEB)
+    (waiting,) = await accepted(store, "sms-1", where=ANNA)
+    unseen = await store.turn(ANNA.home_thread)
+    await store.commit(await linking(store))
+    count = len(await store.entries(spans(ANNA, WEB)))
+    with pytest.raises(StaleVersion):
+        await store.commit(laden(unseen, waiting))
+    await nothing_written(store, but=count)
+    with pytest.raises(StaleVersion):
+        await store.put_state(ThreadRow(state=unseen.state, identities=unseen.identities))
+    assert await store.thread_ids() == [WEB.home_thread]
+
+
 async def test_a_thread_that_absorbed_can_be_absorbed(store: Store) -> None:
     await said(store, "web-1", where=WEB)
     await store.commit(await linking(store))

@@ -157,6 +157,8 @@ async def test_two_addresses_of_one_customer_do_not_hold_each_other_up(store: St
     )
     claims = await store.claim_sends(now=at(0), limit=10)
     assert [claim.address for claim in claims] == [ANNA, BO]
+    # Anna wrote; that opens no window at Bo's address.
+    assert [claim.last_inbound_at for claim in claims] == [at(0), None]
 
 
 async def test_claims_come_longest_due_first_and_as_many_as_asked_for(store: Store) -> None:

@@ -29,12 +29,9 @@ _FAR = list(ReceiptStatus)
 
 def fold(now: PartState, told: ReceiptFact) -> PartState:
     """How far a part has come: forward only; a failure ends it, unless it was delivered before."""
-    far = _FAR.index(now.status)
-    if told.status is ReceiptStatus.FAILED:
-        moves = far < _FAR.index(ReceiptStatus.DELIVERED)
-    else:
-        moves = now.status is not ReceiptStatus.FAILED and far < _FAR.index(told.status)
-    if not moves:
+    failed = told.status is ReceiptStatus.FAILED
+    goal = ReceiptStatus.DELIVERED if failed else told.status
+    if _FAR.index(now.status) >= _FAR.index(goal):
         return now
     return now.model_copy(update={"status": told.status, "error_code": told.error_code})
 
