@@ -44,13 +44,14 @@ from bot.model.people import Agent, Role
 from bot.ports import Channel, Provider
 from bot.stores.sqlite import SqliteStore
 from config.settings import Settings, explained, load
-from nlu.serving import SpacyNlu
 
 log = structlog.get_logger("samtal.app")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _SECRET_BYTES = 32
 _SHORTEST_PASSWORD = 10
+_DEMO_EMAIL = "anna@fjallbutiken.example"
+_DEMO_PASSWORD = "fjallbutiken"  # noqa: S105 - the README says it; the sandbox is on the loopback
 _ALL = 100_000
 _LOOK_EVERY = 0.4  # seconds
 
@@ -184,6 +185,8 @@ async def serve(settings: Settings) -> None:
 @contextlib.asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[str]:
     """The whole server, running; gives its base URL."""
+    from nlu.serving import SpacyNlu  # spaCy takes a second to import: commands do without it
+
     accounts = load_accounts(settings)
     content, forms = load_words(settings)
     clock, secret, metrics = SystemClock(), own_secret(settings), Metrics()
@@ -206,12 +209,34 @@ async def running(settings: Settings) -> AsyncIterator[str]:
                 providers=accounts.providers,
             )
         )
+        if settings.sandbox:
+            await _demo_agent(store)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await stack.enter_async_context(working(hub))
         site = web.TCPSite(runner, settings.edge.host, settings.edge.port)
         await site.start()
         yield str(site.name)
+
+
+async def _demo_agent(store: SqliteStore) -> None:
+    """Let a newcomer log in at the desk: a sandbox with nobody in it gets the README's agent."""
+    if await store.agents():
+        return
+    await _put_agent(store, _DEMO_EMAIL, name="Anna", role=Role.AGENT, password=_DEMO_PASSWORD)
+
+
+async def _put_agent(
+    store: SqliteStore, email: str, *, name: str, role: Role, password: str
+) -> None:
+    passwords = Passwords()
+    try:
+        hashed = await passwords.hash(SecretStr(password))
+    finally:
+        passwords.close()
+    await store.put_agent(
+        Agent(id=AgentId.new(), email=email, name=name, role=role, password_hash=hashed)
+    )
 
 
 @contextlib.asynccontextmanager
@@ -313,15 +338,8 @@ async def add_user(settings: Settings, *, email: str, name: str, role: str, pass
         raise ConfigError("no such role", where=f"role {role}", mend=f"One of {[*Role]}.")
     if len(password) < _SHORTEST_PASSWORD:
         raise ConfigError("is too short", where="password", mend="Take 10 characters or more.")
-    passwords = Passwords()
-    try:
-        hashed = await passwords.hash(SecretStr(password))
-    finally:
-        passwords.close()
     async with _beside(settings) as store:
-        await store.put_agent(
-            Agent(id=AgentId.new(), email=email, name=name, role=Role(role), password_hash=hashed)
-        )
+        await _put_agent(store, email, name=name, role=Role(role), password=password)
 
 
 async def sandbox_send(
