@@ -31,12 +31,8 @@ class Adapter:
         self._settings = settings
         base = public_base_url.rstrip("/")
         self._status_url = f"{base}/webhooks/{self.name}/{account}/status"
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What SMS carries: text and files, no choices, no window."""
-        return Capabilities(
-            text_limit=self._settings.max_text_length,
+        self.capabilities = Capabilities(
+            text_limit=settings.max_text_length,
             text_unit=TextUnit.SMS,
             attachments=frozenset(
                 {
@@ -47,7 +43,7 @@ class Adapter:
                 }
             ),
             receipts=frozenset({ReceiptStatus.SENT, ReceiptStatus.DELIVERED, ReceiptStatus.FAILED}),
-            rate=self._settings.rate,
+            rate=settings.rate,
             attests_phone=True,
             extended=frozenset({"templates", "opt_out_keywords"}),
         )

@@ -35,12 +35,8 @@ class Adapter:
         self._settings = settings
         base = public_base_url.rstrip("/")
         self._status_url = f"{base}/webhooks/{self.name}/{account}/status"
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Text and files within 24 hours of the person's last message; templates at any time."""
-        return Capabilities(
-            text_limit=self._settings.max_text_length,
+        self.capabilities = Capabilities(
+            text_limit=settings.max_text_length,
             text_unit=TextUnit.UTF16,
             attachments=frozenset(
                 {
@@ -60,7 +56,7 @@ class Adapter:
                     ReceiptStatus.FAILED,
                 }
             ),
-            rate=self._settings.rate,
+            rate=settings.rate,
             attests_phone=True,
             extended=frozenset({"templates", "opt_out_keywords"}),
         )
