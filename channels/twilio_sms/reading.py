@@ -31,7 +31,20 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{60,}={0,2}")
 # https://help.twilio.com/articles/223134027: what Twilio itself answers.
 _TWILIO_ANSWERS = frozenset(
-    "HELP INFO STOP STOPALL UNSUBSCRIBE CANCEL END QUIT OPTOUT REVOKE START UNSTOP".split()
+    [
+        "HELP",
+        "INFO",
+        "STOP",
+        "STOPALL",
+        "UNSUBSCRIBE",
+        "CANCEL",
+        "END",
+        "QUIT",
+        "OPTOUT",
+        "REVOKE",
+        "START",
+        "UNSTOP",
+    ]
 )
 _WISHES = {"STOP": Wish.STOP, "START": Wish.START, "HELP": Wish.HELP}
 
