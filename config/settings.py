@@ -1,6 +1,6 @@
 """The settings schema; read by the composition root only.
 
-Later wins: the defaults here, the TOML file, the environment (`SAMTAL_PORT=8080`,
+Later wins: the defaults here, the TOML file, the environment (`SAMTAL_SANDBOX=true`,
 `SAMTAL_CHANNELS__TWILIO_SMS__MAIN__AUTH_TOKEN=...`).
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, Validat
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
+from bot.edge.settings import EdgeSettings
 from bot.errors import ConfigError
 from bot.hub.settings import HubSettings
 
@@ -51,16 +51,6 @@ class ContentSection(_Section):
     forms: Path = Field(Path("config/forms"), description="Folder of form files.")
 
 
-class EdgeSection(_Section):
-    """The network side."""
-
-    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body.")
-    requests_per_second: float = Field(400.0, gt=0, description="Per account, webhooks.")
-    session_lifetime: timedelta = Field(timedelta(hours=12), description="Of a log-in.")
-    cookie_secure: bool = Field(default=False, description="Cookies over HTTPS only.")
-    trusted_proxies: tuple[str, ...] = Field((), description="Whose X-Forwarded-For counts.")
-
-
 class LogSection(_Section):
     """What is written about the work."""
 
@@ -75,13 +65,10 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", env_prefix="SAMTAL_", env_nested_delimiter="__"
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8080, ge=0, le=65535, description="Port to listen on.")
-    public_base_url: str = Field(
-        "http://127.0.0.1:8080", description="How providers reach us; signatures cover it."
-    )
     secret: SecretStr | None = Field(
-        None, description="Key for tokens and hashes; made and kept beside the store if absent."
+        None,
+        min_length=16,
+        description="Key for tokens and hashes; made and kept beside the store if absent.",
     )
     sandbox: bool = Field(default=False, description="Play the providers on the loopback.")
     store: StoreSection = StoreSection()
@@ -89,7 +76,7 @@ class Settings(BaseSettings):
     nlu: NluSection = NluSection()
     content: ContentSection = ContentSection()
     hub: HubSettings = HubSettings()
-    edge: EdgeSection = EdgeSection()
+    edge: EdgeSettings = EdgeSettings(public_base_url="http://127.0.0.1:8080")
     log: LogSection = LogSection()
     channels: dict[str, dict[str, dict[str, JsonValue]]] = Field(
         default_factory=dict, description="`[channels.<channel>.<account>]`, as each channel says."

@@ -27,7 +27,7 @@ def configure(*, level: str, as_json: bool) -> None:
     shown: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [_console()]
     )
     structlog.configure(
         processors=[*shared, *shown],
@@ -36,6 +36,13 @@ def configure(*, level: str, as_json: bool) -> None:
         cache_logger_on_first_use=False,
     )
     _configure_others(number, shared=shared, shown=shown)
+
+
+def _console() -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        exception_formatter=structlog.dev.plain_traceback,  # the fancy one shows local variables
+    )
 
 
 def without_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -63,3 +70,23 @@ def _configure_others(
     logging.basicConfig(level=number, handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
+
+
+def one_line_log(name: str) -> logging.Logger:
+    """A library's log for what strangers send: errors in one line each, no traceback.
+
+    Below errors these libraries log what people write.
+    """
+    logger = logging.getLogger(name)
+    logger.setLevel(logging.ERROR)
+    logger.addFilter(_without_traceback)
+    return logger
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    if record.exc_info and record.exc_info[1] is not None:
+        record.msg = f"{record.getMessage()}: {type(record.exc_info[1]).__name__}"
+        record.args = ()
+    record.exc_info = None
+    record.exc_text = None
+    return True

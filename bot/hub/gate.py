@@ -13,11 +13,12 @@ def check(
     """Why this message may not leave now, or None.
 
     Marketing needs consent; an answer to somebody who just wrote does not. Free text needs an open
-    window where the channel has one; a template does not.
+    window where the channel has one; a template, or a token by which the person asked for such
+    messages, does not.
     """
     if opted_out and message.origin is Origin.CAMPAIGN:
         return Failure(kind=FailureKind.OPTED_OUT, message="this person has opted out here")
-    if message.template is not None or capabilities.window is None:
+    if message.template or message.recipient_token or capabilities.window is None:
         return None
     window = capabilities.window
     if message.origin is Origin.AGENT and capabilities.human_window is not None:

@@ -200,22 +200,24 @@ class Echo(Value):
 
 
 class OptOut(Value):
-    """This person wants no more marketing here."""
+    """This person wants no more marketing here; `confirm` when nobody but us would answer it."""
 
     kind: Literal["opt_out"] = "opt_out"
     sender: Sender
     dedupe_key: str
     source: str
+    confirm: bool = False
     at: AwareDatetime | None = None
 
 
 class OptIn(Value):
-    """This person wants messages here (again)."""
+    """This person wants messages here (again); `confirm` as in `OptOut`."""
 
     kind: Literal["opt_in"] = "opt_in"
     sender: Sender
     dedupe_key: str
     source: str
+    confirm: bool = False
     ref: str | None = None
     scope: str | None = None
     token: str | None = None
@@ -223,7 +225,10 @@ class OptIn(Value):
 
 
 class HelpKeyword(Value):
-    """A keyword that the law or the carrier wants answered with help (HELP, HJÄLP, INFO)."""
+    """A keyword that the law or the carrier wants answered with help (HELP, HJÄLP, INFO).
+
+    The provider answers it; where it does not, the message comes as an `Inbound` as well.
+    """
 
     kind: Literal["help_keyword"] = "help_keyword"
     sender: Sender

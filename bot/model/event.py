@@ -156,14 +156,3 @@ class Rejected(Value):
 
 
 Outcome = Annotated[Done | Rejected, Field(discriminator="kind")]
-
-
-class DeadLetter(Value):
-    """Something accepted that could not be processed, with the request it came in."""
-
-    event: EventId
-    thread: ThreadId | None
-    reason: str
-    tries: int
-    at: AwareDatetime
-    request: bytes

@@ -107,6 +107,20 @@ class Accepted(Value):
     queued: bool = False
 
 
+class DeadLetter(Value):
+    """Something accepted that could not be processed, with the request it came in.
+
+    Without a thread it is a request that could not be read; without a request it was a command.
+    """
+
+    event: EventId
+    thread: ThreadId | None
+    reason: str
+    tries: int
+    at: AwareDatetime
+    request: RawRequest | None
+
+
 # --- processing ------------------------------------------------------------------------------
 
 

@@ -1,0 +1,230 @@
+"""What goes into the API and comes out of it, beside the model's own values."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, StringConstraints
+
+from bot.hub.desk import EntryView
+from bot.model.channel import Attachment, AttachmentType, Capabilities
+from bot.model.ids import AgentId, EventId, IdentityId, ThreadId
+from bot.model.people import Agent, Role
+from bot.model.record import GapCount, ThreadRow
+from bot.model.value import AwareDatetime, Value
+
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
+_Remark = Annotated[str, StringConstraints(max_length=2_000)]
+_ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+_Email = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+]
+_Password = Annotated[SecretStr, Field(min_length=12, max_length=1024)]
+_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+_HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^\s]+$", max_length=2_000)]
+
+# --- sessions --------------------------------------------------------------------------------
+
+
+class LogIn(Value):
+    """An e-mail and a password."""
+
+    email: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254)]
+    password: Annotated[SecretStr, Field(min_length=1, max_length=1024)]
+
+
+class Me(Value):
+    """Who is logged in. `csrf` goes into the header X-CSRF-Token; machines have none."""
+
+    id: AgentId
+    name: str
+    role: Role
+    csrf: str | None
+    expires_at: AwareDatetime | None
+
+
+# --- threads ---------------------------------------------------------------------------------
+
+
+class OneThread(Value):
+    """The thread in the path."""
+
+    thread: ThreadId
+
+
+class ThreadsWanted(Value):
+    """Which threads: by owner, with their last activity before a time."""
+
+    owner: Literal["bot", "offered", "agent", "none"] | None = None
+    before: AwareDatetime | None = None
+    limit: int = Field(50, ge=1, le=200)
+
+
+class ThreadList(Value):
+    """Threads by last activity, newest first."""
+
+    threads: tuple[ThreadRow, ...]
+
+
+class EntriesWanted(Value):
+    """Which entries: between two sequence numbers, both exclusive; without `after` the last."""
+
+    after: int = Field(0, ge=0)
+    before: int | None = Field(None, ge=1)
+    limit: int = Field(100, ge=1, le=500)
+
+
+class EntryList(Value):
+    """Entries of a thread, oldest first."""
+
+    entries: tuple[EntryView, ...]
+
+
+class OutgoingAttachment(Value):
+    """Something to send with a reply, by a public URL."""
+
+    type: AttachmentType
+    url: _HttpsUrl
+    name: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+    @property
+    def attachment(self) -> Attachment:
+        """The model's value."""
+        return Attachment(type=self.type, url=self.url, name=self.name)
+
+
+class Reply(Value):
+    """What an agent writes. The same `client_id` again changes nothing.
+
+    `identity` picks the address (none: where the customer last wrote); `seen_seq` is the last
+    entry that the agent had seen.
+    """
+
+    text: _Text
+    client_id: _ClientId
+    attachments: tuple[OutgoingAttachment, ...] = Field((), max_length=10)
+    identity: IdentityId | None = None
+    seen_seq: int | None = Field(None, ge=0)
+
+
+class Note(Value):
+    """A remark that is never sent."""
+
+    text: _Text
+
+
+class HandBack(Value):
+    """Why the bot goes on."""
+
+    note: _Remark = ""
+
+
+class Transfer(Value):
+    """To which queue, and what the next one must know."""
+
+    queue: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    note: Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+
+
+class Resolve(Value):
+    """How the case ended."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "solved"
+
+
+class CommandDone(Value):
+    """The command took effect, or (`pending`, status 202) is kept and will in a moment."""
+
+    status: Literal["done", "pending"] = "done"
+
+
+class OneAttachment(Value):
+    """The attachment in the path: entry number, and place among the entry's attachments."""
+
+    thread: ThreadId
+    seq: int = Field(ge=1)
+    index: int = Field(ge=0, le=99)
+
+
+# --- the rest --------------------------------------------------------------------------------
+
+
+class Limit(Value):
+    """How many."""
+
+    limit: int = Field(100, ge=1, le=1000)
+
+
+class GapList(Value):
+    """Content gaps met, most demanded first."""
+
+    gaps: tuple[GapCount, ...]
+
+
+class DeadLetterOut(Value):
+    """Something accepted that could not be processed.
+
+    `request` is the body it came in, as text; `channel` and `account` where. A command has none.
+    """
+
+    event: EventId
+    thread: ThreadId | None
+    reason: str
+    tries: int
+    at: AwareDatetime
+    channel: str | None
+    account: str | None
+    request: str | None
+
+
+class DeadLetterList(Value):
+    """What was set aside, oldest first."""
+
+    dead_letters: tuple[DeadLetterOut, ...]
+
+
+class ChannelOut(Value):
+    """A configured channel account, and whether a conversation can be continued on it."""
+
+    channel: str
+    account: str
+    capabilities: Capabilities
+    continuable: bool
+
+
+class ChannelList(Value):
+    """All channel accounts."""
+
+    channels: tuple[ChannelOut, ...]
+
+
+class AgentOut(Value):
+    """A person who logs in."""
+
+    id: AgentId
+    email: str
+    name: str
+    role: Role
+    active: bool
+
+    @classmethod
+    def of(cls, agent: Agent) -> AgentOut:
+        """The person without the password's hash."""
+        return cls(
+            id=agent.id, email=agent.email, name=agent.name, role=agent.role, active=agent.active
+        )
+
+
+class AgentList(Value):
+    """All people who log in, by name."""
+
+    agents: tuple[AgentOut, ...]
+
+
+class NewAgent(Value):
+    """A person to add."""
+
+    email: _Email
+    name: _Name
+    role: Role
+    password: _Password

@@ -1,0 +1,190 @@
+"""Threads: reading them, and what agents do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from bot.edge.api.route import Ask, operation
+from bot.edge.api.shapes import (
+    CommandDone,
+    EntriesWanted,
+    EntryList,
+    HandBack,
+    Note,
+    OneThread,
+    Reply,
+    Resolve,
+    ThreadList,
+    ThreadsWanted,
+    Transfer,
+)
+from bot.edge.problems import Refusal
+from bot.model.event import Outcome, Rejected
+from bot.model.people import Role
+from bot.model.record import ThreadRow
+
+AT_THE_DESK = frozenset({Role.AGENT, Role.ADMIN})
+_PATH = "/threads/{thread}"
+_LOST = (404, 409)
+
+
+@operation("GET", "/threads", summary="List threads", tag="threads", roles=AT_THE_DESK)
+async def list_threads(ask: Ask, query: ThreadsWanted) -> ThreadList:
+    """Threads by last activity, newest first."""
+    rows = await ask.parts.desk.threads(owner=query.owner, before=query.before, limit=query.limit)
+    return ThreadList(threads=tuple(rows))
+
+
+@operation("GET", _PATH, summary="One thread", tag="threads", roles=AT_THE_DESK, errors=(404,))
+async def get_thread(ask: Ask, path: OneThread) -> ThreadRow:
+    """One thread; the id of a thread that went up in another leads to that one."""
+    return await ask.parts.desk.thread(path.thread)
+
+
+@operation(
+    "GET",
+    f"{_PATH}/entries",
+    summary="Entries of a thread",
+    tag="threads",
+    roles=AT_THE_DESK,
+    errors=(404,),
+)
+async def list_entries(ask: Ask, path: OneThread, query: EntriesWanted) -> EntryList:
+    """Entries over all channels, oldest first, with how each message out went."""
+    views = await ask.parts.desk.entries(
+        path.thread, after=query.after, before=query.before, limit=query.limit
+    )
+    return EntryList(entries=tuple(views))
+
+
+@operation(
+    "POST",
+    f"{_PATH}/accept",
+    summary="Accept an offered thread",
+    tag="desk",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def accept_thread(ask: Ask, path: OneThread) -> CommandDone:
+    """Take a thread that waits for a human; 409 names who was first."""
+    return await _done(ask, ask.parts.desk.accept(path.thread, ask.principal.by))
+
+
+@operation(
+    "POST",
+    f"{_PATH}/takeover",
+    summary="Take a thread from the bot",
+    tag="desk",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def take_thread_over(ask: Ask, path: OneThread) -> CommandDone:
+    """Take a thread that the bot owns; 409 names the agent who has it."""
+    command = ask.parts.desk.accept(path.thread, ask.principal.by, takeover=True)
+    return await _done(ask, command)
+
+
+@operation(
+    "POST",
+    f"{_PATH}/reply",
+    summary="Write to the customer",
+    tag="desk",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def reply_in_thread(ask: Ask, path: OneThread, body: Reply) -> CommandDone:
+    """Send a message; repeat it with the same `client_id` when no answer came."""
+    command = ask.parts.desk.reply(
+        path.thread,
+        ask.principal.by,
+        text=body.text,
+        client_id=f"{ask.principal.id}:{body.client_id}",
+        attachments=tuple(one.attachment for one in body.attachments),
+        identity=body.identity,
+        seen_seq=body.seen_seq,
+    )
+    return await _done(ask, command)
+
+
+@operation(
+    "POST",
+    f"{_PATH}/note",
+    summary="Leave a note",
+    tag="desk",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def note_in_thread(ask: Ask, path: OneThread, body: Note) -> CommandDone:
+    """A remark for colleagues; the customer never gets it."""
+    return await _done(ask, ask.parts.desk.note(path.thread, ask.principal.by, text=body.text))
+
+
+@operation(
+    "POST",
+    f"{_PATH}/hand-back",
+    summary="Give the thread back to the bot",
+    tag="desk",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def hand_thread_back(ask: Ask, path: OneThread, body: HandBack) -> CommandDone:
+    """The bot answers from now on."""
+    command = ask.parts.desk.hand_back(path.thread, ask.principal.by, note=body.note)
+    return await _done(ask, command)
+
+
+@operation(
+    "POST",
+    f"{_PATH}/transfer",
+    summary="Offer the thread to a queue",
+    tag="desk",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def transfer_thread(ask: Ask, path: OneThread, body: Transfer) -> CommandDone:
+    """Somebody of that queue is to take it."""
+    by = ask.principal.by
+    command = ask.parts.desk.transfer(path.thread, by, queue=body.queue, note=body.note)
+    return await _done(ask, command)
+
+
+@operation(
+    "POST",
+    f"{_PATH}/resolve",
+    summary="Close the case",
+    tag="desk",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def resolve_thread(ask: Ask, path: OneThread, body: Resolve) -> CommandDone:
+    """The case is over; the thread goes on with the bot."""
+    command = ask.parts.desk.resolve(path.thread, ask.principal.by, reason=body.reason)
+    return await _done(ask, command)
+
+
+async def _done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:
+    try:
+        outcome = await command
+    except TimeoutError:
+        ask.status = 202
+        return CommandDone(status="pending")
+    if isinstance(outcome, Rejected):
+        detail = outcome.reason
+        if outcome.winner is not None:
+            detail = f"{outcome.reason}: {outcome.winner} has it"
+        raise Refusal(409, detail, winner=outcome.winner, slug="rejected")
+    return CommandDone()
+
+
+OPERATIONS = (
+    list_threads,
+    get_thread,
+    list_entries,
+    accept_thread,
+    take_thread_over,
+    reply_in_thread,
+    note_in_thread,
+    hand_thread_back,
+    transfer_thread,
+    resolve_thread,
+)

@@ -1,0 +1,186 @@
+"""The Socket.IO server: rooms, ordered events, and an end for clients that do not read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import cast
+
+import socketio
+import structlog
+from aiohttp import web
+from pydantic import JsonValue
+
+from bot.edge.backlog import Backlog
+from bot.edge.clients import chat_origin, client_address, limit_key
+from bot.edge.limits import Buckets
+from bot.edge.logs import one_line_log
+from bot.edge.metrics import Metrics
+from bot.edge.problems import Refusal, too_many
+from bot.edge.settings import EdgeSettings
+from bot.ports import Clock
+
+log = structlog.get_logger("samtal.live")
+
+PATH = "/socket.io/"
+Handler = Callable[..., Awaitable[JsonValue]]
+
+_FAREWELL = 0.2  # seconds a socket gets to close by itself when the server stops
+
+
+class Live:
+    """Sockets of this process. One client's events are handled one at a time, in order."""
+
+    def __init__(self, *, settings: EdgeSettings, clock: Clock, metrics: Metrics) -> None:
+        self.metrics = metrics
+        self._settings = settings
+        self._connects = Buckets(settings.connect_rate, clock=clock)
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._requests: dict[int, web.Request] = {}
+        self._upgrades: dict[str, web.Request] = {}
+        self._open: Counter[str] = Counter()
+        self._server = socketio.AsyncServer(
+            async_mode="aiohttp",
+            async_handlers=False,  # True would run one client's events out of order
+            max_http_buffer_size=settings.socket_max_bytes,
+            cors_allowed_origins="*",  # `handle` has looked at the origin by then
+            logger=False,
+            engineio_logger=one_line_log("samtal.engineio"),
+        )
+        self._server.eio.create_queue = self._new_backlog
+        self._server.eio.start_background_task = self._start
+
+    # --- connections -------------------------------------------------------------------------
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Serve one Engine.IO request; refuses foreign origins and floods of connections."""
+        if not chat_origin(request, self._settings):
+            raise Refusal(403, "This site may not open sockets here; name it in embed_origins.")
+        sid = request.query.get("sid")
+        client = limit_key(client_address(request, trusted=self._settings.trusted_proxies))
+        self._count(client, new=sid is None)
+        if sid is not None and "Upgrade" in request.headers:
+            self._upgrades[sid] = request
+        self._open[client] += 1
+        self._requests[id(request)] = request
+        try:
+            return cast("web.StreamResponse", await self._server.handle_request(request))
+        finally:
+            self._open[client] -= 1
+            if not self._open[client]:
+                del self._open[client]
+            del self._requests[id(request)]
+            if sid is not None and self._upgrades.get(sid) is request:
+                del self._upgrades[sid]
+
+    async def close(self) -> None:
+        """Say good-bye to all sockets and end what runs for them."""
+        for engine in list(self._server.eio.sockets.values()):
+            await engine.close(wait=False)  # waiting for a client that is gone never ends
+        for _ in range(10):
+            if not self._requests:
+                break
+            await asyncio.sleep(_FAREWELL / 10)
+        for request in list(self._requests.values()):
+            _cut(request)
+        await self._server.shutdown()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def request(self, namespace: str, sid: str) -> web.Request | None:
+        """The HTTP request that a socket began with, or None when it is gone."""
+        environ = self._server.get_environ(sid, namespace)
+        return cast("web.Request", environ["aiohttp.request"]) if environ else None
+
+    def connected(self, namespace: str, sid: str) -> bool:
+        """Whether the socket is told that it is connected."""
+        return bool(self._server.manager.is_connected(sid, namespace))
+
+    # --- events ------------------------------------------------------------------------------
+
+    def on(self, namespace: str, event: str, handler: Handler) -> None:
+        """Call `handler(sid, *arguments)`; what it returns is the acknowledgement."""
+        self._server.on(event, handler=handler, namespace=namespace)
+
+    async def emit(self, namespace: str, room: str, event: str, data: JsonValue) -> None:
+        """Send an event to everybody in a room."""
+        await self._server.emit(event, data, room=room, namespace=namespace)
+
+    async def emit_to_others(
+        self, namespace: str, room: str, event: str, data: JsonValue, *, sid: str
+    ) -> None:
+        """Send an event to everybody in a room but one socket."""
+        await self._server.emit(event, data, room=room, namespace=namespace, skip_sid=sid)
+
+    async def enter(self, namespace: str, sid: str, room: str) -> None:
+        """Put a socket into a room; nothing happens when it is gone."""
+        if self.connected(namespace, sid):
+            await self._server.enter_room(sid, room, namespace=namespace)
+
+    async def leave(self, namespace: str, sid: str, room: str) -> None:
+        """Take a socket out of a room."""
+        await self._server.leave_room(sid, room, namespace=namespace)
+
+    async def disconnect(self, namespace: str, sid: str) -> None:
+        """End a socket's stay in a namespace."""
+        await self._server.disconnect(sid, namespace=namespace)
+
+    def members(self, namespace: str, room: str) -> list[str]:
+        """The sockets in a room."""
+        return [sid for sid, _ in self._server.manager.get_participants(namespace, room)]
+
+    def refuse(self, problem: Mapping[str, JsonValue]) -> Exception:
+        """What a connect handler raises: the client gets `{message, data}`, `data` the problem."""
+        error = socketio.exceptions.ConnectionRefusedError(problem["title"], dict(problem))
+        return cast("Exception", error)
+
+    def start(self, coroutine: Coroutine[object, object, None]) -> None:
+        """Run something for the sockets until it or the server ends."""
+        _ = self._start(lambda: coroutine)
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _count(self, client: str, *, new: bool) -> None:
+        wait = self._connects.take(client) if new else 0.0
+        if wait:
+            raise too_many(wait, what="too many new connections")
+        if self._open[client] >= self._settings.sockets_per_client:
+            raise Refusal(429, "Too many open connections.", headers={"Retry-After": "30"})
+
+    def _start(
+        self, target: Callable[..., Awaitable[None]], *args: object, **kwargs: object
+    ) -> asyncio.Future[None]:
+        task = asyncio.ensure_future(target(*args, **kwargs))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _new_backlog(self, *_: object, **__: object) -> Backlog:
+        return Backlog(limit=self._settings.backlog_bytes, overflow=self._drop)
+
+    def _drop(self, backlog: Backlog) -> None:
+        """End a socket that does not read; what it missed it gets when it comes back."""
+        for sid, engine in self._server.eio.sockets.items():
+            if engine.queue is backlog:
+                log.warning(
+                    "dropped a socket that does not read", bytes=self._settings.backlog_bytes
+                )
+                self.metrics.socket_dropped()
+                self._abort(sid)
+                return
+
+    def _abort(self, sid: str) -> None:
+        environ = self._server.environ.get(sid)
+        request = self._upgrades.get(sid) or (environ["aiohttp.request"] if environ else None)
+        if request is not None and "Upgrade" in request.headers:
+            _cut(request)
+        else:  # long polling: there is no connection to cut
+            engine = self._server.eio.sockets[sid]
+            _ = self._start(engine.close, wait=False, abort=True)
+
+
+def _cut(request: web.Request) -> None:
+    if isinstance(request.transport, asyncio.Transport):
+        request.transport.abort()

@@ -1,0 +1,83 @@
+"""The whole server, put together from its parts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+
+from bot.edge import api
+from bot.edge.auth import Gatekeeper
+from bot.edge.health import Health
+from bot.edge.live import PATH as SOCKET_PATH
+from bot.edge.logs import one_line_log
+from bot.edge.middleware import security_headers, surrounding
+from bot.edge.pages import Pages
+from bot.edge.parts import EdgeParts
+from bot.edge.sandbox import Sandbox
+from bot.edge.sockets.chat import ChatNamespace
+from bot.edge.sockets.chat_feed import ChatFeed
+from bot.edge.sockets.desk import DeskNamespace
+from bot.edge.sockets.dispatch import Dispatcher
+from bot.edge.webhooks import Webhooks
+
+__all__ = ["EdgeParts", "make_runner", "make_server"]
+
+
+def make_server(parts: EdgeParts) -> web.Application:
+    """The application with everything that the settings ask for."""
+    settings = parts.settings
+    app = web.Application(
+        middlewares=[surrounding(settings, parts.metrics)],
+        client_max_size=settings.max_body_bytes,
+    )
+    app.on_response_prepare.append(security_headers(settings))
+    gate = Gatekeeper(
+        store=parts.store, clock=parts.clock, settings=settings, passwords=parts.passwords
+    )
+    Health(parts).add_to(app)
+    Webhooks(parts).add_to(app)
+    api.offer(app, parts, gate)
+    if parts.sandbox:
+        Sandbox(parts).add_to(app)
+    if settings.pages:
+        Pages(settings, sandbox=parts.sandbox).add_to(app)
+    app.router.add_route("*", SOCKET_PATH, parts.live.handle)
+    app.cleanup_ctx.append(_sockets(parts, gate))
+
+    async def hang_up(_: web.Application) -> None:
+        await parts.live.close()
+
+    app.on_shutdown.append(hang_up)
+    return app
+
+
+def make_runner(parts: EdgeParts) -> web.AppRunner:
+    """A runner that leaves bodies as they came; `setup` it and give it to a site."""
+    return web.AppRunner(
+        make_server(parts),
+        access_log=None,  # the middleware's line has no secrets in it
+        auto_decompress=False,  # signatures cover the bytes that were sent
+        shutdown_timeout=5.0,
+        lingering_time=2.0,  # seconds to read on after an early answer
+        logger=one_line_log("samtal.aiohttp"),
+    )
+
+
+def _sockets(
+    parts: EdgeParts, gate: Gatekeeper
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    chat, desk = ChatNamespace(parts), DeskNamespace(parts, gate)
+    dispatcher = Dispatcher([ChatFeed(parts), desk])
+    chat.register()
+    desk.register()
+
+    async def run(_: web.Application) -> AsyncIterator[None]:
+        unsubscribe = parts.feed.subscribe(parts.metrics.hear)
+        dispatcher.start(parts.feed)
+        yield
+        await dispatcher.close()
+        unsubscribe()
+        parts.passwords.close()
+
+    return run

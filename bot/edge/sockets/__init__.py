@@ -1,0 +1,39 @@
+"""The Socket.IO namespaces: `/chat` for customers, `/desk` for agents.
+
+# /chat
+
+Connect with `auth: {token?, account?, last_seq?, language?}`. `token` is what an earlier `welcome`
+gave; none makes a new visitor; a wrong one is refused (`connect_error`, its `data` a problem).
+`account` names the web chat account where there are several. `last_seq` says from where to replay.
+
+Server to client:
+* `welcome {token, visitor, state, channels, text_limit}`: `state {owner, name, queue, language}`
+  with owner `bot | waiting | agent | nobody`; `channels [{channel, account}]` to continue on.
+* `message`: one message, in the shape that the web chat adapter emits, see `shapes.ChatMessage`.
+  `status` is that of a message out: `failed` could not be delivered. Dropped ones never come.
+  A message can come more than once (replay, tabs): `id` tells. With `aside: true` it does not
+  move the client's `last_seq`; a message without does, as own messages leave in order.
+* `replayed {seq}`: everything up to `seq` has been sent; the client's `last_seq` is at least that.
+  Until it comes, no `message` moves `last_seq`.
+* `owner {owner, name, queue, language}`: who answers now.
+* `typing {name}`: an agent types.
+
+Client to server, each acknowledged with `{ok: true, ...}` or `{ok: false, problem}` once durable:
+`message {id, text}`, `press {id, payload, title}`, `form {id, fields, text}`, `read {entry}`,
+`started {id?, ref?}`, `ask_human {id?, text?}`, `leave_queue {}`, `typing {}`,
+`continue {channel, account}` -> `{code, deep_link, expires_at}`.
+The same `id` again changes nothing.
+
+# /desk
+
+Authenticated by the session cookie, from our own pages only; `connect_error` otherwise.
+
+Server to client:
+* `thread {row, absorbed?}` to all agents: a thread moved (`row` as in `GET /api/v1/threads`).
+* `entries {thread, entries, absorbed?}` to those who watch: as in `GET .../entries`.
+* `send {thread, identity, send}` to those who watch: how a message out went.
+* `viewing {thread, agents}`: who looks at a thread. `typing {thread, who, name}`.
+
+Client to server: `watch {thread, after}` -> `{ok, row, entries}`, `unwatch {thread}`,
+`typing {thread}`.
+"""

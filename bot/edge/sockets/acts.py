@@ -1,0 +1,140 @@
+"""What visitors do; each act ends as one request to the web chat adapter, made durable."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from pydantic import JsonValue
+
+from bot.edge.limits import Buckets
+from bot.edge.parts import EdgeParts
+from bot.edge.problems import Refusal, too_many
+from bot.edge.sockets.bodies import socket_request
+from bot.edge.sockets.incoming import Elsewhere, Filled, Opened, Pressed, Said, Seen, Wish, read
+from bot.edge.sockets.shapes import Ack, document
+from bot.edge.sockets.visitors import Visitor
+from bot.model.event import Rejected
+from bot.model.ids import EventId
+
+ASK_HUMAN = "intent:human.request"
+_HOUR = timedelta(hours=1)
+_TAKEN = 300  # answers of the adapter below this mean that it read the event
+
+Act = Callable[[Visitor, tuple[object, ...]], Awaitable[Ack]]
+
+
+class Acts:
+    """The events of `/chat`, by name."""
+
+    def __init__(self, parts: EdgeParts) -> None:
+        self._parts = parts
+        self._by_visitor = Buckets(parts.settings.visitor_rate, clock=parts.clock)
+        self._by_client = Buckets(parts.settings.socket_rate, clock=parts.clock)
+
+    def named(self) -> dict[str, Act]:
+        """The acts by the names of their events."""
+        return {
+            "message": self.message,
+            "press": self.press,
+            "form": self.form,
+            "read": self.read,
+            "started": self.started,
+            "ask_human": self.ask_human,
+            "leave_queue": self.leave_queue,
+            "continue": self.continue_elsewhere,
+            "typing": self.typing,
+        }
+
+    def count(self, visitor: Visitor) -> None:
+        """Count one event of the visitor; raises Refusal when there were too many."""
+        waits = self._by_visitor.take(visitor.address.user), self._by_client.take(visitor.client)
+        if any(waits):
+            raise too_many(max(waits), what="too many events")
+
+    def text_limit(self, visitor: Visitor) -> int:
+        """The longest text, in characters."""
+        return min(self._parts.settings.text_limit, visitor.channel.capabilities.text_limit)
+
+    async def message(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
+        """A text."""
+        said = read(Said, arguments)
+        limit = self.text_limit(visitor)
+        if len(said.text) > limit:
+            raise Refusal(413, f"A text has at most {limit} characters; this one {len(said.text)}.")
+        return await self._take(visitor, {"event": "message", "id": said.id, "text": said.text})
+
+    async def press(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
+        """A choice was pressed."""
+        pressed = read(Pressed, arguments)
+        event: Ack = {"id": pressed.id, "payload": pressed.payload, "text": pressed.title}
+        return await self._take(visitor, {"event": "press", **event})
+
+    async def form(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
+        """A form was filled."""
+        return await self._take(visitor, {"event": "form", **document(read(Filled, arguments))})
+
+    async def read(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
+        """A message of ours was seen."""
+        seen = read(Seen, arguments)
+        event: Ack = {"event": "read", "id": EventId.new(), "entry": seen.entry}
+        return await self._take(visitor, event)
+
+    async def started(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
+        """The chat was opened."""
+        return await self._start(visitor, read(Opened, arguments))
+
+    async def ask_human(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
+        """A human is wanted: the same press that the content offers."""
+        wish = read(Wish, arguments)
+        event: Ack = {"id": wish.id or EventId.new(), "payload": ASK_HUMAN, "text": wish.text}
+        return await self._take(visitor, {"event": "press", **event})
+
+    async def leave_queue(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
+        """A human is no longer wanted."""
+        read(Wish, arguments)
+        outcome = await self._parts.chat.leave_queue(visitor.address)
+        if isinstance(outcome, Rejected):
+            raise Refusal(409, outcome.reason, winner=outcome.winner)
+        return {}
+
+    async def continue_elsewhere(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
+        """A code for going on with this conversation on another channel."""
+        target = read(Elsewhere, arguments)
+        identity = visitor.address.identity
+        tries = await self._parts.store.count_attempt(
+            f"continue:{identity}", now=self._parts.clock.now(), window=_HOUR
+        )
+        if tries > self._parts.settings.codes_an_hour:
+            raise too_many(_HOUR.total_seconds(), what="too many codes were asked for")
+        if await self._parts.store.identity(identity) is None:
+            await self._start(visitor, Opened())
+        offer = await self._parts.linking.offer(
+            identity, channel=target.channel, account=target.account
+        )
+        return document(offer)
+
+    async def typing(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
+        """The visitor types; only agents who watch the thread are told."""
+        read(Wish, arguments)
+        state = await self._parts.chat.state(visitor.address)
+        if state is not None:
+            told: Ack = {"thread": state.thread, "who": "customer", "name": ""}
+            await self._parts.live.emit("/desk", f"thread:{state.thread}", "typing", told)
+        return {}
+
+    async def _start(self, visitor: Visitor, opened: Opened) -> Ack:
+        event: Ack = {"event": "started", "id": opened.id or EventId.new()}
+        ref: Ack = {} if opened.ref is None else {"ref": opened.ref}
+        return await self._take(visitor, event | ref)
+
+    async def _take(self, visitor: Visitor, event: dict[str, JsonValue]) -> Ack:
+        request = socket_request(
+            {"visitor": visitor.address.user, **visitor.profile, **event},
+            settings=self._parts.settings,
+            at=self._parts.clock.now(),
+        )
+        answer = await self._parts.ingress.take(visitor.channel, request)
+        if answer.status >= _TAKEN:
+            raise Refusal(422, answer.body.decode("utf-8", "replace") or "It cannot be read.")
+        return {}

@@ -1,0 +1,100 @@
+"""Tells customers what the hub announces, beside what the web chat adapter sends them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from bot.edge.parts import EdgeParts
+from bot.edge.sockets.shapes import Ack, ChatMessage, chat_message, chat_state, document
+from bot.edge.sockets.visitors import NAMESPACE, room_of
+from bot.hub.desk import EntryView
+from bot.hub.feed import Announcement, SendMoved, ThreadMoved
+from bot.model.channel import Address
+from bot.model.ids import SendId
+from bot.model.people import ChannelIdentity
+from bot.model.thread import Entry, MessageOut, OwnerChanged, SendStatus
+
+# Sends to other channels that are under way; the oldest are forgotten (a reconnect shows them).
+_WAITING = 10_000
+_UNDER_WAY = {SendStatus.QUEUED, SendStatus.SENDING}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Waiting:
+    """A message under way: who is told here when it left, and who when it could not."""
+
+    message: ChatMessage
+    others: tuple[str, ...]
+    rooms: tuple[str, ...]
+
+
+class ChatFeed:
+    """Turns announcements into events of `/chat`.
+
+    Messages out to the web chat itself are the adapter's to show, after the gate; those to the
+    customer's other channels are shown here once they have left. One that cannot be delivered is
+    shown too, with its status; one that was dropped never is.
+    """
+
+    def __init__(self, parts: EdgeParts) -> None:
+        self._live = parts.live
+        self._webchat = parts.webchat
+        self._waiting: OrderedDict[SendId, _Waiting] = OrderedDict()
+
+    def concerns(self, announcement: Announcement) -> bool:
+        """Whether anybody in a browser can have to do with it (cheap: asked for all of them)."""
+        if isinstance(announcement, SendMoved):
+            return True
+        return any(one.address.channel == self._webchat for one in announcement.identities)
+
+    async def tell(self, announcement: Announcement) -> None:
+        """Tell the sockets it concerns."""
+        match announcement:
+            case ThreadMoved():
+                await self._moved(announcement)
+            case SendMoved():
+                await self._sent(announcement)
+
+    async def _moved(self, moved: ThreadMoved) -> None:
+        browsers = [one for one in moved.identities if one.address.channel == self._webchat]
+        rooms = tuple(room_of(one.address.user) for one in browsers)
+        addresses = {one.id: one.address for one in moved.identities}
+        for entry in moved.entries:
+            await self._entry(entry, addresses[entry.identity], rooms, browsers)
+        if any(isinstance(entry.body, OwnerChanged) for entry in moved.entries):
+            await self._tell(rooms, "owner", document(chat_state(moved.state)))
+
+    async def _entry(
+        self,
+        entry: Entry,
+        address: Address,
+        rooms: tuple[str, ...],
+        browsers: list[ChannelIdentity],
+    ) -> None:
+        message = chat_message(EntryView(entry=entry, address=address), aside=True)
+        if message is None:
+            return
+        if not isinstance(entry.body, MessageOut):
+            await self._tell(rooms, "message", document(message))
+            return
+        others = tuple(room_of(one.address.user) for one in browsers if one.id != entry.identity)
+        waiting = _Waiting(message=message, others=others, rooms=rooms)
+        self._waiting[entry.body.send] = waiting
+        if len(self._waiting) > _WAITING:
+            self._waiting.popitem(last=False)
+
+    async def _sent(self, moved: SendMoved) -> None:
+        status = moved.send.status
+        if status in _UNDER_WAY:
+            return
+        waiting = self._waiting.pop(moved.send.send, None)
+        if waiting is None or status is SendStatus.DROPPED:
+            return
+        message = waiting.message.model_copy(update={"status": status})
+        rooms = waiting.others if status is SendStatus.SENT else waiting.rooms
+        await self._tell(rooms, "message", document(message))
+
+    async def _tell(self, rooms: tuple[str, ...], event: str, data: Ack) -> None:
+        for room in rooms:
+            await self._live.emit(NAMESPACE, room, event, data)

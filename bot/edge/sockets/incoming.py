@@ -1,0 +1,105 @@
+"""What browsers send over sockets, checked before anything is done with it."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from bot.edge.problems import Mistake, Refusal, mistakes
+from bot.model.ids import ThreadId
+from bot.model.value import Value
+
+ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class ChatAuth(Value):
+    """How a visitor connects."""
+
+    token: Annotated[str, StringConstraints(max_length=128)] | None = None
+    account: Name | None = None
+    last_seq: int = Field(0, ge=0)
+    language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,35}$")] | None = None
+
+
+class Said(Value):
+    """A text."""
+
+    id: ClientId
+    text: Annotated[str, StringConstraints(min_length=1)]
+
+
+class Pressed(Value):
+    """A press of a choice."""
+
+    id: ClientId
+    payload: Annotated[str, StringConstraints(max_length=1000)]
+    title: Annotated[str, StringConstraints(max_length=1000)] = ""
+
+
+class Filled(Value):
+    """A filled form; `text` is what it amounts to."""
+
+    id: ClientId
+    fields: dict[
+        Annotated[str, StringConstraints(max_length=200)],
+        Annotated[str, StringConstraints(max_length=1000)],
+    ] = Field(min_length=1, max_length=50)
+    text: Annotated[str, StringConstraints(max_length=1000)] = ""
+
+
+class Seen(Value):
+    """A message of ours, by its `id`, that the visitor has seen."""
+
+    entry: ClientId
+
+
+class Opened(Value):
+    """The visitor opened the chat; `ref` is what the link they came by carried."""
+
+    id: ClientId | None = None
+    ref: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+
+class Wish(Value):
+    """A wish; `text` is the title of what was pressed, shown as the visitor's words."""
+
+    id: ClientId | None = None
+    text: Annotated[str, StringConstraints(max_length=200)] = ""
+
+
+class Elsewhere(Value):
+    """A channel to continue on."""
+
+    channel: Name
+    account: Name
+
+
+class Watch(Value):
+    """A thread to watch, from an entry number on."""
+
+    thread: ThreadId
+    after: int = Field(0, ge=0)
+
+
+class OneThread(Value):
+    """A thread."""
+
+    thread: ThreadId
+
+
+Read = TypeVar("Read", bound=Value)
+
+
+def read(model: type[Read], arguments: tuple[object, ...]) -> Read:
+    """The event's one argument as a value; raises Refusal."""
+    data = arguments[0] if arguments else {}
+    if not isinstance(data, dict) or len(arguments) > 1:
+        wrong = Mistake(where="event", what="not one JSON object", mend="Send one JSON object.")
+        raise Refusal(422, "An event carries one JSON object.", errors=(wrong,))
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        found = mistakes(error, place="event")
+        raise Refusal(422, "Some fields are wrong.", errors=found) from None

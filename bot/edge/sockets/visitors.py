@@ -1,0 +1,81 @@
+"""Who sits at a customer's socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.edge.clients import limit_key
+from bot.edge.parts import EdgeParts
+from bot.edge.problems import Refusal
+from bot.edge.sockets.incoming import ChatAuth
+from bot.edge.sockets.shapes import Ack
+from bot.edge.sockets.tokens import VisitorTokens
+from bot.model.channel import Address
+from bot.ports import Channel
+
+NAMESPACE = "/chat"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """Somebody at a socket: which person, on which account, from where.
+
+    `client` is what the address is counted under; `profile` is what every event says about them.
+    """
+
+    sid: str
+    address: Address
+    channel: Channel
+    client: str
+    token: str
+    last_seq: int
+    profile: Ack
+
+
+def room_of(user: str) -> str:
+    """The room of all sockets of one visitor; the web chat adapter sends there."""
+    return f"visitor:{user}"
+
+
+class Reception:
+    """Knows visitors by their tokens, and makes new ones."""
+
+    def __init__(self, parts: EdgeParts) -> None:
+        self._channels = parts.channels
+        self._webchat = parts.webchat
+        self._tokens = VisitorTokens(parts.secret)
+
+    def visitor(self, given: ChatAuth, *, sid: str, client: str) -> Visitor:
+        """The visitor behind a connection; raises Refusal for a token that is not ours."""
+        account, channel = self._account(given.account)
+        user = self._user(given.token, account)
+        return Visitor(
+            sid=sid,
+            address=Address(channel=channel.name, account=account, user=user),
+            channel=channel,
+            client=limit_key(client),
+            token=self._tokens.sign(user, account=account),
+            last_seq=given.last_seq if given.token else 0,
+            profile={"language": given.language} if given.language else {},
+        )
+
+    def _user(self, token: str | None, account: str) -> str:
+        if token is None:
+            return self._tokens.new_visitor()
+        known = self._tokens.visitor(token, account=account)
+        if known is None:
+            raise Refusal(401, "This visitor token is not ours.", slug="visitor-token")
+        return known
+
+    def _account(self, wanted: str | None) -> tuple[str, Channel]:
+        accounts = {
+            account: channel
+            for (name, account), channel in self._channels.items()
+            if name == self._webchat
+        }
+        if wanted is None and len(accounts) == 1:
+            return next(iter(accounts.items()))
+        if wanted is None or wanted not in accounts:
+            known = ", ".join(sorted(accounts)) or "none is configured"
+            raise Refusal(404, f"There is no such web chat account; there is: {known}")
+        return wanted, accounts[wanted]

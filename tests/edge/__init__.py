@@ -1,0 +1,1 @@
+"""The edge over real HTTP and real sockets on the loopback."""

@@ -1,0 +1,18 @@
+"""The server that most tests of the edge use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.edge.house import House, house
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[House]:
+    async with house() as running:
+        yield running

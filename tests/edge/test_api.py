@@ -1,0 +1,506 @@
+"""The REST API: who gets in, what is refused and how it is said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from yarl import URL
+
+from bot.edge.auth import token_hash
+from bot.errors import StoreError
+from bot.model.channel import AttachmentType
+from bot.model.people import ApiToken, Role
+from bot.model.record import Acceptance, RawRequest
+from bot.model.thread import MessageIn
+from tests.builders import START
+from tests.edge.house import PASSWORD, House, house, until
+
+if TYPE_CHECKING:
+    from tests.edge.house import Desk
+
+API = "/api/v1"
+
+
+async def _thread(server: House, text: str = "Hej") -> str:
+    """A thread that a customer began by SMS."""
+    await server.write("twilio_sms", "+46701234567", text)
+    rows = await server.store.threads()
+    return rows[0].state.thread
+
+
+async def _offered(server: House) -> str:
+    thread = await _thread(server, "Jag vill prata med en människa")
+
+    async def waits() -> bool:
+        return bool(await server.store.threads(owner="offered"))
+
+    await until(waits)
+    return thread
+
+
+def _problem(found: dict[str, Any], slug: str) -> None:
+    assert found["type"] == f"/problems/{slug}", found
+    assert found["title"]
+
+
+# --- logging in ------------------------------------------------------------------------------
+
+
+async def test_logging_in_and_out(server: House) -> None:
+    desk = await server.log_in("Anna")
+    status, me = await desk.get("/session")
+    assert (status, me["name"], me["role"], me["csrf"]) == (200, "Anna", "agent", desk.csrf)
+    cookie = desk.http.cookie_jar.filter_cookies(URL(server.base))["samtal_session"]
+    assert cookie.value == desk.cookie
+    kept = list(server.store.memory.sessions.values())
+    assert [one.token_hash for one in kept] == [token_hash(desk.cookie)]
+    headers = {"X-CSRF-Token": desk.csrf}
+    async with desk.http.delete(f"{server.base}{API}/session", headers=headers) as out:
+        assert (out.status, await out.read()) == (204, b"")
+    again = {"Cookie": f"samtal_session={desk.cookie}"}
+    async with server.http.get(f"{server.base}{API}/session", headers=again) as gone:
+        assert gone.status == 401
+    assert server.store.memory.sessions == {}
+
+
+@pytest.mark.parametrize("secure", [True, False])
+async def test_the_cookie_is_kept_from_scripts(*, secure: bool) -> None:
+    async with house(cookie_secure=secure) as server:
+        agent = await server.agent()
+        body = {"email": agent.email.upper(), "password": PASSWORD}
+        async with server.http.post(f"{server.base}{API}/session", json=body) as got:
+            cookie = got.headers["Set-Cookie"]
+            assert got.headers["Cache-Control"] == "no-store"
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Path=/" in cookie
+    assert "Max-Age=43200" in cookie
+    assert ("Secure" in cookie) is secure
+
+
+async def test_wrong_log_ins_all_sound_the_same(server: House) -> None:
+    anna = await server.agent("Anna")
+    gone = await server.agent("Gone")
+    await server.store.put_agent(gone.model_copy(update={"active": False}))
+    tries = [
+        (anna.email, "wrong password"),
+        ("nobody@example.com", PASSWORD),
+        (gone.email, PASSWORD),
+    ]
+    answers = []
+    for email, password in tries:
+        body = {"email": email, "password": password}
+        async with server.http.post(f"{server.base}{API}/session", json=body) as got:
+            found = await got.json()
+            assert "Set-Cookie" not in got.headers
+            answers.append((got.status, found["type"], found["detail"]))
+    assert set(answers) == {
+        (401, "/problems/wrong-login", "E-mail and password do not fit together.")
+    }
+    assert server.store.memory.sessions == {}
+
+
+async def test_guessing_is_stopped_by_e_mail_and_by_address() -> None:
+    async with house(
+        login_tries=3, client_login_tries=5, trusted_proxies=["127.0.0.0/8"]
+    ) as server:
+        anna = await server.agent("Anna")
+
+        async def attempt(email: str, client: str, password: str = "wrong password") -> int:
+            headers = {"X-Forwarded-For": client}
+            body = {"email": email, "password": password}
+            async with server.http.post(
+                f"{server.base}{API}/session", json=body, headers=headers
+            ) as got:
+                return got.status
+
+        assert [await attempt(anna.email, f"1.1.1.{n}") for n in range(4)] == [401, 401, 401, 429]
+        assert await attempt(anna.email.upper(), "1.1.1.9", PASSWORD) == 429  # right, but too late
+        statuses = [await attempt(f"{n}@example.com", "2.2.2.2") for n in range(6)]
+        assert statuses == [401, 401, 401, 401, 401, 429]
+        assert server.store.memory.sessions == {}
+
+
+async def test_no_other_site_may_log_a_browser_in(server: House) -> None:
+    agent = await server.agent()
+    body = {"email": agent.email, "password": PASSWORD}
+    headers = {"Origin": "https://evil.example.com"}
+    async with server.http.post(f"{server.base}{API}/session", json=body, headers=headers) as got:
+        assert got.status == 403
+        assert "Set-Cookie" not in got.headers
+    async with server.http.post(f"{server.base}{API}/session", data=body) as got:
+        assert got.status == 415
+
+
+# --- who may -------------------------------------------------------------------------------
+
+
+async def test_changes_by_cookie_need_the_token_of_the_page(server: House) -> None:
+    thread = await _offered(server)
+    desk = await server.log_in()
+    url = f"{server.base}{API}/threads/{thread}/accept"
+    for headers in ({}, {"X-CSRF-Token": "wrong"}, {"X-CSRF-Token": "å"}):
+        async with desk.http.post(url, headers=headers) as got:
+            assert got.status == 403
+            _problem(await got.json(), "csrf")
+    foreign = {"X-CSRF-Token": desk.csrf, "Origin": "https://evil.example.com"}
+    async with desk.http.post(url, headers=foreign) as got:
+        assert got.status == 403
+    assert (await desk.get(f"/threads/{thread}"))[1]["state"]["owner"]["kind"] == "offered"
+    assert await desk.post(f"/threads/{thread}/accept") == (200, {"status": "done"})
+
+
+async def test_a_machine_has_a_token_and_needs_no_csrf(server: House) -> None:
+    thread = await _offered(server)
+    await server.store.put_token(
+        ApiToken(token_hash=token_hash("machine-token"), name="Export", role=Role.AGENT)
+    )
+    url = f"{server.base}{API}/threads/{thread}/note"
+    for authorization, status in (
+        ("Bearer machine-token", 200),
+        ("bearer  machine-token", 200),
+        ("Bearer wrong", 401),
+        ("Bearer ", 401),
+        ("Basic bWFjaGluZS10b2tlbjo=", 401),
+    ):
+        headers = {"Authorization": authorization}
+        async with server.http.post(url, json={"text": "seen"}, headers=headers) as got:
+            assert got.status == status, authorization
+            assert "machine-token" not in await got.text()
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        (Role.AGENT, {"/threads", "/channels", "/session"}),
+        (Role.AUTHOR, {"/gaps", "/channels", "/session"}),
+        (Role.ADMIN, {"/threads", "/gaps", "/channels", "/session", "/agents", "/dead-letters"}),
+    ],
+)
+async def test_roles(server: House, role: Role, allowed: set[str]) -> None:
+    desk = await server.log_in("Anna", role=role)
+    everything = {"/threads", "/gaps", "/channels", "/session", "/agents", "/dead-letters"}
+    for path in sorted(everything):
+        status, found = await desk.get(path)
+        assert status == (200 if path in allowed else 403), path
+        if status == 403:
+            _problem(found, "role")
+
+
+@pytest.mark.parametrize(
+    "path", ["/session", "/threads", "/threads/x/entries", "/gaps", "/channels", "/agents"]
+)
+async def test_nobody_gets_in_without_a_log_in(server: House, path: str) -> None:
+    for headers in ({}, {"Cookie": "samtal_session=made-up"}):
+        async with server.http.get(f"{server.base}{API}{path}", headers=headers) as got:
+            assert got.status == 401
+            _problem(await got.json(), "not-logged-in")
+
+
+async def test_a_dismissed_agent_is_out_at_once(server: House) -> None:
+    desk = await server.log_in("Anna")
+    agent = await server.store.agent_by_email("anna@example.com")
+    assert agent is not None
+    await server.store.put_agent(agent.model_copy(update={"active": False}))
+    assert (await desk.get("/threads"))[0] == 401
+
+
+# --- what is refused -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "where"),
+    [
+        (b"{", 400, None),
+        (b"\xff\xfe", 400, None),
+        (b'{"text": "\xff"}', 400, None),
+        (b'"text"', 422, "body"),
+        (b"{}", 422, "body.text"),
+        (b'{"text": ""}', 422, "body.text"),
+        (b'{"text": 7}', 422, "body.text"),
+        (b'{"text": "x", "bold": true}', 422, "body.bold"),
+        (b'{"text": "\\ud800"}', 400, None),
+        (b"[" * 5000, 400, None),
+        (b"", 400, None),
+        (b'{"text": "' + b"x" * 10_001 + b'"}', 422, "body.text"),
+    ],
+)
+async def test_bodies_that_are_wrong_say_where(
+    server: House, body: bytes, status: int, where: str | None
+) -> None:
+    thread = await _thread(server)
+    desk = await server.log_in()
+    headers = {"X-CSRF-Token": desk.csrf, "Content-Type": "application/json"}
+    async with desk.http.post(
+        f"{server.base}{API}/threads/{thread}/note", data=body, headers=headers
+    ) as got:
+        found = await got.json()
+        assert (got.status, got.content_type) == (status, "application/problem+json"), found
+    assert found["status"] == status
+    assert found["instance"] == got.headers["X-Request-Id"]
+    if where is not None:
+        assert where in [one["where"] for one in found["errors"]]
+    kinds = [entry.body.kind for entry in server.store.memory.entries]
+    assert "note" not in kinds
+
+
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [
+        ("limit=0", "query.limit"),
+        ("limit=201", "query.limit"),
+        ("limit=ten", "query.limit"),
+        ("limit=5&limit=6", "query.limit"),
+        ("owner=me", "query.owner"),
+        ("before=2026-03-01T12:00:00", "query.before"),
+        ("colour=red", "query.colour"),
+    ],
+)
+async def test_queries_that_are_wrong_say_where(server: House, query: str, where: str) -> None:
+    desk = await server.log_in()
+    status, found = await desk.get(f"/threads?{query}")
+    assert status == 422
+    assert [one["where"] for one in found["errors"]] == [where]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nope", 404),
+        ("GET", f"{API}/nope", 404),
+        ("PATCH", f"{API}/threads", 405),
+        ("GET", f"{API}/threads/thr_nope", 404),
+        ("GET", f"{API}/threads/{'x' * 65}", 422),
+        ("GET", f"{API}/threads/%00/entries", 404),
+    ],
+)
+async def test_what_is_not_there_is_a_problem(
+    server: House, method: str, path: str, status: int
+) -> None:
+    desk = await server.log_in()
+    headers = {"X-CSRF-Token": desk.csrf}
+    async with desk.http.request(method, server.base + path, headers=headers) as got:
+        assert (got.status, got.content_type) == (status, "application/problem+json")
+        assert (await got.json())["status"] == status
+        if status == 405:
+            assert got.headers["Allow"] == "GET"
+
+
+async def test_a_failing_store_is_not_explained_to_strangers(server: House) -> None:
+    desk = await server.log_in()
+    await server.idle()
+    server.store.failing = StoreError("the disk is full at /secret/path")
+    status, found = await desk.get("/threads")
+    server.store.failing = None
+    assert status == 503
+    assert "secret" not in json.dumps(found)
+
+
+# --- threads ---------------------------------------------------------------------------------
+
+
+async def test_reading_threads_and_entries(server: House) -> None:
+    thread = await _thread(server, "Hej 👋")
+    await server.phone_shows("twilio_sms", "+46701234567", "Fjällbutiken")
+    desk = await server.log_in()
+    status, listed = await desk.get("/threads")
+    assert (status, [row["state"]["thread"] for row in listed["threads"]]) == (200, [thread])
+    assert (await desk.get("/threads?owner=agent"))[1] == {"threads": []}
+    assert (await desk.get(f"/threads?before={START.isoformat().replace('+', '%2B')}"))[1] == {
+        "threads": []
+    }
+    _, found = await desk.get(f"/threads/{thread}/entries")
+    entries = found["entries"]
+    assert entries[0]["entry"]["body"]["text"] == "Hej 👋"
+    assert entries[0]["address"]["channel"] == "twilio_sms"
+    sequence = [view["entry"]["seq"] for view in entries]
+    assert sequence == sorted(sequence)
+    _, later = await desk.get(f"/threads/{thread}/entries?after={sequence[0]}&limit=1")
+    assert [view["entry"]["seq"] for view in later["entries"]] == sequence[1:2]
+    _, earlier = await desk.get(f"/threads/{thread}/entries?before={sequence[-1]}&limit=1")
+    assert [view["entry"]["seq"] for view in earlier["entries"]] == sequence[-2:-1]
+
+
+async def test_two_agents_at_once_and_the_second_hears_who_was_first(server: House) -> None:
+    thread = await _offered(server)
+    anna, bo = await server.log_in("Anna"), await server.log_in("Bo")
+    answers = await asyncio.gather(
+        anna.post(f"/threads/{thread}/accept"), bo.post(f"/threads/{thread}/accept")
+    )
+    statuses = sorted(status for status, _ in answers)
+    assert statuses == [200, 409]
+    loser = next(found for status, found in answers if status == 409)
+    winner = "Anna" if answers[0][0] == 200 else "Bo"
+    assert loser["winner"] == winner
+    _problem(loser, "rejected")
+    _, row = await anna.get(f"/threads/{thread}")
+    assert row["state"]["owner"]["name"] == winner
+
+
+async def test_what_agents_do(server: House) -> None:
+    thread = await _offered(server)
+    anna = await server.log_in("Anna")
+    assert (await anna.post(f"/threads/{thread}/accept"))[0] == 200
+    assert (await anna.post(f"/threads/{thread}/note", {"text": "VIP"}))[0] == 200
+    transfer = {"queue": "returns", "note": "about a return"}
+    assert (await anna.post(f"/threads/{thread}/transfer", transfer))[0] == 200
+    assert (await _owner(anna, thread))["queue"] == "returns"
+    assert (await anna.post(f"/threads/{thread}/accept"))[0] == 200
+    assert (await anna.post(f"/threads/{thread}/resolve", {}))[0] == 200
+    assert (await _owner(anna, thread))["kind"] == "bot"
+    assert (await anna.post(f"/threads/{thread}/takeover"))[0] == 200
+    assert (await _owner(anna, thread))["name"] == "Anna"
+    assert (await anna.post(f"/threads/{thread}/hand-back", {"note": "done"}))[0] == 200
+    assert (await _owner(anna, thread))["kind"] == "bot"
+    _, found = await anna.get(f"/threads/{thread}/entries")
+    notes = [view["entry"] for view in found["entries"] if view["entry"]["body"]["kind"] == "note"]
+    assert [(note["body"]["text"], note["by"]["name"]) for note in notes] == [
+        ("VIP", "Anna"),
+        ("about a return", "Anna"),
+    ]
+    assert all(
+        "VIP" not in one["text"] for one in await server.screen("twilio_sms", "+46701234567")
+    )
+
+
+async def test_a_reply_is_sent_once_however_often_it_is_asked_for(server: House) -> None:
+    thread = await _offered(server)
+    anna = await server.log_in("Anna")
+    await anna.post(f"/threads/{thread}/accept")
+    reply = {"text": "Hej från Anna", "client_id": "c-1"}
+    answers = await asyncio.gather(
+        *(anna.post(f"/threads/{thread}/reply", reply) for _ in range(3))
+    )
+    assert answers == [(200, {"status": "done"})] * 3
+    await server.phone_shows("twilio_sms", "+46701234567", "Hej från Anna")
+    await asyncio.sleep(0.1)
+    shown = [one["text"] for one in await server.screen("twilio_sms", "+46701234567")]
+    assert shown.count("Hej från Anna") == 1
+
+
+async def _owner(desk: Desk, thread: str) -> dict[str, Any]:
+    _, row = await desk.get(f"/threads/{thread}")
+    owner: dict[str, Any] = row["state"]["owner"]
+    return owner
+
+
+# --- the rest --------------------------------------------------------------------------------
+
+
+async def test_people_are_added_by_admins_and_can_log_in(server: House) -> None:
+    boss = await server.log_in("Boss", role=Role.ADMIN)
+    new = {"email": "cilla@example.com", "name": "Cilla", "role": "author", "password": PASSWORD}
+    status, made = await boss.post("/agents", new)
+    assert (status, made["name"], made["active"]) == (201, "Cilla", True)
+    assert "password" not in json.dumps(made)
+    assert (await boss.post("/agents", new))[0] == 409
+    _, found = await boss.get("/agents")
+    assert [one["name"] for one in found["agents"]] == ["Boss", "Cilla"]
+    body = {"email": new["email"], "password": PASSWORD}
+    async with server.http.post(f"{server.base}{API}/session", json=body) as got:
+        assert got.status == 201
+    short = {**new, "email": "d@example.com", "password": "too short"}
+    status, refused = await boss.post("/agents", short)
+    assert status == 422
+    assert "too short" not in json.dumps(refused["errors"]).replace("Send a longer text.", "")
+    agent = await server.log_in("Anna")
+    assert (await agent.post("/agents", {**new, "email": "e@example.com"}))[0] == 403
+
+
+async def test_channels_are_described_without_secrets(server: House) -> None:
+    desk = await server.log_in()
+    _, found = await desk.get("/channels")
+    accounts = {one["channel"]: one for one in found["channels"]}
+    assert set(accounts) == {"twilio_sms", "telegram", "messenger", "webchat"}
+    assert accounts["twilio_sms"]["continuable"] is True
+    assert accounts["webchat"]["continuable"] is False
+    assert "token" not in json.dumps(found)
+
+
+async def test_dead_letters_are_shown_to_admins(server: House) -> None:
+    boss = await server.log_in("Boss", role=Role.ADMIN)
+    raw = RawRequest(
+        channel="telegram", account="demo", method="POST", url="https://x/", headers=(),
+        body=b"\xff rubbish", at=START,
+    )  # fmt: skip
+    await server.store.accept(Acceptance(request=raw, unreadable="malformed: no JSON"))
+    _, found = await boss.get("/dead-letters")
+    letters = {one["reason"]: one for one in found["dead_letters"]}
+    assert letters["malformed: no JSON"]["request"] == "\ufffd rubbish"
+    assert letters["malformed: no JSON"]["channel"] == "telegram"
+
+
+async def test_gaps_are_shown_to_authors(server: House) -> None:
+    author = await server.log_in("Cilla", role=Role.AUTHOR)
+    status, found = await author.get("/gaps?limit=5")
+    assert (status, found) == (200, {"gaps": []})
+
+
+async def test_an_attachment_is_a_download_and_nothing_else(server: House) -> None:
+    desk = await server.log_in()
+    update = {
+        "update_id": 5,
+        "message": {
+            "message_id": 5,
+            "date": 1_770_000_000,
+            "from": {"id": 9, "is_bot": False, "first_name": "Bo"},
+            "chat": {"id": 9, "type": "private", "first_name": "Bo"},
+            "document": {"file_id": "F1", "file_unique_id": "u", "file_name": "kvitto\r\n<b>.html"},
+        },
+    }
+    async with server.http.post(
+        f"{server.base}/webhooks/telegram/demo",
+        json=update,
+        headers={"X-Telegram-Bot-Api-Secret-Token": "s"},
+    ) as taken:
+        assert taken.status == 200
+
+    async def there() -> bool:
+        return any(entry.body.kind == "message_in" for entry in server.store.memory.entries)
+
+    await until(there)
+    thread = (await server.store.threads())[0].state.thread
+    entry = next(one for one in server.store.memory.entries if one.body.kind == "message_in")
+    assert isinstance(entry.body, MessageIn)
+    assert [one.type for one in entry.body.attachments] == [AttachmentType.FILE]
+    path = f"{server.base}{API}/threads/{thread}/entries/{entry.seq}/attachments"
+    async with desk.http.get(f"{path}/0") as got:
+        assert (got.status, await got.read()) == (200, b"file")
+        assert got.headers["Content-Type"] == "application/octet-stream"
+        assert got.headers["Content-Disposition"].startswith("attachment; filename*=UTF-8''kvitto")
+        assert "<" not in got.headers["Content-Disposition"]
+        assert got.headers["X-Content-Type-Options"] == "nosniff"
+        assert "sandbox" in got.headers["Content-Security-Policy"]
+    for wrong in (f"{path}/1", path.replace(f"/{entry.seq}/", f"/{entry.seq + 900}/") + "/0"):
+        async with desk.http.get(wrong) as got:
+            assert got.status == 404
+    async with server.http.get(f"{path}/0") as got:
+        assert got.status == 401
+
+
+async def test_the_document_describes_exactly_what_is_offered(server: House) -> None:
+    async with server.http.get(f"{server.base}{API}/openapi.json") as got:
+        document = await got.json()
+    OpenAPIV31SpecValidator(document).validate()
+    assert document["openapi"] == "3.1.0"
+    offered = {
+        (route.method, route.resource.canonical)
+        for route in server.app.router.routes()
+        if route.resource is not None
+        and route.resource.canonical.startswith(API)
+        and route.method != "HEAD"
+        and not route.resource.canonical.endswith("openapi.json")
+    }
+    described = {
+        (method.upper(), path) for path, item in document["paths"].items() for method in item
+    }
+    assert described == offered
+    reply = document["paths"][f"{API}/threads/{{thread}}/reply"]["post"]
+    assert set(reply["responses"]) >= {"200", "401", "403", "404", "409", "422", "default"}
+    assert reply["security"] == [{"session": [], "csrf": []}, {"bearer": []}]
+    ids = [one["operationId"] for item in document["paths"].values() for one in item.values()]
+    assert len(ids) == len(set(ids))
