@@ -9,20 +9,7 @@ from collections.abc import Awaitable, Generator, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.model.channel import (
-    Answer,
-    Attachment,
-    Call,
-    CallResult,
-    Capabilities,
-    Delivery,
-    Media,
-    MediaGone,
-    Outbound,
-    PartSent,
-    Received,
-    Request,
-)
+from bot.model.channel import Answer, Attachment, Capabilities, Received, Request
 from bot.model.event import Outcome, ThreadEvent
 from bot.model.ids import AgentId, EventId, IdentityId, SendId, ThreadId
 from bot.model.people import Agent, ApiToken, ChannelIdentity, LinkCode, Session
@@ -40,6 +27,7 @@ from bot.model.record import (
     ThreadRow,
     Turn,
 )
+from bot.model.sending import Call, CallResult, Delivery, Media, MediaGone, Outbound, PartSent
 from bot.model.thread import Entry, SendState
 from bot.model.understanding import Understanding, Utterance
 from bot.model.value import Value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bot.model.channel import Address, Inbound, Origin, ReceiptStatus, Sender
+from bot.model.channel import Address, Inbound, ReceiptStatus, Sender
 from bot.model.event import Done, ThreadEvent
 from bot.model.ids import EntryId, EventId, LinkId, SendId
 from bot.model.people import ByBot, ByCustomer, Link, Proof
@@ -21,6 +21,7 @@ from bot.model.record import (
     ThreadChange,
     Turn,
 )
+from bot.model.sending import Origin
 from bot.model.thread import Entry, LastInbound, MessageIn, MessageOut
 from bot.model.understanding import Guess, StageShare, Understanding
 

@@ -17,6 +17,7 @@ class SilentBus:
 
     async def run(self, handle: Handle) -> None:
         """Wait until cancelled."""
+        del handle
         await asyncio.Event().wait()
 
     async def depth(self) -> int:

@@ -19,7 +19,7 @@ from yarl import URL
 
 from bot.edge.guard import Forbidden, GuardedResolver, Permits, check_url, is_public
 from bot.edge.metrics import Metrics
-from bot.model.channel import Call, CallResult, Emit, HttpCall, Lost, Reply, Unreached
+from bot.model.sending import Call, CallResult, Emit, HttpCall, Lost, Reply, Unreached
 
 log = structlog.get_logger("samtal.wire")
 

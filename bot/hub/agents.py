@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from bot.hub import episodes, owning
-from bot.hub.customers import native_agent
 from bot.hub.draft import Words
-from bot.hub.router import Line
+from bot.hub.forms import Forms
+from bot.hub.router import Line, resumed
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
-from bot.model.channel import Origin
 from bot.model.event import (
     AgentAccepts,
     AgentHandsBack,
@@ -19,7 +18,8 @@ from bot.model.event import (
     OfferExpired,
     Rejected,
 )
-from bot.model.people import BySystem, ChannelIdentity
+from bot.model.people import ByAgent, BySystem, ChannelIdentity
+from bot.model.sending import Origin
 from bot.model.thread import Note, Offered, OwnedByAgent, OwnedByBot, Phase
 
 DeskEvent = (
@@ -36,7 +36,8 @@ DeskEvent = (
 class Agents:
     """Handles every event that comes from the desk."""
 
-    def __init__(self, *, settings: HubSettings) -> None:
+    def __init__(self, *, forms: Forms, settings: HubSettings) -> None:
+        self._forms = forms
         self._settings = settings
 
     def handle(self, scene: Scene, body: DeskEvent) -> None:
@@ -58,12 +59,16 @@ class Agents:
                 self._expire(scene, body)
 
     def _accept(self, scene: Scene, body: AgentAccepts) -> None:
-        if owning.accept(scene.draft, body.by, takeover=body.takeover):
+        if owning.accept(
+            scene.draft, body.by, takeover=body.takeover, natives=owning.natives(scene.identities)
+        ):
+            episodes.touch(scene.draft, self._settings, by=body.by)
             self._introduce(scene, body.by.name)
 
     def _reply(self, scene: Scene, body: AgentReplies) -> None:
         draft, owner = scene.draft, scene.draft.state.owner
-        if isinstance(owner, OwnedByAgent) and owner.agent != body.by.agent:
+        natives = owning.natives(scene.identities)
+        if isinstance(owner, OwnedByAgent) and owner.agent not in {body.by.agent, *natives}:
             draft.outcome = Rejected(reason="another agent owns this thread", winner=owner.name)
             return
         to = self._recipient(scene, body)
@@ -71,7 +76,8 @@ class Agents:
             draft.outcome = Rejected(reason="this identity is not part of the thread")
             return
         # A human who writes owns the thread, however the message was sent.
-        owning.accept(draft, body.by, takeover=True)
+        owning.accept(draft, body.by, takeover=True, natives=natives)
+        episodes.touch(draft, self._settings, by=body.by)
         words = Words(text=body.text, attachments=body.attachments, language=draft.state.language)
         draft.say(words, by=body.by, origin=Origin.AGENT, to=to.id, author_name=body.by.name)
 
@@ -80,16 +86,13 @@ class Agents:
         return scene.turn.identity(wanted)
 
     def _hand_back(self, scene: Scene, body: AgentHandsBack) -> None:
-        native = native_agent(scene.identity.address.channel, scene.identity.address.account)
-        owner = scene.draft.state.owner
-        answered_in_app = isinstance(owner, OwnedByAgent) and owner.agent == native
-        if not answered_in_app and not owning.owned_by(scene.draft, body.by):
+        if not self._owns(scene, body.by):
             return
-        owning.give_to_bot(scene.draft, by=body.by, reason="hand_back", note=body.note)
+        owning.give_to_bot(scene.draft, by=body.by, reason="hand_back", note=body.note, afresh=True)
         self._tell(scene, Line(slot="handoff.returned"), rule="handoff.returned")
 
     def _transfer(self, scene: Scene, body: AgentTransfers) -> None:
-        if not owning.owned_by(scene.draft, body.by):
+        if not self._owns(scene, body.by):
             return
         scene.draft.add(Note(text=body.note), by=body.by)
         owning.offer(scene.draft, self._settings, by=body.by, reason="transfer", queue=body.queue)
@@ -97,14 +100,14 @@ class Agents:
     def _resolve(self, scene: Scene, body: AgentResolves) -> None:
         draft = scene.draft
         owner, episode = draft.state.owner, draft.state.episode
-        if isinstance(owner, OwnedByAgent) and not owning.owned_by(draft, body.by):
+        if isinstance(owner, OwnedByAgent) and not self._owns(scene, body.by):
             return
         if episode is None or episode.phase is Phase.RESOLVED:
             draft.outcome = Rejected(reason="there is no open case")
             return
         episodes.move(draft, episode, Phase.RESOLVED, by=body.by, reason=body.reason)
         if not isinstance(owner, OwnedByBot):
-            owning.give_to_bot(draft, by=body.by, reason="resolved")
+            owning.give_to_bot(draft, by=body.by, reason="resolved", afresh=True)
 
     def _expire(self, scene: Scene, body: OfferExpired) -> None:
         state = scene.draft.state
@@ -112,12 +115,16 @@ class Agents:
             scene.draft.outcome = Rejected(reason="the offer is no longer open")
             return
         owning.give_to_bot(scene.draft, by=BySystem(), reason="offer_expired")
-        self._tell(scene, Line(slot="handoff.expired"), rule="handoff.expired")
+        again = resumed(self._forms, scene.draft.state.dialogue)
+        self._tell(scene, Line(slot="handoff.expired"), *again, rule="handoff.expired")
 
     def _introduce(self, scene: Scene, name: str) -> None:
         line = Line(slot="handoff.accepted", variables=(("agent.name", name),))
         self._tell(scene, line, rule="handoff.accepted")
 
-    def _tell(self, scene: Scene, line: Line, *, rule: str) -> None:
+    def _owns(self, scene: Scene, by: ByAgent) -> bool:
+        return owning.owned_by(scene.draft, by, natives=owning.natives(scene.identities))
+
+    def _tell(self, scene: Scene, *lines: Line, rule: str) -> None:
         active = scene.draft.state.active
-        scene.notice(line, rule=rule, to=scene.turn.identity(active) if active else None)
+        scene.notice(*lines, rule=rule, to=scene.turn.identity(active) if active else None)

@@ -83,38 +83,42 @@ class Converse:
 
     async def handle(self, envelope: Envelope, *, tries: int) -> None:
         """Work off the thread that this envelope speaks of."""
-        for _ in range(_LOOKS):
+        stale = 0
+        while stale < _LOOKS:
             turn = await self._store.turn(envelope.thread)
             if not turn.events:
                 return
             try:
                 await self._work_off(turn)
             except StaleVersion:
+                stale += 1
                 log.info("stale", thread=turn.state.thread, tries=tries)
-        turn = await self._store.turn(envelope.thread)
-        if turn.events:
-            raise StaleVersion(f"thread {turn.state.thread} keeps moving")
+                continue
+            if [event.id for event in turn.events] == [envelope.event]:
+                return  # the usual case: whatever came meanwhile has an envelope of its own
+        raise StaleVersion(f"thread {envelope.thread} keeps moving")
 
     async def _work_off(self, turn: Turn) -> None:
         for event in turn.events:
-            change = await self._decide(turn, event)
+            change = await self._take(turn, event)
             if change is None:
                 continue
-            await self._commit(turn, change)
             if change.absorb:
                 return
             turn = turn.model_copy(update={"state": change.state})
 
-    async def _decide(self, turn: Turn, event: ThreadEvent) -> ThreadChange | None:
-        """What the event does, or None when it was set aside as a dead letter."""
+    async def _take(self, turn: Turn, event: ThreadEvent) -> ThreadChange | None:
+        """Let one event have its effect; None when it was set aside as a dead letter."""
         try:
-            return await self._effect(turn, event)
+            change = await self._effect(turn, event)
+            await self._commit(turn, change)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - the worker's outermost guard: one event's
             # fault must not stop the others.
             await self._trouble(event, error)
             return None
+        return change
 
     async def _effect(self, turn: Turn, event: ThreadEvent) -> ThreadChange:
         identity = turn.identity(event.identity)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bot.hub import episodes, journey, owning
 from bot.hub.forms import Forms
 from bot.hub.joining import Joining
 from bot.hub.linking import code_in
-from bot.hub.router import Heard, Line, Plan, Router
+from bot.hub.router import Heard, Line, Router, resumed
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.model.channel import (
@@ -23,8 +25,8 @@ from bot.model.channel import (
     Unsupported,
 )
 from bot.model.event import CustomerLeavesQueue, IdentityJoined, Rejected
-from bot.model.ids import AgentId
 from bot.model.people import ByBot, BySystem
+from bot.model.record import Span
 from bot.model.thread import (
     ConsentChanged,
     ConversationStarted,
@@ -35,10 +37,14 @@ from bot.model.thread import (
     MessageDeleted,
     MessageEdited,
     MessageIn,
+    MessageOut,
+    Note,
     Offered,
     OwnedByAgent,
     OwnedByBot,
     Reaction,
+    SendStatus,
+    ThreadState,
     UnsupportedIn,
 )
 from bot.model.understanding import Language, Understanding, Utterance
@@ -47,6 +53,8 @@ from bot.ports import Nlu, Store
 _SWITCH_WORDS = 3
 _SWITCH_AT = 0.85
 _FIRST_AT = 0.6
+_ECHOED = 50
+_AWAITED = frozenset({SendStatus.QUEUED, SendStatus.SENDING, SendStatus.UNKNOWN})
 _UNREAD = Understanding(
     language=None, language_confidence=0, guesses=(), scope=0, in_scope=False, stages=()
 )
@@ -65,6 +73,7 @@ class Customers:
         self._store = store
         self._nlu = nlu
         self._joining = joining
+        self._forms = forms
         self._settings = settings
         self._router = Router(forms=forms, settings=settings)
 
@@ -92,16 +101,19 @@ class Customers:
             return
         read = await self._read(scene, body)
         message = _message(body, read)
-        dialogue = scene.draft.state.dialogue
+        before = scene.draft.state
         scene.draft.add(message, by=scene.customer)
         episodes.touch(scene.draft, self._settings, by=BySystem())
         self._move_journey(scene, read)
         language = self._language(scene, body, read)
-        if isinstance(scene.draft.state.owner, OwnedByBot):
-            heard = Heard(message=message, understanding=read or _UNREAD, dialogue=dialogue)
-            self._answer(scene, self._router.route(heard), language)
-        elif language:
+        if isinstance(before.owner, OwnedByBot):
+            heard = Heard(message=message, understanding=read or _UNREAD, dialogue=before.dialogue)
+            self._answer(scene, heard, language)
+            return
+        if language:
             self._move_dialogue(scene, language=language)
+        if isinstance(before.owner, Offered) and not _wrote_since(before, before.owner.since):
+            scene.notice(Line(slot="handoff.position"), rule="handoff.position")
 
     async def _read(self, scene: Scene, body: Inbound) -> Understanding | None:
         if not body.text.strip():
@@ -109,15 +121,15 @@ class Customers:
         utterance = Utterance(text=body.text, language=scene.draft.state.language)
         return (await self._nlu.read([utterance]))[0]
 
-    def _answer(self, scene: Scene, plan: Plan, language: Language | None) -> None:
-        draft = scene.draft
+    def _answer(self, scene: Scene, heard: Heard, language: Language | None) -> None:
+        draft, plan = scene.draft, self._router.route(heard)
         # The router saw the dialogue as it was before this message; what the message itself
         # added (the latest intents) is kept.
         dialogue = plan.dialogue.model_copy(update={"recent": draft.state.dialogue.recent})
         if dialogue != draft.state.dialogue or language:
             draft.add(DialogueMoved(dialogue=dialogue, language=language), by=ByBot())
         if plan.handoff is None:
-            scene.bot_says(plan.lines, rule=plan.rule)
+            scene.bot_says(plan.lines, rule=plan.rule, need=heard.understanding.need)
             return
         owning.offer(draft, self._settings, by=ByBot(), reason=plan.handoff)
         scene.notice(*plan.lines, rule=plan.rule)
@@ -176,28 +188,43 @@ class Customers:
 
     async def _echo(self, scene: Scene, body: Echo) -> None:
         address = scene.identity.address
-        ours = await self._store.sent_part(
-            channel=address.channel, account=address.account, external_id=body.external_id
-        )
-        # The echo may overtake the provider's answer to our own call.
-        if ours or body.text in await self._store.sending_to(scene.identity.id):
+        if await self._is_ours(scene, body):
             return
         echo = EchoOut(external_id=body.external_id, text=body.text, attachments=body.attachments)
         scene.draft.add(echo, by=BySystem())
         if not isinstance(scene.draft.state.owner, OwnedByAgent):
             owner = OwnedByAgent(
-                agent=native_agent(address.channel, address.account),
+                agent=owning.native_agent(address.channel, address.account),
                 name=address.channel,
                 since=scene.draft.now,
             )
             owning.change_owner(scene.draft, owner, by=BySystem(), reason="answered_in_native_app")
+
+    async def _is_ours(self, scene: Scene, body: Echo) -> bool:
+        """Whether the echo is of a message of ours; one of a part has the part's text."""
+        address = scene.identity.address
+        if await self._store.sent_part(
+            channel=address.channel, account=address.account, external_id=body.external_id
+        ):
+            return True
+        # The echo may overtake the answer to our own call, or be all that comes of a lost one.
+        spans = [Span(identity=scene.identity.id)]
+        latest = await self._store.entries(spans, limit=_ECHOED, newest=True)
+        told = [
+            entry.body.send
+            for entry in latest
+            if isinstance(entry.body, MessageOut) and _echoes(body, entry.body)
+        ]
+        states = await self._store.sends(told) if told else []
+        return any(state.status in _AWAITED and state.tries for state in states)
 
     def _leaves_queue(self, scene: Scene) -> None:
         if not isinstance(scene.draft.state.owner, Offered):
             scene.draft.outcome = Rejected(reason="nobody is being waited for")
             return
         owning.give_to_bot(scene.draft, by=scene.customer, reason="customer_cancel")
-        scene.notice(Line(slot="handoff.cancelled"), rule="handoff.cancelled")
+        again = resumed(self._forms, scene.draft.state.dialogue)
+        scene.notice(Line(slot="handoff.cancelled"), *again, rule="handoff.cancelled")
 
     def _note(self, scene: Scene, body: Fact) -> None:
         draft, customer = scene.draft, scene.customer
@@ -205,6 +232,9 @@ class Customers:
             case OptOut() | OptIn():
                 out = isinstance(body, OptOut)
                 draft.add(ConsentChanged(opted_out=out, source=body.source), by=customer)
+                if body.confirm:
+                    slot = "optout.confirmed" if out else "optin.confirmed"
+                    scene.notice(Line(slot=slot), rule=slot)
             case Edited():
                 edit = MessageEdited(external_id=body.external_id, text=body.text)
                 draft.add(edit, by=customer)
@@ -216,18 +246,30 @@ class Customers:
             case Unsupported():
                 unseen = UnsupportedIn(what=body.what, external_id=body.external_id)
                 draft.add(unseen, by=customer)
+                episodes.touch(draft, self._settings, by=BySystem())
                 if isinstance(draft.state.owner, OwnedByBot):
                     scene.bot_says((Line(slot="unsupported.received"),), rule="unsupported")
             case HelpKeyword():
-                scene.notice(Line(slot="help.keyword"), rule="help_keyword")
+                # The provider answers; where it does not, an `Inbound` of the same message comes.
+                draft.add(Note(text="help keyword"), by=BySystem())
             case IdentityJoined(link=link):
                 linked = Linked(link=link.id, one=link.one, other=link.other, proof=link.proof)
                 draft.add(linked, by=BySystem())
 
 
-def native_agent(channel: str, account: str) -> AgentId:
-    """Whoever answers from the provider's own app; we do not know who."""
-    return AgentId.of("native", channel, account)
+def _wrote_since(state: ThreadState, since: datetime) -> bool:
+    return any(last.at > since for last in state.last_inbound)
+
+
+def _echoes(echo: Echo, out: MessageOut) -> bool:
+    """Whether this could be (a part of) that message; providers trim what they show."""
+    if not echo.text.strip():
+        return bool(echo.attachments and out.attachments)
+    return _plain(echo.text) in _plain(out.text)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _message(body: Inbound, read: Understanding | None) -> MessageIn:

@@ -124,7 +124,8 @@ class Desk:
     async def _ask(self, thread: ThreadId, body: EventBody, *, key: str | None = None) -> Outcome:
         row = await self.thread(thread)
         identity = row.state.active or row.identities[0].id
-        event = EventId.of("desk", row.state.thread, key) if key else EventId.new()
+        # Of the thread as it was asked for: it may go up in another one between two attempts.
+        event = EventId.of("desk", thread, key) if key else EventId.new()
         arrival = Arrival(id=event, identity=identity, at=self._clock.now(), body=body)
         return await self._ingress.ask(arrival, patience=self._patience)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bot.hub.fold import apply
-from bot.model.channel import Attachment, Choice, Origin
+from bot.model.channel import Attachment
 from bot.model.event import Done, OfferExpired, Outcome, ThreadEvent
 from bot.model.ids import EntryId, EventId, IdentityId, SendId
 from bot.model.people import Actor, Link
 from bot.model.record import Absorb, SendItem, ThreadChange, Timer
+from bot.model.sending import Choice, Origin
 from bot.model.thread import Decision, Entry, EntryBody, Gap, MessageOut, ThreadState
 from bot.model.value import AwareDatetime, Value
 

@@ -14,13 +14,30 @@ _CLOSED = frozenset({Phase.RESOLVED, Phase.ABANDONED})
 def touch(draft: Draft, settings: HubSettings, *, by: Actor) -> None:
     """A message came: have an open case for it."""
     episode = draft.state.episode
-    if episode is None:
+    if episode is None or not _goes_on(episode, draft, settings):
         _open(draft, by=by)
     elif episode.phase in _CLOSED:
-        if draft.now - episode.changed_at <= settings.reopen_window:
-            move(draft, episode, Phase.OPEN, by=by, reason="reopened")
-        else:
-            _open(draft, by=by)
+        move(draft, episode, Phase.OPEN, by=by, reason="reopened")
+
+
+def join(
+    draft: Draft,
+    settings: HubSettings,
+    cases: tuple[Episode | None, Episode | None],
+    *,
+    by: Actor,
+) -> None:
+    """Two threads became one: one case goes on, an open one before a closed one."""
+    known = [case for case in cases if case and _goes_on(case, draft, settings)]
+    kept = min(known, key=lambda case: case.phase in _CLOSED, default=None)
+    for case in known:
+        if case is not kept and case.phase not in _CLOSED:
+            move(draft, case, Phase.RESOLVED, by=by, reason="linked")
+    if kept is None:
+        _open(draft, by=by)
+    else:
+        phase = Phase.OPEN if kept.phase in _CLOSED else kept.phase
+        move(draft, kept, phase, by=by, reason="linked")
 
 
 def move(draft: Draft, episode: Episode, phase: Phase, *, by: Actor, reason: str) -> None:
@@ -29,6 +46,11 @@ def move(draft: Draft, episode: Episode, phase: Phase, *, by: Actor, reason: str
         EpisodeChanged(episode=episode.id, phase=phase, opened_at=episode.opened_at, reason=reason),
         by=by,
     )
+
+
+def _goes_on(episode: Episode, draft: Draft, settings: HubSettings) -> bool:
+    """Whether a message now belongs to this case."""
+    return episode.phase not in _CLOSED or draft.now - episode.changed_at <= settings.reopen_window
 
 
 def _open(draft: Draft, *, by: Actor) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.model.thread import (
+    ConsentChanged,
+    ConversationStarted,
     DialogueMoved,
     EchoOut,
     Entry,
@@ -16,6 +18,7 @@ from bot.model.thread import (
     MessageOut,
     OwnerChanged,
     ThreadState,
+    UnsupportedIn,
 )
 
 _LINE = 120
@@ -34,7 +37,9 @@ def apply(state: ThreadState, entry: Entry) -> ThreadState:  # noqa: PLR0911 - o
     body = entry.body
     match body:
         case MessageIn():
-            return _spoke(_heard(state, entry, body), entry, body.text)
+            return _spoke(_heard(_here(state, entry), body), entry, body.text)
+        case ConversationStarted() | ConsentChanged() | UnsupportedIn():
+            return _here(state, entry)
         case MessageOut():
             dialogue = state.dialogue.model_copy(update={"choices": body.choices})
             spoken = _spoke(state, entry, body.text)
@@ -61,22 +66,22 @@ def apply(state: ThreadState, entry: Entry) -> ThreadState:  # noqa: PLR0911 - o
             return state
 
 
-def _heard(state: ThreadState, entry: Entry, body: MessageIn) -> ThreadState:
+def _here(state: ThreadState, entry: Entry) -> ThreadState:
+    """The customer did something at this address: that is where they are, and it opens windows."""
     others = [last for last in state.last_inbound if last.identity != entry.identity]
     # In order of identity, so that the same entries always give the same state.
     last_inbound = sorted(
         [*others, LastInbound(identity=entry.identity, at=entry.at)],
         key=lambda last: last.identity,
     )
+    return state.model_copy(update={"active": entry.identity, "last_inbound": tuple(last_inbound)})
+
+
+def _heard(state: ThreadState, body: MessageIn) -> ThreadState:
     intent = body.understanding.intent if body.understanding else None
     recent = (*state.dialogue.recent, intent or "")[-_RECENT:]
-    return state.model_copy(
-        update={
-            "active": entry.identity,
-            "last_inbound": tuple(last_inbound),
-            "dialogue": state.dialogue.model_copy(update={"recent": recent}),
-        }
-    )
+    dialogue = state.dialogue.model_copy(update={"recent": recent})
+    return state.model_copy(update={"dialogue": dialogue})
 
 
 def _spoke(state: ThreadState, entry: Entry, text: str) -> ThreadState:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.model.channel import Capabilities, Failure, FailureKind, Origin, Outbound
+from bot.model.channel import Capabilities
+from bot.model.sending import Failure, FailureKind, Origin, Outbound
 
 
 def check(

@@ -59,7 +59,7 @@ class Hub:
             lifetime=settings.link_lifetime,
         )
         self.outbox = Outbox(engines, feed=self.feed, max_tries=settings.send_tries)
-        self.upkeep = Upkeep(store=store, bus=bus, clock=clock)
+        self.upkeep = Upkeep(store=store, ingress=self.ingress, clock=clock)
         joining = Joining(store=store, forms=forms, settings=settings, key=secret)
         self.converse = Converse(
             engines,
@@ -67,7 +67,7 @@ class Hub:
                 customers=Customers(
                     store=store, nlu=engines.nlu, forms=forms, joining=joining, settings=settings
                 ),
-                agents=Agents(settings=settings),
+                agents=Agents(forms=forms, settings=settings),
                 voice=Voice(content=content, channels=engines.channels, settings=settings),
             ),
             report=Report(feed=self.feed, outcomes=outcomes, wake_outbox=self.outbox.wake),

@@ -25,7 +25,7 @@ from bot.model.channel import (
     Sender,
     Unreadable,
 )
-from bot.model.event import Outcome
+from bot.model.event import Outcome, ThreadEvent
 from bot.model.ids import EventId
 from bot.model.record import (
     Acceptance,
@@ -71,13 +71,18 @@ class Ingress:
     async def accept(self, acceptance: Acceptance) -> Accepted:
         """Record and put on the bus; durable when this returns."""
         accepted = await self._store.accept(acceptance)
-        if accepted.events and not accepted.queued:
-            await self._bus.publish(
-                [Envelope(event=event.id, thread=event.thread) for event in accepted.events]
-            )
+        if not accepted.queued:
+            await self.publish(accepted.events)
         for event in accepted.events:
             log.info("accepted", event_id=event.id, thread=event.thread, kind=event.body.kind)
         return accepted
+
+    async def publish(self, events: Sequence[ThreadEvent]) -> None:
+        """Wake the workers for events that are recorded."""
+        if events:
+            await self._bus.publish(
+                [Envelope(event=event.id, thread=event.thread) for event in events]
+            )
 
     async def submit(self, arrivals: Sequence[Arrival]) -> Accepted:
         """Put commands or timers on the line."""
@@ -130,7 +135,8 @@ class _Reading:
             case Forged():
                 log.warning("forged", channel=self._channel.name, reason=event.reason)
             case Unreadable():
-                self._unreadable = f"{event.reason}: {event.detail}"
+                told = f"{event.reason}: {event.detail}"
+                self._unreadable = f"{self._unreadable}; {told}" if self._unreadable else told
             case _:
                 self._person(event)
 

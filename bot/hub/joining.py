@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from datetime import timedelta
 
 from pydantic import SecretStr
 
-from bot.hub import episodes
+from bot.hub import episodes, owning
+from bot.hub.draft import Draft
 from bot.hub.forms import Forms
 from bot.hub.linking import CodeSeen, hash_code
 from bot.hub.router import Line, open_question
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
-from bot.model.ids import LinkId
+from bot.model.ids import EventId, LinkId
 from bot.model.people import BySystem, ChannelIdentity, Link, LinkCode, Proof
 from bot.model.record import Turn
 from bot.model.thread import (
+    ConversationStarted,
     DialogueMoved,
-    EpisodeChanged,
     JourneyMoved,
     Linked,
     LinkRefused,
     MessageIn,
     OwnedByBot,
     OwnerChanged,
-    Phase,
     ThreadState,
 )
 from bot.ports import Store
 
 _WINDOW = timedelta(hours=1)
+_REMEMBERED = 1000
+# When two threads become one, who speaks in the one that weighs more goes on speaking.
+_WEIGHT = {"bot": 0, "offered": 1, "agent": 2, "none": 3}
 
 
 class Joining:
@@ -42,6 +46,7 @@ class Joining:
         self._key = key
         self._forms = forms
         self._settings = settings
+        self._tried: OrderedDict[EventId, int] = OrderedDict()
 
     async def redeem(self, scene: Scene, seen: CodeSeen, message: MessageIn | None) -> bool:
         """Use a code; False when the message is not one after all and wants an ordinary answer.
@@ -53,6 +58,7 @@ class Joining:
             return False
         if code is None:
             self._hear(scene, message)
+            episodes.touch(scene.draft, self._settings, by=BySystem())
             scene.draft.add(LinkRefused(reason="not a valid code here"), by=BySystem())
             scene.notice(Line(slot="link.refused"), rule="link.refused")
             return True
@@ -62,6 +68,7 @@ class Joining:
         other = await self._store.turn(source.thread)
         if other.state.thread == scene.draft.state.thread:
             self._hear(scene, message)
+            episodes.touch(scene.draft, self._settings, by=BySystem())
             scene.draft.use_code(code.hash)
         else:
             self._join(scene, other, code, message)
@@ -70,18 +77,28 @@ class Joining:
 
     async def _valid(self, scene: Scene, seen: CodeSeen) -> LinkCode | None:
         now, identity = scene.draft.now, scene.identity
-        tries = await self._store.count_attempt(f"link:{identity.id}", now=now, window=_WINDOW)
-        if tries > self._settings.link_tries:
+        if await self._tries(scene) > self._settings.link_tries:
             return None
         code = await self._store.code(hash_code(seen.code, key=self._key), now=now)
         if code is None or code.channel != identity.address.channel:
             return None
         return None if code.source == identity.id else code
 
+    async def _tries(self, scene: Scene) -> int:
+        """How many codes this identity tried within the hour; an event made anew counts once."""
+        event = scene.draft.event.id
+        if event not in self._tried:
+            self._tried[event] = await self._store.count_attempt(
+                f"link:{scene.identity.id}", now=scene.draft.now, window=_WINDOW
+            )
+        while len(self._tried) > _REMEMBERED:
+            self._tried.popitem(last=False)
+        return self._tried[event]
+
     def _hear(self, scene: Scene, message: MessageIn | None) -> None:
-        if message is not None:
-            scene.draft.add(message, by=scene.customer)
-            episodes.touch(scene.draft, self._settings, by=BySystem())
+        """What the customer did: wrote the code, or came by a link that holds it."""
+        came = ConversationStarted(source="link_code")
+        scene.draft.add(message or came, by=scene.customer)
 
     def _join(self, scene: Scene, other: Turn, code: LinkCode, message: MessageIn | None) -> None:
         draft, before = scene.draft, scene.draft.state
@@ -94,12 +111,14 @@ class Joining:
             at=draft.now,
         )
         draft.absorb(_with_history(other.state, before), link=link, code=code.hash)
-        if message is not None:
-            draft.add(message, by=scene.customer)
+        self._hear(scene, message)
         linked = Linked(link=link.id, one=link.one, other=link.other, proof=link.proof)
         draft.add(linked, by=scene.customer)
-        _pin(scene, other.state, before)
-        episodes.touch(draft, self._settings, by=BySystem())
+        _pin(draft, other.state, before)
+        cases = (other.state.episode, before.episode)
+        episodes.join(draft, self._settings, cases, by=BySystem())
+        # The epoch may have moved: the timer of an offer counts under its own only.
+        owning.expire_later(draft, self._settings)
 
     def _confirm(self, scene: Scene, source: ChannelIdentity) -> None:
         lines = [Line(slot="link.done")]
@@ -117,38 +136,23 @@ def _with_history(into: ThreadState, absorbed: ThreadState) -> ThreadState:
     return into.model_copy(update={"last_inbound": tuple(merged)})
 
 
-def _pin(scene: Scene, into: ThreadState, absorbed: ThreadState) -> None:
+def _pin(draft: Draft, into: ThreadState, absorbed: ThreadState) -> None:
     """Say what holds now in entries of its own.
 
     Older entries of the absorbed thread lie between the others; a state rebuilt from all of them
     must come out the same.
     """
-    draft, system = scene.draft, BySystem()
-    takes_over = not isinstance(absorbed.owner, OwnedByBot) and isinstance(into.owner, OwnedByBot)
-    draft.add(
-        OwnerChanged(
-            owner=absorbed.owner if takes_over else into.owner,
-            epoch=max(into.epoch, absorbed.epoch) + takes_over,
-            reason="linked",
-        ),
-        by=system,
-    )
-    draft.add(
-        DialogueMoved(dialogue=draft.state.dialogue, language=into.language or absorbed.language),
-        by=system,
-    )
-    if absorbed.episode and absorbed.episode.phase is not Phase.RESOLVED:
-        episodes.move(draft, absorbed.episode, Phase.RESOLVED, by=system, reason="linked")
-    if into.episode:
-        draft.add(
-            EpisodeChanged(
-                episode=into.episode.id,
-                phase=into.episode.phase,
-                opened_at=into.episode.opened_at,
-                reason="linked",
-            ),
-            by=system,
-        )
+    system = BySystem()
+    owner = max(into.owner, absorbed.owner, key=lambda one: _WEIGHT[one.kind])
+    # What the bot had still to send in either thread is void once somebody else speaks.
+    raised = not isinstance(owner, OwnedByBot)
+    epoch = max(into.epoch, absorbed.epoch) + raised
+    draft.add(OwnerChanged(owner=owner, epoch=epoch, reason="linked"), by=system)
+    dialogue = draft.state.dialogue
+    if dialogue.form is None:
+        dialogue = dialogue.model_copy(update={"form": absorbed.dialogue.form})
+    language = into.language or absorbed.language
+    draft.add(DialogueMoved(dialogue=dialogue, language=language), by=system)
     belief = into.belief or absorbed.belief
     if belief:
         draft.add(JourneyMoved(belief=belief, evidence="linked"), by=system)

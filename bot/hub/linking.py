@@ -21,8 +21,9 @@ from bot.ports import Channel, Clock, Store
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _LENGTH = 8
 _CODE = re.compile(
-    rf"(?:(?:samtal|kod|code)[\s:]+)?([{ALPHABET}]{{4}})(-?)([{ALPHABET}]{{4}})[.!]?",
-    re.IGNORECASE,
+    # Keyboards make other dashes of a hyphen, and people put space around it.
+    rf"(?:(?:samtal|kod|code)[\s:]+)?([{ALPHABET}]{{4}})\s*([-‐‑–—]?)\s*([{ALPHABET}]{{4}})[.!]?",
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -59,7 +60,8 @@ def code_in(text: str) -> CodeSeen | None:
     code = (match[1] + match[3]).upper()
     if not any(letter.isdigit() for letter in code):
         return None
-    return CodeSeen(code=code, certain=bool(match[2]) or match[0][0:8].upper() != code)
+    announced = match.start(1) > 0
+    return CodeSeen(code=code, certain=bool(match[2]) or announced)
 
 
 def hash_code(code: str, *, key: SecretStr) -> str:

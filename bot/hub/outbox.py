@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
-from bot.errors import StoreError
+from bot.errors import StoreClosed, StoreError
 from bot.hub import gate
 from bot.hub.engines import Engines
 from bot.hub.feed import Feed, SendMoved
-from bot.model.channel import (
+from bot.model.record import Acceptance, Claim, ConsentFact, Settlement
+from bot.model.sending import (
     CallResult,
     Delivery,
     Failure,
@@ -24,16 +28,17 @@ from bot.model.channel import (
     Sent,
     Uncertain,
 )
-from bot.model.record import Acceptance, Claim, ConsentFact, Settlement
 from bot.model.thread import SendStatus
 from bot.ports import Channel, Clock, Sending
 
 log = structlog.get_logger("samtal.outbox")
 
 _FIRST_WAIT = timedelta(seconds=5)
+_LEAST_WAIT = timedelta(milliseconds=1)
 _LONGEST_WAIT = timedelta(minutes=10)
 _LOOK_AGAIN = timedelta(seconds=30)
 _AT_ONCE = 64
+_GRACE_S = 10.0
 
 
 class Outbox:
@@ -52,28 +57,32 @@ class Outbox:
         self._max_tries = max_tries
         self._pace = Pace(engines.clock)
         self._wake = asyncio.Event()
+        self._fresh = False
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """There is something new to send."""
+        self._fresh = True
         self._wake.set()
 
     async def run(self) -> None:
-        """Send until cancelled; sends under way are finished first."""
-        await self._store.recover_sends(now=self._clock.now())
-        async with asyncio.TaskGroup() as group:
-            under_way: set[asyncio.Task[None]] = set()
+        """Send until cancelled; sends under way are finished first, for ten seconds at most."""
+        under_way: set[asyncio.Task[None]] = set()
+        recovered = False
+        try:
             while True:
                 self._wake.clear()
-                room = _AT_ONCE - len(under_way)
-                claims = (
-                    await self._store.claim_sends(now=self._clock.now(), limit=room) if room else []
-                )
-                for claim in claims:
-                    task = group.create_task(self._make(claim))
-                    under_way.add(task)
-                    task.add_done_callback(under_way.discard)
-                if not claims:
-                    await self._wait()
+                try:
+                    if not recovered:
+                        await self._store.recover_sends(now=self._clock.now())
+                        recovered = True
+                    pause = await self._begin(under_way)
+                except StoreError:
+                    log.exception("outbox failed; trying again")
+                    pause = _FIRST_WAIT
+                if pause:
+                    await self._rest(pause)
+        finally:
+            await _finished(under_way)
 
     async def drain(self) -> None:
         """Make everything that is due now, one after another (for commands and tests)."""
@@ -81,11 +90,31 @@ class Outbox:
             for claim in claims:
                 await self._make(claim)
 
-    async def _wait(self) -> None:
+    async def _begin(self, under_way: set[asyncio.Task[None]]) -> timedelta:
+        """Begin sends that are due; how long to rest when there were none or there is no room."""
+        room = _AT_ONCE - len(under_way)
+        if not room:
+            return _LOOK_AGAIN
+        # To claim is a write, also of nothing: look first, unless there is sure to be something.
+        fresh, self._fresh = self._fresh, False
+        if not fresh and (pause := await self._nothing_due()):
+            return pause
+        claims = await self._store.claim_sends(now=self._clock.now(), limit=room)
+        for claim in claims:
+            task = asyncio.create_task(self._make(claim))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+        return timedelta() if claims or fresh else _LEAST_WAIT
+
+    async def _nothing_due(self) -> timedelta:
+        """How long until something is due; no time when something is."""
         due = await self._store.next_due()
-        pause = _LOOK_AGAIN
-        if due is not None:
-            pause = min(max(due - self._clock.now(), timedelta()), _LOOK_AGAIN)
+        if due is None:
+            return _LOOK_AGAIN
+        left = due - self._clock.now()
+        return min(max(left, _LEAST_WAIT), _LOOK_AGAIN) if left > timedelta() else timedelta()
+
+    async def _rest(self, pause: timedelta) -> None:
         woken = asyncio.ensure_future(self._wake.wait())
         timer = asyncio.ensure_future(self._clock.sleep(pause))
         try:
@@ -96,31 +125,59 @@ class Outbox:
 
     async def _make(self, claim: Claim) -> None:
         try:
-            delivery = await self._attempt(claim)
-        except StoreError:
-            # What this attempt did cannot be written: it is found as unknown at the next start.
+            await self._settle(claim, await self._delivered(claim))
+        except Exception:
+            # The outermost guard of one send: a fault must not stop the others. What this attempt
+            # did cannot be written: it is found as unknown at the next start.
             log.exception("send not recorded", send_id=claim.item.id)
-            return
-        await self._settle(claim, delivery)
-        self._wake.set()
+        finally:
+            self._wake.set()
+
+    async def _delivered(self, claim: Claim) -> Delivery:
+        try:
+            return await self._attempt(claim)
+        except StoreError:
+            raise
+        except Exception as error:
+            # An adapter's fault, perhaps after a call: nobody knows whether the provider took it.
+            log.exception("send failed", send_id=claim.item.id)
+            reason = f"our own fault: {type(error).__name__}"
+            return Uncertain(failure=Failure(kind=FailureKind.UNCERTAIN, message=reason))
 
     async def _attempt(self, claim: Claim) -> Delivery:
-        item = claim.item
-        if item.origin in {Origin.BOT, Origin.CAMPAIGN} and item.epoch < claim.epoch_now:
-            return Refused(
-                failure=Failure(kind=FailureKind.STALE, message="the owner has changed since")
-            )
-        channel = self._channels.get((claim.address.channel, claim.address.account))
+        where = (claim.address.channel, claim.address.account)
+        channel = self._channels.get(where)
         if channel is None:
-            detail = f"no channel {claim.address.channel}/{claim.address.account} is configured"
+            detail = f"no channel {'/'.join(where)} is configured"
             return Refused(failure=Failure(kind=FailureKind.CONFIG, message=detail))
-        now = self._clock.now()
-        message = outbound(claim, at=now)
-        failure = gate.check(message, channel.capabilities, opted_out=claim.opted_out, now=now)
-        if failure is not None:
-            return Refused(failure=failure)
-        await self._pace.turn(channel)
+        message = outbound(claim, at=self._clock.now())
+        refusal = _refusal(claim, message, channel)
+        if refusal is None and await self._waited(claim, channel):
+            # Meanwhile somebody else may have come to own the thread.
+            state = (await self._store.turn(claim.item.thread)).state
+            claim = claim.model_copy(
+                update={
+                    "epoch_now": state.epoch,
+                    "last_inbound_at": state.wrote_at(claim.item.identity),
+                }
+            )
+            message = outbound(claim, at=self._clock.now())
+            refusal = _refusal(claim, message, channel)
+        if refusal is not None:
+            return Refused(failure=refusal)
         return await self._drive(claim, channel.send(message))
+
+    async def _waited(self, claim: Claim, channel: Channel) -> bool:
+        """Wait for the account's turn; True when that took time."""
+        try:
+            return await self._pace.turn(channel)
+        except asyncio.CancelledError:
+            # No call was made yet: the next start may make it.
+            with suppress(StoreError):
+                await self._store.settle(
+                    Settlement(send=claim.item.id, status=SendStatus.QUEUED, at=self._clock.now())
+                )
+            raise
 
     async def _drive(self, claim: Claim, sending: Sending) -> Delivery:
         result: CallResult | None = None
@@ -131,26 +188,40 @@ class Outbox:
                 delivery: Delivery = stop.value
                 return delivery
             if isinstance(step, PartSent):
-                await self._store.part_sent(claim.item.id, step, at=self._clock.now())
+                await self._written(partial(self._part_sent, claim, step))
                 result = None
             else:
                 result = await self._wire.call(step)
 
+    async def _part_sent(self, claim: Claim, part: PartSent) -> None:
+        await self._store.part_sent(claim.item.id, part, at=self._clock.now())
+
+    async def _opted_out(self, claim: Claim) -> None:
+        fact = ConsentFact(
+            identity=claim.item.identity, opted_out=True, source="provider", at=self._clock.now()
+        )
+        await self._store.accept(Acceptance(consents=(fact,)))
+
+    async def _written(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write down what has happened outside; it cannot be undone, so try until it is written."""
+        tries = 0
+        while True:
+            try:
+                return await write()
+            except StoreClosed:
+                raise
+            except StoreError:
+                tries += 1
+                log.exception("not written yet; trying again", tries=tries)
+                await self._clock.sleep(back_off(tries))
+
     async def _settle(self, claim: Claim, delivery: Delivery) -> None:
         now = self._clock.now()
         settlement = settle(claim, delivery, now=now, max_tries=self._max_tries)
-        await self._store.settle(settlement)
+        await self._written(partial(self._store.settle, settlement))
         failure = None if isinstance(delivery, Sent) else delivery.failure
-        if (
-            failure
-            and failure.kind is FailureKind.OPTED_OUT
-            and claim.tries
-            and not claim.opted_out
-        ):
-            fact = ConsentFact(
-                identity=claim.item.identity, opted_out=True, source="provider", at=now
-            )
-            await self._store.accept(Acceptance(consents=(fact,)))
+        if failure and failure.kind is FailureKind.OPTED_OUT and not claim.opted_out:
+            await self._written(partial(self._opted_out, claim))
         log.info(
             "send settled",
             send_id=claim.item.id,
@@ -173,18 +244,27 @@ class Pace:
         self._clock = clock
         self._spent_until: dict[tuple[str, str], datetime] = {}
 
-    async def turn(self, channel: Channel) -> None:
-        """Return when it is this account's turn."""
+    async def turn(self, channel: Channel) -> bool:
+        """Return when it is this account's turn; True when that took time."""
         rate = channel.capabilities.rate
         if rate is None:
-            return
+            return False
         key = (channel.name, channel.account)
         now = self._clock.now()
         burst = max(timedelta(seconds=1), timedelta(seconds=1) / rate)
         spent = max(self._spent_until.get(key, now), now) + timedelta(seconds=1) / rate
         self._spent_until[key] = spent
-        if spent - now > burst:
-            await self._clock.sleep(spent - now - burst)
+        if spent - now <= burst:
+            return False
+        await self._clock.sleep(spent - now - burst)
+        return True
+
+
+def _refusal(claim: Claim, message: Outbound, channel: Channel) -> Failure | None:
+    """Why a message may not leave at its moment, or None."""
+    if message.origin in {Origin.BOT, Origin.CAMPAIGN} and claim.item.epoch < claim.epoch_now:
+        return Failure(kind=FailureKind.STALE, message="the owner has changed since")
+    return gate.check(message, channel.capabilities, opted_out=claim.opted_out, now=message.at)
 
 
 def outbound(claim: Claim, *, at: datetime) -> Outbound:
@@ -219,7 +299,8 @@ def settle(claim: Claim, delivery: Delivery, *, now: datetime, max_tries: int) -
     detail = f"{failure.code}: {failure.message}" if failure.code else failure.message
     status, due = SendStatus.FAILED, None
     if isinstance(delivery, Retry) and claim.tries < max_tries:
-        status, due = SendStatus.QUEUED, now + (delivery.after or back_off(claim.tries))
+        wait = back_off(claim.tries) if delivery.after is None else delivery.after
+        status, due = SendStatus.QUEUED, now + wait
     elif isinstance(delivery, Uncertain):
         status = SendStatus.UNKNOWN
     elif failure.kind is FailureKind.STALE:
@@ -232,3 +313,16 @@ def settle(claim: Claim, delivery: Delivery, *, now: datetime, max_tries: int) -
 def back_off(tries: int) -> timedelta:
     """How long to wait after so many tries: 5 s, doubling, at most 10 min."""
     return min(_FIRST_WAIT * (1 << min(tries - 1, 16)), _LONGEST_WAIT)
+
+
+async def _finished(under_way: set[asyncio.Task[None]]) -> None:
+    """Return when these have ended; what takes too long is left, to be found as unknown."""
+    if not under_way:
+        return
+    try:
+        await asyncio.wait(under_way, timeout=_GRACE_S)
+    finally:
+        late = list(under_way)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)

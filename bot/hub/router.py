@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.hub.forms import Form, Forms, FormStep, answer, reask, start
 from bot.hub.settings import HubSettings
-from bot.model.channel import Choice
+from bot.model.sending import Choice
 from bot.model.thread import Clarifying, Dialogue, FormPosition, MessageIn
 from bot.model.understanding import Understanding
 from bot.model.value import Value
@@ -96,10 +96,7 @@ class Router:
             return None
         step = answer(form, position, heard.understanding, heard.message.text)
         if step.missed and (other := self._digression(heard, form)):
-            line = Line(slot=f"answer.{other}")
-            again = Line(slot=reask(form, position))
-            dialogue = heard.dialogue.model_copy(update={"unsure": 0})
-            return Plan(rule="form.digression", lines=(line, again), dialogue=dialogue)
+            return self._intent(heard, other, rule="form.digression")
         if step.gave_up:
             return _hand_over(heard, rule="form.misses", reason="form_not_understood")
         return _form_plan(heard, step, rule="form.answer")
@@ -136,7 +133,9 @@ class Router:
         if form is not None:
             return _form_plan(heard, start(form, heard.understanding), rule=f"{rule}.form")
         dialogue = heard.dialogue.model_copy(update={"unsure": 0, "clarifying": None})
-        return Plan(rule=rule, lines=(Line(slot=f"answer.{intent}"),), dialogue=dialogue)
+        again = resumed(self._forms, dialogue)
+        lines = (Line(slot=f"answer.{intent}"), *again)
+        return Plan(rule=rule, lines=lines, dialogue=dialogue)
 
     def _close_call(self, heard: Heard) -> Plan | None:
         read = heard.understanding
@@ -169,6 +168,12 @@ class Router:
             return _hand_over(heard, rule="unsure_twice", reason="low_confidence")
         dialogue = heard.dialogue.model_copy(update={"unsure": unsure})
         return Plan(rule="unsure", lines=(Line(slot="unsure.rephrase"),), dialogue=dialogue)
+
+
+def resumed(forms: Forms, dialogue: Dialogue) -> tuple[Line, ...]:
+    """What to say so that an interrupted form goes on; nothing when there is none."""
+    question = open_question(forms, dialogue)
+    return (Line(slot="resume.question"), question) if question else ()
 
 
 def open_question(forms: Forms, dialogue: Dialogue) -> Line | None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from bot.hub.draft import Draft
 from bot.hub.router import Line
-from bot.hub.voice import Voice
-from bot.model.channel import Origin
+from bot.hub.voice import Speaking, Voice
 from bot.model.people import Actor, ByBot, ByCustomer, BySystem, ChannelIdentity
 from bot.model.record import Turn
+from bot.model.sending import Origin
+from bot.model.understanding import Need
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,19 @@ class Scene:
     voice: Voice
 
     @property
+    def identities(self) -> tuple[ChannelIdentity, ...]:
+        """Every address of the customer, as the thread was loaded."""
+        return self.turn.identities
+
+    @property
     def customer(self) -> Actor:
         """The customer, as the one who did it."""
         return ByCustomer(identity=self.identity.id)
 
-    def bot_says(self, lines: tuple[Line, ...], *, rule: str) -> None:
+    def bot_says(self, lines: tuple[Line, ...], *, rule: str, need: Need | None = None) -> None:
         """The bot answers where the customer wrote; dropped if the owner changes meanwhile."""
         words = self.voice.words(
-            lines,
-            state=self.draft.state,
-            identity=self.identity,
-            rule=rule,
-            now=self.draft.now,
+            lines, Speaking(self.draft.state, self.identity, self.draft.now, need), rule=rule
         )
         self.draft.say(words, by=ByBot(), origin=Origin.BOT)
 
@@ -41,6 +43,6 @@ class Scene:
         """The system tells the customer something, whoever owns the thread."""
         identity = to or self.identity
         words = self.voice.words(
-            lines, state=self.draft.state, identity=identity, rule=rule, now=self.draft.now
+            lines, Speaking(self.draft.state, identity, self.draft.now), rule=rule
         )
         self.draft.say(words, by=BySystem(), origin=Origin.SYSTEM, to=identity.id)

@@ -7,9 +7,8 @@ from datetime import timedelta
 import structlog
 
 from bot.errors import StoreError
-from bot.model.event import ThreadEvent
-from bot.model.record import Envelope
-from bot.ports import Bus, Clock, Store
+from bot.hub.ingress import Ingress
+from bot.ports import Clock, Store
 
 log = structlog.get_logger("samtal.upkeep")
 
@@ -22,9 +21,9 @@ _BATCH = 500
 class Upkeep:
     """Puts due timers on the line, and recorded events that nobody processed back on the bus."""
 
-    def __init__(self, *, store: Store, bus: Bus, clock: Clock) -> None:
+    def __init__(self, *, store: Store, ingress: Ingress, clock: Clock) -> None:
         self._store = store
-        self._bus = bus
+        self._ingress = ingress
         self._clock = clock
 
     async def run(self) -> None:
@@ -42,9 +41,9 @@ class Upkeep:
 
     async def timers(self) -> int:
         """Put timers that are due on the line; returns how many."""
-        return await self._publish(
-            await self._store.due_timers(now=self._clock.now(), limit=_BATCH)
-        )
+        due = await self._store.due_timers(now=self._clock.now(), limit=_BATCH)
+        await self._ingress.publish(due)
+        return len(due)
 
     async def sweep(self) -> int:
         """Put events on the bus again that were recorded long ago and not processed."""
@@ -52,11 +51,5 @@ class Upkeep:
         lost = await self._store.unprocessed(before=before, limit=_BATCH)
         if lost:
             log.warning("swept", events=len(lost))
-        return await self._publish(lost)
-
-    async def _publish(self, events: list[ThreadEvent]) -> int:
-        if events:
-            await self._bus.publish(
-                [Envelope(event=event.id, thread=event.thread) for event in events]
-            )
-        return len(events)
+        await self._ingress.publish(lost)
+        return len(lost)

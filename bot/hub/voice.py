@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from bot.hub.content import ContentSet, Moment, Resolution, Variables
 from bot.hub.draft import Words
 from bot.hub.journey import likeliest
 from bot.hub.router import Line
 from bot.hub.settings import HubSettings
-from bot.model.channel import Choice
 from bot.model.people import ChannelIdentity
+from bot.model.sending import Choice
 from bot.model.thread import ThreadState
+from bot.model.understanding import Language, Need
 from bot.ports import Channel
+
+
+class Speaking(NamedTuple):
+    """To whom something is said, where the thread stands, and the need of what they wrote."""
+
+    state: ThreadState
+    identity: ChannelIdentity
+    now: datetime
+    need: Need | None = None
 
 
 class Voice:
@@ -30,24 +41,16 @@ class Voice:
         self._channels = channels
         self._settings = settings
 
-    def words(
-        self,
-        lines: tuple[Line, ...],
-        *,
-        state: ThreadState,
-        identity: ChannelIdentity,
-        rule: str,
-        now: datetime,
-    ) -> Words:
+    def words(self, lines: tuple[Line, ...], speaking: Speaking, *, rule: str) -> Words:
         """One message out of all lines; the first line's content is the decision that is kept."""
-        found = [self._resolve(line, state=state, identity=identity, now=now) for line in lines]
+        found = [self._resolve(line, speaking) for line in lines]
         given = [
-            self._titled(line.choices, state=state, identity=identity, now=now) or one.choices
+            self._titled(line.choices, speaking) or one.choices
             for line, one in zip(lines, found, strict=True)
         ]
         choices = next((each for each in given if each), ())
         text = "\n\n".join(one.text for one in found)
-        buttons = len(choices) <= self._max_choices(identity)
+        buttons = len(choices) <= self._max_choices(speaking.identity)
         return Words(
             text=text if buttons else _numbered(text, choices),
             buttons=buttons,
@@ -57,42 +60,36 @@ class Voice:
             gap=next((one.gap for one in found if one.gap), None),
         )
 
-    def _resolve(
-        self, line: Line, *, state: ThreadState, identity: ChannelIdentity, now: datetime
-    ) -> Resolution:
+    def _resolve(self, line: Line, speaking: Speaking) -> Resolution:
+        channel = speaking.identity.address.channel
+        variables = {
+            **_customer(speaking.identity),
+            "channel": channel,
+            **dict(line.variables),
+        }
         return self._content.resolve(
             line.slot,
             Moment(
-                channel=identity.address.channel,
-                locale=state.language or self._settings.default_language,
-                stage=likeliest(state.belief),
-                now=now,
-                variables=Variables.of(
-                    {
-                        **_customer(identity),
-                        "channel": identity.address.channel,
-                        **dict(line.variables),
-                    }
-                ),
+                channel=channel,
+                locale=self._language(speaking),
+                stage=likeliest(speaking.state.belief),
+                need=speaking.need,
+                now=speaking.now,
+                variables=Variables.of(variables),
             ),
         )
 
-    def _titled(
-        self,
-        choices: tuple[Choice, ...],
-        *,
-        state: ThreadState,
-        identity: ChannelIdentity,
-        now: datetime,
-    ) -> tuple[Choice, ...]:
+    def _language(self, speaking: Speaking) -> Language:
+        """What the customer writes, else what the provider says of them, else the default."""
+        told = (speaking.identity.language or "")[:2].lower()
+        known: dict[str, Language] = {"sv": "sv", "en": "en"}
+        return speaking.state.language or known.get(told) or self._settings.default_language
+
+    def _titled(self, choices: tuple[Choice, ...], speaking: Speaking) -> tuple[Choice, ...]:
         """Choices of the router carry a slot as title; marketers wrote the words for it."""
         return tuple(
             choice.model_copy(
-                update={
-                    "title": self._resolve(
-                        Line(slot=choice.title), state=state, identity=identity, now=now
-                    ).text
-                }
+                update={"title": self._resolve(Line(slot=choice.title), speaking).text}
             )
             for choice in choices
         )
@@ -113,5 +110,8 @@ def _customer(identity: ChannelIdentity) -> dict[str, str]:
 
 
 def _numbered(text: str, choices: tuple[Choice, ...]) -> str:
-    numbered = "\n".join(f"{number}. {choice.title}" for number, choice in enumerate(choices, 1))
-    return f"{text}\n{numbered}" if numbered else text
+    numbered = "\n".join(
+        f"{number}. {choice.title}" + (f" {choice.url}" if choice.url else "")
+        for number, choice in enumerate(choices, 1)
+    )
+    return f"{text}\n{numbered}"

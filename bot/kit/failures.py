@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from bot.model.channel import (
+from bot.model.sending import (
     CallResult,
     Failure,
     FailureKind,

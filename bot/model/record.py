@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bot.model.channel import (
-    Address,
-    Attachment,
-    Choice,
-    FailureKind,
-    Origin,
-    PartSent,
-    ReceiptStatus,
-    TemplateUse,
-)
+from bot.model.channel import Address, Attachment, ReceiptStatus
 from bot.model.event import EventBody, OfferExpired, Outcome, ThreadEvent
 from bot.model.ids import EntryId, EventId, IdentityId, SendId, ThreadId
 from bot.model.people import ChannelIdentity, Link
+from bot.model.sending import Choice, FailureKind, Origin, PartSent, TemplateUse
 from bot.model.thread import Entry, Gap, SendStatus, ThreadState
 from bot.model.value import AwareDatetime, Value
 

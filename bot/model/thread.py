@@ -7,16 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.model.channel import (
-    Attachment,
-    Choice,
-    FailureKind,
-    Press,
-    ReceiptStatus,
-    TemplateUse,
-)
+from bot.model.channel import Attachment, Press, ReceiptStatus
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
 from bot.model.people import Actor, Proof
+from bot.model.sending import Choice, FailureKind, TemplateUse
 from bot.model.understanding import Language, StageShare, Understanding
 from bot.model.value import AwareDatetime, Value
 

@@ -17,29 +17,23 @@ from bot.model.channel import (
     Answer,
     AttachmentType,
     Capabilities,
-    FailureKind,
     Forged,
     ForgeryReason,
-    HttpCall,
-    Lost,
-    Media,
-    MediaGone,
-    PartSent,
     ReceiptStatus,
     Received,
-    Reply,
-    Sent,
     TextUnit,
     Unreadable,
     UnreadableReason,
 )
+from bot.model.sending import FailureKind, HttpCall, Lost, Media, MediaGone, PartSent, Reply, Sent
 from channels.messenger import sending
 from channels.messenger.outcomes import judge
 from channels.messenger.reading import read
 from channels.messenger.sending import WindowClosed, envelope, plan
 
 if TYPE_CHECKING:
-    from bot.model.channel import Attachment, Outbound, Request
+    from bot.model.channel import Attachment, Request
+    from bot.model.sending import Outbound
     from bot.ports import Fetching, Sending
 
 __all__ = ["Adapter", "Settings"]

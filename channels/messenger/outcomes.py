@@ -9,18 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.kit import failures, payload
-from bot.model.channel import (
-    Failure,
-    FailureKind,
-    PartSent,
-    Reply,
-    Retry,
-    Uncertain,
-    Unreachable,
-)
+from bot.model.sending import Failure, FailureKind, PartSent, Reply, Retry, Uncertain, Unreachable
 
 if TYPE_CHECKING:
-    from bot.model.channel import CallResult, Delivery
+    from bot.model.sending import CallResult, Delivery
 
 # Calls of the app, user, page or business; message pairs; Send API bursts.
 _THROTTLED = frozenset(

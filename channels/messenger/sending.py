@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 from pydantic import JsonValue
 
 from bot.kit.split import measure, split
-from bot.model.channel import AttachmentType, ChoiceKind, Origin, TextUnit
+from bot.model.channel import AttachmentType, TextUnit
+from bot.model.sending import ChoiceKind, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bot.model.channel import Attachment, Choice, Outbound
+    from bot.model.channel import Attachment
+    from bot.model.sending import Choice, Outbound
 
 LONGEST_TEXT = 2000
 MOST_CHOICES = 13

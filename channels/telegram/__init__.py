@@ -16,25 +16,19 @@ from bot.model.channel import (
     Answer,
     AttachmentType,
     Capabilities,
-    FailureKind,
     Forged,
-    HttpCall,
-    Lost,
-    Media,
-    MediaGone,
-    PartSent,
     Received,
-    Reply,
-    Sent,
     TextUnit,
     Unreadable,
     UnreadableReason,
 )
+from bot.model.sending import FailureKind, HttpCall, Lost, Media, MediaGone, PartSent, Reply, Sent
 from channels.telegram.reading import callback_id, read
 from channels.telegram.sending import LONGEST_TEXT, judge, plan
 
 if TYPE_CHECKING:
-    from bot.model.channel import Attachment, Outbound, Request
+    from bot.model.channel import Attachment, Request
+    from bot.model.sending import Outbound
     from bot.ports import Fetching, Sending
 
 __all__ = ["Adapter", "Settings"]

@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from bot.model.channel import Choice, ChoiceKind
+from bot.model.sending import Choice, ChoiceKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from bot.kit import failures, payload
 from bot.kit.split import measure, split
-from bot.model.channel import (
-    Attachment,
-    AttachmentType,
+from bot.model.channel import Attachment, AttachmentType, TextUnit
+from bot.model.sending import (
     CallResult,
     Delivery,
     Failure,
@@ -21,7 +20,6 @@ from bot.model.channel import (
     Outbound,
     PartSent,
     Reply,
-    TextUnit,
     Unreachable,
 )
 from channels.telegram.keyboards import markup

@@ -12,7 +12,7 @@ from bot.model.channel import TextUnit
 if TYPE_CHECKING:
     from bot.kit.twilio.api import Fields
     from bot.kit.twilio.settings import TwilioSettings
-    from bot.model.channel import Outbound
+    from bot.model.sending import Outbound
 
 _SHORTEST_INTERNATIONAL = 8
 

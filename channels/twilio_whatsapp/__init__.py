@@ -12,7 +12,8 @@ from bot.model.channel import AttachmentType, Capabilities, ReceiptStatus, TextU
 from channels.twilio_whatsapp import reading, sending
 
 if TYPE_CHECKING:
-    from bot.model.channel import Attachment, Outbound, Received, Request
+    from bot.model.channel import Attachment, Received, Request
+    from bot.model.sending import Outbound
     from bot.ports import Fetching, Sending
 
 __all__ = ["Adapter", "Settings"]

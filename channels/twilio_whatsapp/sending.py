@@ -12,7 +12,7 @@ from channels.twilio_whatsapp.reading import SCHEME
 if TYPE_CHECKING:
     from bot.kit.twilio.api import Fields
     from bot.kit.twilio.settings import TwilioSettings
-    from bot.model.channel import Outbound
+    from bot.model.sending import Outbound
 
 
 def parts(

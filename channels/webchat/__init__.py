@@ -19,26 +19,20 @@ from bot.model.channel import (
     Answer,
     AttachmentType,
     Capabilities,
-    Emit,
-    Failure,
-    FailureKind,
     Forged,
     ForgeryReason,
-    MediaGone,
-    Origin,
-    PartSent,
     ReceiptStatus,
     Received,
-    Retry,
-    Sent,
     TextUnit,
     Unreadable,
 )
+from bot.model.sending import Emit, Failure, FailureKind, MediaGone, Origin, PartSent, Retry, Sent
 from channels.webchat.reading import read
 from channels.webchat.shapes import LONGEST_TEXT, FromVisitor, ToVisitor
 
 if TYPE_CHECKING:
-    from bot.model.channel import Attachment, Outbound, Request
+    from bot.model.channel import Attachment, Request
+    from bot.model.sending import Outbound
     from bot.ports import Fetching, Sending
 
 __all__ = ["Adapter", "FromVisitor", "Settings", "ToVisitor"]

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from bot.model.channel import Attachment, Choice
+from bot.model.channel import Attachment
+from bot.model.sending import Choice
 from bot.model.value import AwareDatetime, Value
 
 LONGEST_TEXT = 10_000

@@ -23,23 +23,15 @@ from typing_extensions import override
 
 import channels
 from bot.kit import forms
-from bot.model.channel import (
-    Address,
-    Attachment,
-    Emit,
-    Lost,
-    Outbound,
-    PartSent,
-    Reply,
-    Request,
-    Unreached,
-)
+from bot.model.channel import Address, Attachment, Request
 from bot.model.ids import EntryId, SendId
+from bot.model.sending import Emit, Lost, Outbound, PartSent, Reply, Unreached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from bot.model.channel import Call, CallResult, Delivery, Media, MediaGone, Received
+    from bot.model.channel import Received
+    from bot.model.sending import Call, CallResult, Delivery, Media, MediaGone
     from bot.ports import Channel, Fetching, Provider, Sending
 
 ACCOUNT = "demo"

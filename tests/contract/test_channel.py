@@ -11,21 +11,16 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from bot.errors import ConfigError
-from bot.model.channel import (
-    Forged,
-    HttpCall,
-    Ignored,
-    PartSent,
-    Request,
-    Unreadable,
-)
+from bot.model.channel import Forged, Ignored, Request, Unreadable
+from bot.model.sending import HttpCall, PartSent
 from tests.contract import channel_samples as kit
 from tests.contract.channel_samples import NOW, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.model.channel import Call, Received
+    from bot.model.channel import Received
+    from bot.model.sending import Call
     from bot.ports import Channel
 
 CHANNELS = kit.names()

@@ -10,19 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.kit import forms
-from bot.model.channel import (
-    Attachment,
-    AttachmentType,
-    Choice,
-    ChoiceKind,
-    Forged,
-    Lost,
-    Origin,
-    Reply,
-    Request,
-    Sent,
-    Unreached,
-)
+from bot.model.channel import Attachment, AttachmentType, Forged, Request
+from bot.model.sending import Choice, ChoiceKind, Lost, Origin, Reply, Sent, Unreached
 from tests.contract import channel_samples as kit
 from tests.contract.channel_samples import BASE, NOW
 

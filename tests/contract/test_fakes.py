@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.errors import StoreError
-from bot.model.channel import Emit, HttpCall, Lost, Reply, Unreached
 from bot.model.record import Envelope
+from bot.model.sending import Emit, HttpCall, Lost, Reply, Unreached
 from tests.builders import acceptance, address, arrival, change
 from tests.fakes.bus import FakeBus
 from tests.fakes.clock import FakeClock
@@ -18,7 +18,7 @@ from tests.fakes.store import FakeStore
 from tests.fakes.wire import FakeWire
 
 if TYPE_CHECKING:
-    from bot.model.channel import Call, CallResult
+    from bot.model.sending import Call, CallResult
     from bot.ports import Wire
 
 GET = HttpCall(method="GET", url="https://api.example.com/1")

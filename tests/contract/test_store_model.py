@@ -21,9 +21,10 @@ from hypothesis.stateful import (
 from typing_extensions import override
 
 from bot.errors import SamtalError
-from bot.model.channel import PartSent, ReceiptStatus
+from bot.model.channel import ReceiptStatus
 from bot.model.people import LinkCode
 from bot.model.record import Absorb, Acceptance, Settlement
+from bot.model.sending import PartSent
 from bot.model.thread import Gap, SendStatus
 from bot.model.value import Value
 from tests.builders import (

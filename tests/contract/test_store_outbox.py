@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.errors import NotFound
-from bot.model.channel import FailureKind, Origin, PartSent
 from bot.model.ids import SendId
 from bot.model.record import Absorb, Acceptance, Settlement
+from bot.model.sending import FailureKind, Origin, PartSent
 from bot.model.thread import SendStatus
 from tests.builders import (
     acceptance,

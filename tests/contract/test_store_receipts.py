@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.errors import StoreError
-from bot.model.channel import PartSent, ReceiptStatus
+from bot.model.channel import ReceiptStatus
 from bot.model.ids import SendId
 from bot.model.record import Acceptance, Settlement
+from bot.model.sending import PartSent
 from bot.model.thread import PartState, SendStatus
 from tests.builders import (
     acceptance,

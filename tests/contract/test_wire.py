@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from bot.model.channel import HttpCall, Lost, Reply, Unreached
+from bot.model.sending import HttpCall, Lost, Reply, Unreached
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -15,7 +15,7 @@ from tests.corpus.compare import MISSING, json_subset
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bot.model.channel import HttpCall
+    from bot.model.sending import HttpCall
     from tests.corpus.cases import Json
 
 _GRAPH_VERSION = re.compile(r"/v\d+\.\d+/")

@@ -26,8 +26,9 @@ from tests.corpus.calls import packed
 from tests.corpus.compare import same_person, subset
 
 if TYPE_CHECKING:
-    from bot.model.channel import Answer, HttpCall, Outbound
+    from bot.model.channel import Answer
     from bot.model.ids import IdentityId, SendId
+    from bot.model.sending import HttpCall, Outbound
     from bot.ports import Store
     from tests.corpus.cases import Json
     from tests.corpus.hub_under_test import HubUnderTest

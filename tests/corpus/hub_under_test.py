@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from pathlib import Path
 
-    from bot.model.channel import Address, Answer, Outbound, Request
+    from bot.model.channel import Address, Answer, Request
     from bot.model.ids import SendId
+    from bot.model.sending import Outbound
     from bot.ports import Channel, Store, Wire
 
 

@@ -11,19 +11,19 @@ from bot.model.channel import (
     ChannelEvent,
     Echo,
     Forged,
-    HttpCall,
     Ignored,
     Inbound,
     Receipt,
     Received,
-    Reply,
     Unreadable,
 )
+from bot.model.sending import HttpCall, Reply
 from tests.corpus import adapters, neutral
 from tests.corpus.compare import subset
 
 if TYPE_CHECKING:
-    from bot.model.channel import Attachment, CallResult
+    from bot.model.channel import Attachment
+    from bot.model.sending import CallResult
     from bot.ports import Channel
     from tests.corpus.cases import Case, Json
 

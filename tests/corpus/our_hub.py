@@ -17,11 +17,12 @@ from bot.hub.engines import Engines
 from bot.hub.forms import Forms
 from bot.hub.hub import Hub
 from bot.hub.settings import HubSettings
-from bot.model.channel import Answer, FailureKind, Origin, Outbound, Referral, Sender
+from bot.model.channel import Answer, Referral, Sender
 from bot.model.event import Done, ThreadEvent
 from bot.model.ids import EntryId, EventId, SendId, ThreadId
 from bot.model.people import ByAgent, ByBot
 from bot.model.record import Acceptance, Accepted, Arrival, IdentitySeed, SendItem, ThreadChange
+from bot.model.sending import FailureKind, Origin, Outbound
 from bot.model.thread import Entry, LastInbound, MessageOut
 from bot.stores.sqlite import SqliteStore
 from tests.builders import understood

@@ -13,10 +13,9 @@ from pydantic import ValidationError
 from bot.errors import ConfigError
 from bot.hub import gate
 from bot.kit import failures
-from bot.model.channel import (
-    Address,
-    Attachment,
-    AttachmentType,
+from bot.model.channel import Address, Attachment, AttachmentType
+from bot.model.ids import SendId
+from bot.model.sending import (
     Choice,
     ChoiceKind,
     Delivery,
@@ -35,11 +34,10 @@ from bot.model.channel import (
     Unreachable,
     Unreached,
 )
-from bot.model.ids import SendId
 from tests.corpus import adapters, calls
 
 if TYPE_CHECKING:
-    from bot.model.channel import CallResult
+    from bot.model.sending import CallResult
     from bot.ports import Channel
     from tests.corpus.cases import Case, Json
 

@@ -6,12 +6,12 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from bot.model.channel import Emit, HttpCall, Reply
+from bot.model.sending import Emit, HttpCall, Reply
 from tests.corpus.calls import Responses
 from tests.corpus.outgoing import answer
 
 if TYPE_CHECKING:
-    from bot.model.channel import Call, CallResult
+    from bot.model.sending import Call, CallResult
     from tests.corpus.cases import Json
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bot.model.channel import HttpCall
+from bot.model.sending import HttpCall
 from tests.corpus import calls, compare, runner
 from tests.corpus.__main__ import main
 from tests.corpus.cases import Case

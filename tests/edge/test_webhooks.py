@@ -18,12 +18,10 @@ from bot.model.channel import (
     Capabilities,
     Forged,
     ForgeryReason,
-    MediaGone,
-    Outbound,
     Received,
     Request,
-    Sent,
 )
+from bot.model.sending import MediaGone, Outbound, Sent
 from tests.edge.house import TOKEN, House, house
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.errors import StoreError
-from bot.model.channel import FailureKind, PartSent
 from bot.model.record import Claim
+from bot.model.sending import FailureKind, PartSent
 from bot.model.thread import SendStatus, ThreadState
 from tests.fakes.memory import Memory, Section, SendRow
 

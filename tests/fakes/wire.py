@@ -8,10 +8,10 @@ import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
-from bot.model.channel import Emit, HttpCall, Reply
+from bot.model.sending import Emit, HttpCall, Reply
 
 if TYPE_CHECKING:
-    from bot.model.channel import Call, CallResult
+    from bot.model.sending import Call, CallResult
 
 Answering = Callable[["Call"], "CallResult | Awaitable[CallResult]"]
 OK = Reply(status=200, body=b"{}")

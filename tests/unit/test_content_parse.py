@@ -13,7 +13,7 @@ from bot.errors import ConfigError
 from bot.hub.content import ContentSet
 from bot.hub.content.parse import format_variant, parse, read_file
 from bot.hub.content.variant import Condition, ContentType, Operator, Variant
-from bot.model.channel import Choice, ChoiceKind
+from bot.model.sending import Choice, ChoiceKind
 from bot.model.understanding import Need
 
 if TYPE_CHECKING:

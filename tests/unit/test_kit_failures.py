@@ -7,15 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.kit import failures
-from bot.model.channel import (
-    FailureKind,
-    Lost,
-    Refused,
-    Reply,
-    Retry,
-    Uncertain,
-    Unreached,
-)
+from bot.model.sending import FailureKind, Lost, Refused, Reply, Retry, Uncertain, Unreached
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 

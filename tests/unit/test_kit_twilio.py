@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from bot.errors import ConfigError
 from bot.kit.twilio import api, played
 from bot.kit.twilio.settings import TwilioSettings
-from bot.model.channel import (
-    Address,
-    Answer,
+from bot.model.channel import Address, Answer, Request
+from bot.model.ids import SendId
+from bot.model.sending import (
     Call,
     HttpCall,
     Lost,
@@ -21,15 +21,13 @@ from bot.model.channel import (
     Outbound,
     PartSent,
     Reply,
-    Request,
     TemplateUse,
     Uncertain,
 )
-from bot.model.ids import SendId
 from tests.builders import START
 
 if TYPE_CHECKING:
-    from bot.model.channel import CallResult
+    from bot.model.sending import CallResult
 
 SECRET = "auth-token-of-the-test"
 WHOLE: dict[str, Any] = {"account_sid": "AC1", "auth_token": SECRET, "number": "+4610"}

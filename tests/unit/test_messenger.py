@@ -14,19 +14,21 @@ from bot.errors import ConfigError
 from bot.model.channel import (
     Attachment,
     AttachmentType,
-    Choice,
-    ChoiceKind,
     Deleted,
     Echo,
-    HttpCall,
     Ignored,
     Inbound,
     OptIn,
-    Origin,
-    PartSent,
     Reacted,
     Receipt,
     Referral,
+)
+from bot.model.sending import (
+    Choice,
+    ChoiceKind,
+    HttpCall,
+    Origin,
+    PartSent,
     Refused,
     Reply,
     Retry,
@@ -37,7 +39,8 @@ from channels.messenger.outcomes import judge
 from tests.contract import channel_samples as kit
 
 if TYPE_CHECKING:
-    from bot.model.channel import ChannelEvent, Delivery
+    from bot.model.channel import ChannelEvent
+    from bot.model.sending import Delivery
 
 PAGE = "100200300"
 PLAIN = {"page_id": PAGE, "access_token": "tok", "unsigned": True}

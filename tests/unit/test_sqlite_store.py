@@ -17,10 +17,11 @@ from pydantic import SecretStr
 
 from bot.embedded.database import Database
 from bot.errors import StaleVersion, StoreClosed, StoreError
-from bot.model.channel import PartSent, ReceiptStatus
+from bot.model.channel import ReceiptStatus
 from bot.model.ids import AgentId, IdentityId, SendId
 from bot.model.people import Agent, Role, Session
 from bot.model.record import Acceptance, Envelope
+from bot.model.sending import PartSent
 from bot.stores.sqlite import SqliteStore, inbox, outbox, receipts, rows, threads
 from tests.builders import (
     acceptance,

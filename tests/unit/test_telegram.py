@@ -13,29 +13,23 @@ from bot.kit import forms
 from bot.model.channel import (
     Attachment,
     AttachmentType,
-    Choice,
-    ChoiceKind,
-    HttpCall,
     Ignored,
     Inbound,
-    Lost,
     OptIn,
     Press,
     PressKind,
-    Reply,
-    Retry,
-    Sent,
     Started,
-    TemplateUse,
     Unsupported,
 )
+from bot.model.sending import Choice, ChoiceKind, HttpCall, Lost, Reply, Retry, Sent, TemplateUse
 from channels.telegram import Adapter, Settings
 from channels.telegram.keyboards import markup
 from channels.telegram.sending import judge
 from tests.contract import channel_samples as kit
 
 if TYPE_CHECKING:
-    from bot.model.channel import ChannelEvent, Delivery, Request
+    from bot.model.channel import ChannelEvent, Request
+    from bot.model.sending import Delivery
 
 TOKEN = "1234:made-up"
 UNSIGNED = Settings.model_validate({"bot_token": TOKEN, "unsigned": True})

@@ -7,19 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.model.channel import (
-    Attachment,
-    AttachmentType,
-    Choice,
-    Emit,
-    Inbound,
-    MediaGone,
-    Origin,
-    Refused,
-    Reply,
-    Sent,
-    Unreadable,
-)
+from bot.model.channel import Attachment, AttachmentType, Inbound, Unreadable
+from bot.model.sending import Choice, Emit, MediaGone, Origin, Refused, Reply, Sent
 from channels.webchat import Adapter, FromVisitor, Settings, ToVisitor
 from tests.contract import channel_samples as kit
 

@@ -11,7 +11,8 @@ from bot.edge.api.shapes import OneAttachment
 from bot.edge.api.threads import AT_THE_DESK
 from bot.edge.problems import Refusal
 from bot.hub.desk import EntryView
-from bot.model.channel import Attachment, Media, MediaGone
+from bot.model.channel import Attachment
+from bot.model.sending import Media, MediaGone
 from bot.model.thread import EchoOut, MessageIn
 from bot.ports import Fetching, Wire
 

@@ -8,8 +8,9 @@ from pydantic import JsonValue
 
 from bot.edge.problems import Refusal
 from bot.hub.desk import EntryView
-from bot.model.channel import Attachment, Choice
+from bot.model.channel import Attachment
 from bot.model.people import ByAgent, ByBot, ByCustomer, BySystem
+from bot.model.sending import Choice
 from bot.model.thread import (
     EchoOut,
     MessageIn,

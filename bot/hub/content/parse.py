@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bot.hub.content.fields import Fields, Place, read_fields
 from bot.hub.content.variant import Condition, ContentType, Operator, Variant
-from bot.model.channel import Choice, ChoiceKind
+from bot.model.sending import Choice, ChoiceKind
 from bot.model.understanding import Need
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from enum import StrEnum
 
-from bot.model.channel import Choice
+from bot.model.sending import Choice
 from bot.model.understanding import Need
 from bot.model.value import AwareDatetime, Value
 

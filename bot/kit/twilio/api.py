@@ -13,7 +13,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from bot.kit import failures, forms, payload
 from bot.kit.twilio.webhook import RECIPIENT_OPTED_OUT
-from bot.model.channel import (
+from bot.model.sending import (
     Call,
     CallResult,
     Delivery,

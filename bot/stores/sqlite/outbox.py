@@ -12,9 +12,10 @@ from pydantic import BaseModel
 from bot.embedded.database import Database
 from bot.embedded.moments import micros, moment
 from bot.errors import NotFound, StoreError
-from bot.model.channel import Address, FailureKind, PartSent
+from bot.model.channel import Address
 from bot.model.ids import IdentityId, SendId
 from bot.model.record import Claim, SendItem, Settlement
+from bot.model.sending import FailureKind, PartSent
 from bot.model.thread import LastInbound, SendStatus
 from bot.stores.sqlite.receipts import PartKey, take_progress
 from bot.stores.sqlite.rows import SEND_NUMBERS

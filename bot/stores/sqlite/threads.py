@@ -11,11 +11,11 @@ import apsw
 
 from bot.embedded.database import Database
 from bot.embedded.moments import micros, moment
-from bot.model.channel import FailureKind
 from bot.model.event import ThreadEvent
 from bot.model.ids import IdentityId, SendId, ThreadId
 from bot.model.people import ChannelIdentity, Link
 from bot.model.record import GapCount, LinkMade, Span, ThreadChange, ThreadRow, Turn
+from bot.model.sending import FailureKind
 from bot.model.thread import Entry, Gap, PartState, SendState, ThreadState
 from bot.stores.sqlite.changes import write_change, write_state
 from bot.stores.sqlite.rows import (
