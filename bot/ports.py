@@ -303,9 +303,6 @@ class Outbox(Protocol):
     async def sent_part(self, *, channel: str, account: str, external_id: str) -> SendId | None:
         """The send that this provider id belongs to, or None."""
 
-    async def sending_to(self, identity: IdentityId) -> list[str]:
-        """The texts that are being sent to this identity at the moment."""
-
 
 class Directory(Protocol):
     """People who log in, and the small secrets with a lifetime."""

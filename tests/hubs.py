@@ -21,6 +21,7 @@ from bot.hub.content.parse import parse
 from bot.hub.engines import Engines
 from bot.hub.forms import Forms
 from bot.hub.hub import Hub
+from bot.hub.rebuild import rebuilt
 from bot.hub.settings import HubSettings
 from bot.model.channel import Address, Answer, Request
 from bot.model.ids import AgentId, IdentityId, ThreadId
@@ -124,6 +125,7 @@ class PhoneWire:
         self.pages: dict[str, list[dict[str, object]]] = defaultdict(list)
         self.webhooks: list[tuple[Key, Request]] = []
         self.failing: list[CallResult] = []
+        self.incoming = count(1000)
         self._number = count(1)
 
     async def call(self, call: Call) -> CallResult:
@@ -174,7 +176,6 @@ class HubKit:
         self.clock = clock
         self.bus = bus
         self.store = hub.engines.store
-        self._number = count(1000)
 
     async def write(self, channel: str, user: str, text: str = "", **more: str) -> Answer:
         """A customer writes on a phone; what comes of it has happened when this returns."""
@@ -189,7 +190,7 @@ class HubKit:
             PhoneWrites(user=user, text=text, **more),
             url=webhook_url(key),
             at=self.clock.now(),
-            number=next(self._number),
+            number=next(self.wire.incoming),
         )
 
     async def deliver(self, channel: str, request: Request) -> Answer:
@@ -200,7 +201,7 @@ class HubKit:
         self, visitor: str, text: str = "", *, event: str = "message", **more: str
     ) -> Answer:
         """A visitor of the web page writes."""
-        body = {"visitor": visitor, "event": event, "id": f"c{next(self._number)}", **more}
+        body = {"visitor": visitor, "event": event, "id": f"c{next(self.wire.incoming)}", **more}
         if text:
             body["text"] = text
         request = Request(
@@ -298,6 +299,12 @@ class HubKit:
         return offer.code
 
 
+async def assert_rebuilds(kit: HubKit) -> None:
+    """Every snapshot is what its entries add up to."""
+    for row in await kit.store.threads(limit=1000):
+        assert (await rebuilt(kit.store, row.state.thread)).state == row.state
+
+
 async def only_thread(kit: HubKit) -> ThreadId:
     """The id of the one thread there is."""
     rows = await kit.store.threads()
@@ -315,14 +322,19 @@ async def hub_kit(
     nlu: Nlu | None = None,
     clock: FakeClock | None = None,
     settings: HubSettings | None = None,
+    wire: PhoneWire | None = None,
     sms_rate: float | None = None,
+    working: bool = True,
 ) -> AsyncIterator[HubKit]:
-    """A hub whose bus runs; sends are made by `quiet`, so that tests choose when."""
+    """A hub whose bus runs (`working`); sends are made by `quiet`, so that tests choose when.
+
+    Give the store, bus, clock and wire of an earlier one, and it is that hub after a restart.
+    """
     clock = clock or FakeClock()
     bus = bus or FakeBus()
     store = store or FakeStore()
     channels, providers = played(sms_rate=sms_rate)
-    wire = PhoneWire(providers, clock)
+    wire = wire or PhoneWire(providers, clock)
     engines = Engines(
         store=store,
         bus=bus,
@@ -340,13 +352,14 @@ async def hub_kit(
     )
     # Printing the tracebacks of faults that tests plant takes seconds.
     with capture_logs():
-        running = asyncio.create_task(bus.run(hub.converse.handle))
+        running = [asyncio.create_task(bus.run(hub.converse.handle))] if working else []
         try:
             yield HubKit(hub, wire=wire, clock=clock, bus=bus)
         finally:
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            for task in running:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
 
 @cache

@@ -58,7 +58,7 @@ class Hub:
             key=secret,
             lifetime=settings.link_lifetime,
         )
-        self.outbox = Outbox(engines, feed=self.feed, max_tries=settings.send_tries)
+        self.outbox = Outbox(engines, feed=self.feed, settings=settings)
         self.upkeep = Upkeep(store=store, ingress=self.ingress, clock=clock)
         joining = Joining(store=store, forms=forms, settings=settings, key=secret)
         self.converse = Converse(

@@ -14,6 +14,8 @@ from bot.errors import StoreClosed, StoreError
 from bot.hub import gate
 from bot.hub.engines import Engines
 from bot.hub.feed import Feed, SendMoved
+from bot.hub.pace import Pace
+from bot.hub.settings import HubSettings
 from bot.model.record import Acceptance, Claim, ConsentFact, Settlement
 from bot.model.sending import (
     CallResult,
@@ -29,7 +31,7 @@ from bot.model.sending import (
     Uncertain,
 )
 from bot.model.thread import SendStatus
-from bot.ports import Channel, Clock, Sending
+from bot.ports import Channel, Sending
 
 log = structlog.get_logger("samtal.outbox")
 
@@ -38,7 +40,6 @@ _LEAST_WAIT = timedelta(milliseconds=1)
 _LONGEST_WAIT = timedelta(minutes=10)
 _LOOK_AGAIN = timedelta(seconds=30)
 _AT_ONCE = 64
-_GRACE_S = 10.0
 
 
 class Outbox:
@@ -48,13 +49,14 @@ class Outbox:
     next start, and shown instead of sent twice.
     """
 
-    def __init__(self, engines: Engines, *, feed: Feed, max_tries: int) -> None:
+    def __init__(self, engines: Engines, *, feed: Feed, settings: HubSettings) -> None:
         self._store = engines.store
         self._wire = engines.wire
         self._clock = engines.clock
         self._channels = engines.channels
         self._feed = feed
-        self._max_tries = max_tries
+        self._max_tries = settings.send_tries
+        self._grace = settings.stop_grace
         self._pace = Pace(engines.clock)
         self._wake = asyncio.Event()
         self._fresh = False
@@ -65,7 +67,7 @@ class Outbox:
         self._wake.set()
 
     async def run(self) -> None:
-        """Send until cancelled; sends under way are finished first, for ten seconds at most."""
+        """Send until cancelled; sends under way are finished first, if they do not take long."""
         under_way: set[asyncio.Task[None]] = set()
         recovered = False
         try:
@@ -82,7 +84,7 @@ class Outbox:
                 if pause:
                     await self._rest(pause)
         finally:
-            await _finished(under_way)
+            await _finished(under_way, grace=self._grace)
 
     async def drain(self) -> None:
         """Make everything that is due now, one after another (for commands and tests)."""
@@ -237,29 +239,6 @@ class Outbox:
             )
 
 
-class Pace:
-    """Keeps each account within its provider's calls a second; a second's worth may go at once."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._spent_until: dict[tuple[str, str], datetime] = {}
-
-    async def turn(self, channel: Channel) -> bool:
-        """Return when it is this account's turn; True when that took time."""
-        rate = channel.capabilities.rate
-        if rate is None:
-            return False
-        key = (channel.name, channel.account)
-        now = self._clock.now()
-        burst = max(timedelta(seconds=1), timedelta(seconds=1) / rate)
-        spent = max(self._spent_until.get(key, now), now) + timedelta(seconds=1) / rate
-        self._spent_until[key] = spent
-        if spent - now <= burst:
-            return False
-        await self._clock.sleep(spent - now - burst)
-        return True
-
-
 def _refusal(claim: Claim, message: Outbound, channel: Channel) -> Failure | None:
     """Why a message may not leave at its moment, or None."""
     if message.origin in {Origin.BOT, Origin.CAMPAIGN} and claim.item.epoch < claim.epoch_now:
@@ -315,12 +294,12 @@ def back_off(tries: int) -> timedelta:
     return min(_FIRST_WAIT * (1 << min(tries - 1, 16)), _LONGEST_WAIT)
 
 
-async def _finished(under_way: set[asyncio.Task[None]]) -> None:
+async def _finished(under_way: set[asyncio.Task[None]], *, grace: timedelta) -> None:
     """Return when these have ended; what takes too long is left, to be found as unknown."""
     if not under_way:
         return
     try:
-        await asyncio.wait(under_way, timeout=_GRACE_S)
+        await asyncio.wait(under_way, timeout=grace.total_seconds())
     finally:
         late = list(under_way)
         for task in late:

@@ -45,6 +45,9 @@ class HubSettings(Value):
     )
     max_tries: int = Field(5, description="Tries at an event before it becomes a dead letter.")
     send_tries: int = Field(8, description="Tries at a send before it counts as failed.")
+    stop_grace: timedelta = Field(
+        timedelta(seconds=5), description="How long sends under way may take when stopping."
+    )
     stages: tuple[str, ...] = Field(
         ("awareness", "research", "consider", "purchase", "onboarding", "support", "loyalty"),
         description="Journey stages, in their usual order.",

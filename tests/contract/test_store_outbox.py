@@ -347,19 +347,6 @@ async def test_after_a_crash_what_was_being_made_is_unknown(store_home: StoreHom
     assert (await state(again, other)).status is SendStatus.QUEUED
 
 
-async def test_sending_to_is_what_is_on_its_way(store: Store) -> None:
-    first, second = await queue(store, 0, 0)
-    await queue(store, 0, where=BO)
-    assert await store.sending_to(ANNA.identity) == []
-    await claimed(store)
-    assert await store.sending_to(ANNA.identity) == [first.text]
-    await store.settle(settled(first, SendStatus.SENT))
-    assert await store.sending_to(ANNA.identity) == []
-    await claimed(store)
-    assert await store.sending_to(ANNA.identity) == [second.text]
-    assert await store.sending_to(address("nobody").identity) == []
-
-
 async def test_next_due_is_when_a_claim_will_get_something(store: Store) -> None:
     assert await store.next_due() is None
     first, _ = await queue(store, 30, 10)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import timedelta
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -34,7 +36,6 @@ from tests.hubs import ANNA, plain_content
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from bot.hub.content import ContentSet
     from bot.model.channel import Address, Request
@@ -115,7 +116,7 @@ class OurHub(HubUnderTest):
             engines,
             content=self._content,
             forms=Forms(),
-            settings=HubSettings(),
+            settings=HubSettings(stop_grace=timedelta()),  # as when it is killed
             secret=SecretStr("a test secret of 32 characters!!"),
         )
         self._running = asyncio.create_task(self._hub.run())
@@ -282,4 +283,5 @@ async def make_hub(
 ) -> HubUnderTest:
     """See `tests.corpus.hub_under_test.MakeHub`."""
     content = plain_content(folder, _SLOTS)
-    return OurHub(channels, file=folder / "samtal.db", content=content, wire=wire, at=at)
+    file = Path(mkdtemp(dir=folder)) / "samtal.db"
+    return OurHub(channels, file=file, content=content, wire=wire, at=at)

@@ -66,14 +66,6 @@ class FakeOutbox(Section):
         memory = await self._begin()
         return memory.part_of.get((channel, account, external_id))
 
-    async def sending_to(self, identity: IdentityId) -> list[str]:
-        memory = await self._begin()
-        return [
-            row.item.text
-            for row in memory.sends.values()
-            if row.item.identity == identity and row.state.status is SendStatus.SENDING
-        ]
-
 
 def _heads(memory: Memory) -> Iterator[SendRow]:
     """The queued sends that no older one to the same identity holds up, oldest first."""

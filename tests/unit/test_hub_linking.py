@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from typing_extensions import override
@@ -35,16 +36,22 @@ from bot.model.thread import (
 from tests.builders import START
 from tests.fakes.clock import settle
 from tests.fakes.store import FakeStore
-from tests.hubs import ANNA, BO, HubKit, hub_kit, only_thread
+from tests.hubs import ANNA, BO, HubKit, assert_rebuilds, hub_kit, only_thread
+from tests.records import KINDS, Record
 
 WEB, SMS = ("webchat", "v1"), ("twilio_sms", "+46701234567")
 REFUSED = "[link.refused]"
 
 
-@pytest.fixture
-async def kit() -> AsyncIterator[HubKit]:
-    async with hub_kit() as made:
+@pytest.fixture(params=KINDS)
+async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
+    record = Record(request.param, tmp_path)
+    async with (
+        record.open() as (store, bus),
+        hub_kit(store=store, bus=bus, clock=record.clock) as made,
+    ):
         yield made
+        await assert_rebuilds(made)
 
 
 async def threads(kit: HubKit) -> int:

@@ -14,7 +14,8 @@ from typing_extensions import override
 
 from bot.errors import StoreError
 from bot.hub.feed import Announcement, SendMoved
-from bot.hub.outbox import Outbox, Pace, back_off
+from bot.hub.outbox import Outbox, back_off
+from bot.hub.pace import Pace
 from bot.model.channel import ReceiptStatus, Request
 from bot.model.event import AgentNotes
 from bot.model.ids import EventId, SendId

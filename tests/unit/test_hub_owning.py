@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -25,17 +26,23 @@ from bot.model.thread import (
     Phase,
     SendStatus,
 )
-from tests.hubs import ANNA, BO, HubKit, hub_kit
+from tests.hubs import ANNA, BO, HubKit, assert_rebuilds, hub_kit
+from tests.records import KINDS, Record
 
 SMS, PHONE = "twilio_sms", "+46701234567"
 PAGE, PSID = "messenger", "7001"
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture
-async def kit() -> AsyncIterator[HubKit]:
-    async with hub_kit() as made:
+@pytest.fixture(params=KINDS)
+async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
+    record = Record(request.param, tmp_path)
+    async with (
+        record.open() as (store, bus),
+        hub_kit(store=store, bus=bus, clock=record.clock) as made,
+    ):
         yield made
+        await assert_rebuilds(made)
 
 
 async def offered(kit: HubKit) -> None:

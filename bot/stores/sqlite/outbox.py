@@ -99,19 +99,6 @@ class SqliteOutbox:
         )
         return None if send is None else SendId(send)
 
-    async def sending_to(self, identity: IdentityId) -> list[str]:
-        """See the port."""
-        rows: list[tuple[str]] = self._database.glance(
-            lambda look: list(
-                look.execute(
-                    "SELECT item ->> '$.text' FROM sends "
-                    "WHERE identity = ? AND status < 2 AND status = 1 ORDER BY place",
-                    (identity,),
-                )
-            )
-        )
-        return [text for (text,) in rows]
-
 
 def _claim(connection: apsw.Connection, *, now: int, limit: int) -> list[Claim]:
     rows: list[_DueRow] = list(connection.execute(_DUE, (now, limit)))

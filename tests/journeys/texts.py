@@ -1,0 +1,25 @@
+"""The shipped words: what a marketer wrote for a slot, filled in by hand."""
+
+from __future__ import annotations
+
+import re
+
+from tests.hubs import shipped_content
+
+_VARIABLE = re.compile(r"\{\{\s*([\w.]+)[^}]*\}\}")
+
+
+def words(slot: str, locale: str, *, channel: str = "webchat", **values: str) -> str:
+    """The text of a slot's widest variant, or of the one for this channel where there is one.
+
+    `values` fill in `{{ agent.name | ... }}`: their names have `__` for the dot.
+    """
+    fits = [
+        variant
+        for variant in shipped_content().variants
+        if (variant.slot, variant.locale) == (slot, locale)
+        and not (variant.persona or variant.stage or variant.when)
+        and (not variant.channel or channel.rpartition("_")[2] in variant.channel)
+    ]
+    text = max(fits, key=lambda variant: bool(variant.channel)).text
+    return _VARIABLE.sub(lambda found: values[found[1].replace(".", "__")], text)
