@@ -1,0 +1,1 @@
+"""Reading: language, intent, stage, entities and mood of a message. All of spaCy is here."""

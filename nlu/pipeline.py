@@ -1,0 +1,142 @@
+"""The spaCy pipeline that a model is: how it is put together, kept in a folder and loaded.
+
+A model folder is what `Language.to_disk` writes and a `model.json` with the model's version: a
+hash over every other file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self, TypeVar
+
+import spacy
+from pydantic import ValidationError
+from spacy.language import BaseDefaults, Language
+from spacy.strings import StringStore
+from spacy.util import registry
+
+from bot.errors import ConfigError
+from bot.model.value import Value
+from nlu.data import Corpus
+from nlu.entities import EntityReader
+from nlu.fit import Fitted
+from nlu.intent import IntentReader
+from nlu.language import LanguageReader
+from nlu.mood import MoodReader
+from nlu.stage import StageReader
+from nlu.text import fold
+
+Part = TypeVar("Part")
+_FORMAT = 1
+_MANIFEST = "model.json"
+_COMPONENTS = ("language", "intent", "stage", "entities", "mood")
+
+
+class _Defaults(BaseDefaults):
+    # Phrases match on NORM: in any case, with or without diacritics.
+    lex_attr_getters: dict[int, Callable[[str], object]] = {StringStore()["NORM"]: fold}  # noqa: RUF012 - as spaCy declares it
+
+
+@registry.languages("samtal")
+class SamtalLanguage(Language):  # type: ignore[no-untyped-call]  # spaCy's __init_subclass__
+    """Swedish and English mixed: plain tokens, folded norms."""
+
+    lang = "samtal"
+    Defaults = _Defaults
+
+
+class Manifest(Value):
+    """What a model folder says of itself."""
+
+    format: int
+    version: str
+
+
+class Model:
+    """A pipeline with its components by name; `version` is empty until it is kept."""
+
+    def __init__(self, nlp: Language, *, version: str = "") -> None:
+        self.nlp = nlp
+        self.version = version
+        self.language = _part(nlp, "language", LanguageReader)
+        self.intent = _part(nlp, "intent", IntentReader)
+        self.stage = _part(nlp, "stage", StageReader)
+        self.entities = _part(nlp, "entities", EntityReader)
+        self.mood = _part(nlp, "mood", MoodReader)
+
+    @classmethod
+    def blank(cls, *, use_vectors: bool = True) -> Self:
+        """An untrained pipeline."""
+        nlp = spacy.blank("samtal")
+        for name in _COMPONENTS:
+            config = {"use_vectors": use_vectors} if name == "intent" else {}
+            nlp.add_pipe(f"samtal_{name}", name=name, config=config)
+        return cls(nlp)
+
+    def adopt(self, corpus: Corpus, fitted: Fitted) -> None:
+        """Take over what was learnt and what the settings say."""
+        self.intent.adopt(fitted, corpus.intents)
+        self.stage.set(corpus.settings.stages, [intent.stage for intent in corpus.intents])
+        self.entities.set(corpus.settings)
+        self.mood.set(corpus.settings)
+
+    def keep(self, out: Path) -> str:
+        """Write the model to a folder in one step and return its version.
+
+        The folder is written beside its place and moved there whole; a model that was there
+        before is replaced.
+        """
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as place:
+            new, old = Path(place) / "new", Path(place) / "old"
+            self.nlp.to_disk(new)
+            # Words met in training are no part of the model.
+            shutil.rmtree(new / "vocab")
+            version = content_hash(new)
+            manifest = Manifest(format=_FORMAT, version=version).model_dump_json()
+            (new / _MANIFEST).write_text(manifest, encoding="utf-8")
+            if out.exists():
+                out.rename(old)
+            new.rename(out)
+        self.version = version
+        return version
+
+
+def _part(nlp: Language, name: str, kind: type[Part]) -> Part:
+    part = nlp.get_pipe(name)
+    if not isinstance(part, kind):
+        raise TypeError(f"the component {name} is no {kind.__name__}")
+    return part
+
+
+def content_hash(folder: Path) -> str:
+    """A hash over the names and bytes of all files but the manifest, 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and file.name != _MANIFEST:
+            raw = file.read_bytes()
+            name = file.relative_to(folder).as_posix()
+            digest.update(f"{len(name)}:{name}{len(raw)}:".encode())
+            digest.update(raw)
+    return digest.hexdigest()[:16]
+
+
+def load_model(folder: Path, *, use_vectors: bool = True) -> Model:
+    """Load a model folder; raises ConfigError when it is missing, damaged or of another format."""
+    mend = "Train it anew with `samtal nlu train`."
+    try:
+        manifest = Manifest.model_validate_json((folder / _MANIFEST).read_bytes())
+    except (OSError, ValidationError) as wrong:
+        raise ConfigError("no model here", where=str(folder), mend=mend) from wrong
+    if manifest.format != _FORMAT:
+        raise ConfigError(f"model format {manifest.format}", where=str(folder), mend=mend)
+    if content_hash(folder) != manifest.version:
+        raise ConfigError("the model's files were changed", where=str(folder), mend=mend)
+    model = Model.blank(use_vectors=use_vectors)
+    model.nlp.from_disk(folder, exclude=["vocab"])
+    model.version = manifest.version
+    return model

@@ -1,0 +1,91 @@
+"""What the components of the pipeline write on a text, and the form they have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spacy.tokens import Doc
+
+from bot.model.understanding import EntityFound, Guess, Language, Need, StageShare
+from nlu.arrays import Floats
+
+
+@dataclass(slots=True)
+class Reading:
+    """Notes on one text; each component fills in its part."""
+
+    text: str = ""
+    thread_language: Language | None = None
+    language: Language | None = None
+    language_confidence: float = 0.0
+    probabilities: Floats | None = None
+    guesses: tuple[Guess, ...] = ()
+    scope: float = 0.0
+    in_scope: bool = False
+    stages: tuple[StageShare, ...] = ()
+    need: Need | None = None
+    entities: tuple[EntityFound, ...] = ()
+    frustration: float = 0.0
+    human_wanted: float = 0.0
+
+    def confidence_in(self, intents: Iterable[str]) -> float:
+        """The summed confidence in these intents, 0 when the text is out of scope."""
+        if not self.in_scope:
+            return 0.0
+        wanted = set(intents)
+        return sum(guess.confidence for guess in self.guesses if guess.intent in wanted)
+
+
+_KEY = "samtal.reading"
+
+
+def reading_of(doc: Doc) -> Reading:
+    """The notes on a text (`doc._.reading`), made on first use."""
+    found = doc.user_data.get(_KEY)
+    return found if isinstance(found, Reading) else begin(doc, Reading(text=doc.text))
+
+
+def begin(doc: Doc, reading: Reading) -> Reading:
+    """Put fresh notes on a text."""
+    doc.user_data[_KEY] = reading
+    return reading
+
+
+Doc.set_extension("reading", getter=reading_of, force=True)
+
+
+class Component(ABC):
+    """A part of the pipeline: reads texts in batches, is kept in a folder of its own."""
+
+    @abstractmethod
+    def read(self, docs: Sequence[Doc]) -> None:
+        """Write this component's part into the notes of each text."""
+
+    @abstractmethod
+    def to_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> None:
+        """Write what was learnt or set into a new folder."""
+
+    @abstractmethod
+    def from_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> Component:
+        """Take what `to_disk` wrote."""
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Read one text."""
+        self.read([doc])
+        return doc
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 64) -> Iterator[Doc]:
+        """Read a stream, a batch at a time."""
+        waiting: list[Doc] = []
+        for doc in stream:
+            waiting.append(doc)
+            if len(waiting) >= batch_size:
+                self.read(waiting)
+                yield from waiting
+                waiting = []
+        if waiting:
+            self.read(waiting)
+            yield from waiting
