@@ -1,0 +1,62 @@
+"""What a run left behind: what was posted, what the file holds, what the provider took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.bench.provider import Call
+
+
+@dataclass(slots=True)
+class Posted:
+    """One message of a customer; moments are monotonic seconds, None: never answered with a 2xx."""
+
+    sid: str
+    sender: str
+    text: str
+    first_at: float
+    accepted_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One message in a thread: by which event, and that event's place in the order of acceptance.
+
+    `seq` is the entry's place in the thread.
+    """
+
+    thread: str
+    seq: int
+    event: str
+    accepted: int
+    sender: str
+    sid: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One message out: to whom, because of which event, and how its send ended."""
+
+    thread: str
+    seq: int
+    event: str
+    recipient: str
+    text: str
+    send: str
+    status: str
+    sids: tuple[str, ...]
+    reached: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that the check looks at."""
+
+    posted: tuple[Posted, ...]
+    shown: tuple[Shown, ...]
+    answered: tuple[Answered, ...]
+    calls: tuple[Call, ...]
+    waiting: int = 0
+    dead: tuple[str, ...] = ()
+    differing: tuple[str, ...] = field(default=())
