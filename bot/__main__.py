@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
 
@@ -62,7 +63,13 @@ def serve(config: ConfigFile = None) -> None:
     """Run everything in one process until SIGTERM or Ctrl-C."""
     from bot import app
 
-    asyncio.run(app.serve(app.settings_from(config)))
+    work = app.serve(app.settings_from(config))
+    if find_spec("uvloop"):
+        import uvloop
+
+        uvloop.run(work)
+    else:
+        asyncio.run(work)
 
 
 @cli.command("check-config")

@@ -1,11 +1,16 @@
-"""The reader behind the `Nlu` port: one thread that reads what has come in together."""
+"""The reader behind the `Nlu` port: short messages between two steps of the loop, long ones beside.
+
+A short text is read in less than a millisecond: handing it to a thread would cost as much as
+reading it, since both want the interpreter. Those that come in together are read together.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, Self
@@ -17,6 +22,10 @@ from nlu.reader import Reader
 # event loop gets it while more is waiting (a sleep of 0 would often take it straight back).
 _BATCH = 4
 _PAUSE = 0.000_05
+_BRIEF = 400  # characters
+
+
+_ReadSome = Callable[[Sequence[Utterance]], list[Understanding]]
 
 
 class _Job(NamedTuple):
@@ -25,11 +34,16 @@ class _Job(NamedTuple):
     answer: asyncio.Future[list[Understanding]]
 
 
+_Tell = Callable[[_Job, list[Understanding] | Exception], None]
+
+
 class SpacyNlu:
-    """Reads messages on a thread of its own; `close` ends it."""
+    """Reads messages, long ones on a thread of its own; `close` ends it."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+        self._reading = threading.Lock()
+        self._brief: deque[_Job] = deque()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
         # A daemon: a server that dies without `close` must not hang on it.
@@ -59,7 +73,13 @@ class SpacyNlu:
             return []
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[list[Understanding]] = loop.create_future()
-        self._jobs.put(_Job(tuple(utterances), loop, answer))
+        job = _Job(tuple(utterances), loop, answer)
+        if sum(len(utterance.text) for utterance in utterances) > _BRIEF:
+            self._jobs.put(job)
+        else:
+            self._brief.append(job)
+            if len(self._brief) == 1:
+                loop.call_soon(self._read_brief)
         return await answer
 
     async def close(self) -> None:
@@ -67,14 +87,38 @@ class SpacyNlu:
         if self._closed:
             return
         self._closed = True
+        while self._brief:
+            self._jobs.put(self._brief.popleft())
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def _read_brief(self) -> None:
+        """Read some of the short ones here and now, unless the thread is reading."""
+        jobs: list[_Job] = []
+        while self._brief and sum(len(job.utterances) for job in jobs) < _BATCH:
+            jobs.append(self._brief.popleft())
+        if self._brief:
+            jobs[0].loop.call_soon(self._read_brief)
+        if not jobs:  # it was closed meanwhile
+            return
+        if self._reading.acquire(blocking=False):
+            try:
+                self._serve(jobs, self._reader.read, _settle)
+            finally:
+                self._reading.release()
+        else:
+            for job in jobs:
+                self._jobs.put(job)
+
+    def _read_aside(self, utterances: Sequence[Utterance]) -> list[Understanding]:
+        with self._reading:
+            return self._reader.read(utterances)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             jobs = [job]
             closing = self._gather(jobs)
-            self._serve(jobs)
+            self._serve(jobs, self._read_aside, _post)
             if closing:
                 return
             if not self._jobs.empty():
@@ -92,34 +136,35 @@ class SpacyNlu:
             jobs.append(job)
         return False
 
-    def _serve(self, jobs: Sequence[_Job]) -> None:
+    def _serve(self, jobs: Sequence[_Job], read_some: _ReadSome, tell: _Tell) -> None:
         utterances = [utterance for job in jobs for utterance in job.utterances]
         read: list[Understanding] = []
         try:
             for start in range(0, len(utterances), _BATCH):
                 if start:
                     time.sleep(_PAUSE)
-                read += self._reader.read(utterances[start : start + _BATCH])
+                read += read_some(utterances[start : start + _BATCH])
         except Exception as wrong:  # noqa: BLE001 - outermost loop: whoever asked gets the error
             for job in jobs:
-                _post(job, wrong)
+                tell(job, wrong)
             return
         at = 0
         for job in jobs:
-            _post(job, read[at : at + len(job.utterances)])
+            tell(job, read[at : at + len(job.utterances)])
             at += len(job.utterances)
 
 
-def _post(job: _Job, result: list[Understanding] | Exception) -> None:
-    def settle() -> None:
-        if job.answer.done():
-            return  # nobody waits any more
-        if isinstance(result, Exception):
-            job.answer.set_exception(result)
-        else:
-            job.answer.set_result(result)
+def _settle(job: _Job, result: list[Understanding] | Exception) -> None:
+    if job.answer.done():
+        return  # nobody waits any more
+    if isinstance(result, Exception):
+        job.answer.set_exception(result)
+    else:
+        job.answer.set_result(result)
 
+
+def _post(job: _Job, result: list[Understanding] | Exception) -> None:
     try:
-        job.loop.call_soon_threadsafe(settle)
+        job.loop.call_soon_threadsafe(_settle, job, result)
     except RuntimeError:
         return  # the loop that asked is closed

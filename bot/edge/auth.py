@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -106,6 +107,11 @@ class Gatekeeper:
         self._clock = clock
         self._settings = settings
         self._passwords = passwords
+        self._ended: list[Callable[[Session], None]] = []
+
+    def on_log_out(self, hear: Callable[[Session], None]) -> None:
+        """Call `hear` for each session that is ended here."""
+        self._ended.append(hear)
 
     async def log_in(self, email: str, password: SecretStr, *, address: str) -> LoggedIn:
         """Start a session; raises Refusal with one answer for every reason it is not right."""
@@ -131,6 +137,8 @@ class Gatekeeper:
         """End the session."""
         if principal.session is not None:
             await self._store.end_session(principal.session.token_hash)
+            for hear in self._ended:
+                hear(principal.session)
 
     async def who(self, request: web.Request) -> Principal:
         """Who makes this request; raises Refusal 401, or 403 for a missing CSRF token."""

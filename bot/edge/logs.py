@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from functools import lru_cache
 
 import structlog
 from pydantic import SecretStr
@@ -11,6 +13,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 _HIDDEN = ("authorization", "cookie", "csrf", "password", "secret", "token")
 _MASK = "***"
+_ENCODER = json.JSONEncoder(default=str)
 # These say in many lines, on every request, what the edge's own line says in one.
 _QUIET = ("aiohttp", "asyncio", "engineio", "socketio")
 
@@ -25,15 +28,13 @@ def configure(*, level: str, as_json: bool) -> None:
         without_secrets,
     ]
     shown: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
-        if as_json
-        else [_console()]
+        [structlog.processors.format_exc_info, _as_json] if as_json else [_console()]
     )
     structlog.configure(
         processors=[*shared, *shown],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
     _configure_others(number, shared=shared, shown=shown)
 
@@ -48,9 +49,18 @@ def _console() -> structlog.dev.ConsoleRenderer:
 def without_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Mask what is named like a secret, whoever logged it."""
     for key, value in event.items():
-        if isinstance(value, SecretStr) or any(word in key.lower() for word in _HIDDEN):
+        if isinstance(value, SecretStr) or _is_hidden(key):
             event[key] = _MASK
     return event
+
+
+@lru_cache(maxsize=1024)
+def _is_hidden(key: str) -> bool:
+    return any(word in key.lower() for word in _HIDDEN)
+
+
+def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
+    return _ENCODER.encode(event)
 
 
 def _configure_others(

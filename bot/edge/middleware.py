@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable
+from random import getrandbits
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import structlog
 from aiohttp import web
@@ -35,7 +35,7 @@ def surrounding(settings: EdgeSettings, metrics: Metrics) -> Middleware:
     @web.middleware
     async def surround(request: web.Request, handler: Handler) -> web.StreamResponse:
         given = request.headers.get("X-Request-Id", "")
-        request_id = given if _GIVEN_ID.fullmatch(given) else uuid4().hex
+        request_id = given if _GIVEN_ID.fullmatch(given) else f"{getrandbits(128):032x}"
         request[REQUEST_ID] = request_id
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -45,7 +45,8 @@ def surrounding(settings: EdgeSettings, metrics: Metrics) -> Middleware:
             if response.status != _SWITCHING:  # a socket's request lasts as long as the socket
                 method = request.method if route != "none" else "any"
                 metrics.request(method, route, status=response.status, seconds=seconds)
-            log.info(
+            write = log.info if response.status >= web.HTTPBadRequest.status_code else log.debug
+            write(
                 "request",
                 method=request.method,
                 route=route,

@@ -28,6 +28,7 @@ EmitSocket = Callable[[str, str, str, JsonValue], Awaitable[None]]
 _CONNECT = 5.0  # seconds for a connection; a provider that takes longer is down
 _HOPS = 5
 _SEE_OTHER = 303
+_BAD = 400
 _MOVED = {301, 302}  # a POST becomes a GET, as every client does it
 _REDIRECTS = {*_MOVED, _SEE_OTHER, 307, 308}
 _PRIVATE_HEADERS = {"authorization", "cookie", "proxy-authorization"}
@@ -148,7 +149,9 @@ class HttpWire:
         label = result.kind if status is None else f"{status // 100}xx"
         if self._metrics is not None:
             self._metrics.call(label, seconds=seconds)
-        log.info(
+        went_well = isinstance(result, Reply) and result.status < _BAD
+        write = log.debug if went_well else log.info  # the outbox says how the send ended
+        write(
             "called",
             method=call.method,
             host=_host(call.url),

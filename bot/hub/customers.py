@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.hub import episodes, journey, owning
-from bot.hub.forms import Forms
 from bot.hub.joining import Joining
 from bot.hub.linking import code_in
-from bot.hub.router import Heard, Line, Router, resumed
+from bot.hub.router import Heard, Line, Router
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.model.channel import (
@@ -68,14 +67,13 @@ class Customers:
     """Handles every event that comes from the customer's side."""
 
     def __init__(
-        self, *, store: Store, nlu: Nlu, forms: Forms, joining: Joining, settings: HubSettings
+        self, *, store: Store, nlu: Nlu, joining: Joining, router: Router, settings: HubSettings
     ) -> None:
         self._store = store
         self._nlu = nlu
         self._joining = joining
-        self._forms = forms
+        self._router = router
         self._settings = settings
-        self._router = Router(forms=forms, settings=settings)
 
     async def handle(self, scene: Scene, body: CustomerEvent) -> None:
         """Put what the event does into the scene's draft."""
@@ -223,7 +221,7 @@ class Customers:
             scene.draft.outcome = Rejected(reason="nobody is being waited for")
             return
         owning.give_to_bot(scene.draft, by=scene.customer, reason="customer_cancel")
-        again = resumed(self._forms, scene.draft.state.dialogue)
+        again = self._router.resumed(scene.draft.state.dialogue)
         scene.notice(Line(slot="handoff.cancelled"), *again, rule="handoff.cancelled")
 
     def _note(self, scene: Scene, body: Fact) -> None:

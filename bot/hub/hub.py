@@ -20,6 +20,7 @@ from bot.hub.joining import Joining
 from bot.hub.linking import Linking
 from bot.hub.outbox import Outbox
 from bot.hub.outcomes import Outcomes
+from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
 from bot.hub.upkeep import Upkeep
 from bot.hub.voice import Voice
@@ -61,11 +62,12 @@ class Hub:
         self.outbox = Outbox(engines, feed=self.feed, settings=settings)
         self.upkeep = Upkeep(store=store, ingress=self.ingress, clock=clock)
         joining = Joining(store=store, forms=forms, settings=settings, key=secret)
+        router = Router(forms=forms, settings=settings, intents=answered(content.slots))
         self.converse = Converse(
             engines,
             handlers=Handlers(
                 customers=Customers(
-                    store=store, nlu=engines.nlu, forms=forms, joining=joining, settings=settings
+                    store=store, nlu=engines.nlu, joining=joining, router=router, settings=settings
                 ),
                 agents=Agents(forms=forms, settings=settings),
                 voice=Voice(content=content, channels=engines.channels, settings=settings),

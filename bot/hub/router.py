@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bot.hub.forms import Form, Forms, FormStep, answer, reask, start
 from bot.hub.settings import HubSettings
 from bot.model.sending import Choice
@@ -11,6 +13,7 @@ from bot.model.value import Value
 
 _HUMAN = "human.request"
 _PRESS = "intent:"
+_ANSWER = "answer."
 # Answers to these need no certainty: a wrong "you are welcome" harms nobody.
 _SMALL_TALK = frozenset({"greet", "goodbye", "thanks", "affirm", "deny"})
 _UNSURE_LIMIT = 2
@@ -61,16 +64,19 @@ class Heard(Value):
 
 
 class Router:
-    """Decides by rules, in this order; the first that fits wins."""
+    """Decides by rules, in this order; the first that fits wins. `intents` have an answer."""
 
-    def __init__(self, *, forms: Forms, settings: HubSettings) -> None:
+    def __init__(self, *, forms: Forms, settings: HubSettings, intents: frozenset[str]) -> None:
         self._forms = forms
         self._settings = settings
+        begun = {form.starts_on for form in forms.all}
+        self._pressable = intents | begun | {_HUMAN}
 
     def route(self, heard: Heard) -> Plan:
         """The plan for one message while the bot owns the thread."""
-        if heard.pressed is not None:
-            return self._intent(heard, heard.pressed, rule="pressed")
+        pressed = self._pressed(heard)
+        if pressed is not None:
+            return self._intent(heard, pressed, rule="pressed")
         return (
             self._human(heard)
             or self._form(heard)
@@ -79,6 +85,16 @@ class Router:
             or self._close_call(heard)
             or self._unsure(heard)
         )
+
+    def _pressed(self, heard: Heard) -> str | None:
+        """The intent that was pressed, if there is such a thing: payloads come from outside."""
+        intent = heard.pressed
+        offered = {choice.payload for choice in heard.dialogue.choices}
+        return intent if intent in self._pressable or f"{_PRESS}{intent}" in offered else None
+
+    def resumed(self, dialogue: Dialogue) -> tuple[Line, ...]:
+        """What to say so that an interrupted form goes on; nothing when there is none."""
+        return resumed(self._forms, dialogue)
 
     def _human(self, heard: Heard) -> Plan | None:
         read, settings = heard.understanding, self._settings
@@ -134,7 +150,7 @@ class Router:
             return _form_plan(heard, start(form, heard.understanding), rule=f"{rule}.form")
         dialogue = heard.dialogue.model_copy(update={"unsure": 0, "clarifying": None})
         again = resumed(self._forms, dialogue)
-        lines = (Line(slot=f"answer.{intent}"), *again)
+        lines = (Line(slot=f"{_ANSWER}{intent}"), *again)
         return Plan(rule=rule, lines=lines, dialogue=dialogue)
 
     def _close_call(self, heard: Heard) -> Plan | None:
@@ -168,6 +184,11 @@ class Router:
             return _hand_over(heard, rule="unsure_twice", reason="low_confidence")
         dialogue = heard.dialogue.model_copy(update={"unsure": unsure})
         return Plan(rule="unsure", lines=(Line(slot="unsure.rephrase"),), dialogue=dialogue)
+
+
+def answered(slots: Iterable[str]) -> frozenset[str]:
+    """The intents that these content slots answer."""
+    return frozenset(slot.removeprefix(_ANSWER) for slot in slots if slot.startswith(_ANSWER))
 
 
 def resumed(forms: Forms, dialogue: Dialogue) -> tuple[Line, ...]:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 from bot.model.channel import ForgeryReason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -38,11 +38,10 @@ def twilio(
             return ForgeryReason.INVALID
         pairs = ()
     tail = twilio_tail(pairs)
-    proven = False
-    for candidate in _with_and_without_port(url):
-        mac = twilio_signature(token=token, url=candidate, tail=tail)
-        proven |= _same(mac, signature)
-    return None if proven else ForgeryReason.INVALID
+    for candidate in _as_given_and_by_port(url):
+        if _same(twilio_signature(token=token, url=candidate, tail=tail), signature):
+            return None
+    return ForgeryReason.INVALID
 
 
 def twilio_signature(*, token: str, url: str, tail: bytes) -> str:
@@ -90,13 +89,15 @@ def _same(ours: str, theirs: str) -> bool:
     )
 
 
-def _with_and_without_port(url: str) -> tuple[str, ...]:
+def _as_given_and_by_port(url: str) -> Iterator[str]:
+    """The URL as given, then without a port and with the default one; mostly the first is it."""
+    yield url
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return (url,)
+        return
     host = parts.netloc if port is None else parts.netloc.rpartition(":")[0]
-    bare = urlunsplit(parts._replace(netloc=host))
+    yield urlunsplit(parts._replace(netloc=host))
     default = _DEFAULT_PORTS.get(parts.scheme, 80)
-    return (url, bare, urlunsplit(parts._replace(netloc=f"{host}:{port or default}")))
+    yield urlunsplit(parts._replace(netloc=f"{host}:{port or default}"))

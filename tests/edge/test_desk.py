@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 import socketio
 
+from bot.edge.auth import token_hash
 from bot.model.people import Role
-from tests.edge.house import House, Seat, until
+from tests.edge.house import House, Seat, house, until
 
 if TYPE_CHECKING:
     from tests.edge.house import Desk
@@ -108,17 +111,36 @@ async def test_whoever_watches_a_thread_follows_it_into_another(server: House) -
     ))  # fmt: skip
 
 
-async def test_logging_out_ends_the_seat(server: House) -> None:
-    thread = await _offered(server)
+async def test_logging_out_ends_the_seat_of_who_only_listens(server: House) -> None:
     desk = await server.log_in("Anna")
-    seat = await server.seat(desk)
+    seat, other = await server.seat(desk), await server.seat(await server.log_in("Bo"))
     async with desk.http.delete(
         f"{server.base}/api/v1/session", headers={"X-CSRF-Token": desk.csrf}
     ) as out:
         assert out.status == 204
+    await until(lambda: "/desk" not in seat.client.namespaces)
+    await _offered(server)
+    await until(lambda: bool(other.told("thread")))
+    assert seat.told("thread") == []
+
+
+async def test_a_session_that_ended_elsewhere_ends_the_seat_at_its_next_act(server: House) -> None:
+    thread = await _offered(server)
+    desk = await server.log_in("Anna")
+    seat = await server.seat(desk)
+    await server.store.end_session(token_hash(desk.cookie))
     answer = await seat.do("watch", {"thread": thread})
     assert (answer["ok"], answer["problem"]["status"]) == (False, 401)
     await until(lambda: "/desk" not in seat.client.namespaces)
+
+
+async def test_a_session_that_ran_out_hears_nothing_more() -> None:
+    async with house(session_lifetime=timedelta(seconds=1)) as server:
+        seat = await server.seat(await server.log_in("Anna"))
+        await asyncio.sleep(1.1)
+        await _offered(server)
+        await until(lambda: "/desk" not in seat.client.namespaces)
+        assert seat.told("thread") == []
 
 
 @pytest.mark.parametrize(

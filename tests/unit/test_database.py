@@ -48,15 +48,21 @@ def keys(connection: apsw.Connection) -> list[str]:
 
 
 class Gate:
-    """Holds the writer's thread up, so that what comes meanwhile is one batch."""
+    """Holds one commit up, so that what comes meanwhile is one batch."""
 
     def __init__(self) -> None:
         self._open = threading.Event()
         self.reached = threading.Event()
 
-    def __call__(self, _: apsw.Connection) -> None:
+    def __call__(self, connection: apsw.Connection) -> None:
+        put("gate")(connection)  # a transaction without a change commits nothing
+        connection.execute("DELETE FROM tokens WHERE token_hash = 'gate'")
+        connection.set_commit_hook(self._hold)
+
+    def _hold(self) -> bool:
         self.reached.set()
         self._open.wait(10)
+        return False
 
     def release(self) -> None:
         self._open.set()

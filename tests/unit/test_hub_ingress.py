@@ -11,11 +11,18 @@ from typing import cast
 import pytest
 from typing_extensions import override
 
-from bot.errors import NotFound, StaleVersion, StoreError
+from bot.errors import Denied, NotFound, StaleVersion, StoreError
 from bot.hub.replaying import replay
 from bot.hub.settings import HubSettings
 from bot.kit import proofs
-from bot.model.channel import Received, Request, Unreadable, UnreadableReason
+from bot.model.channel import (
+    Forged,
+    ForgeryReason,
+    Received,
+    Request,
+    Unreadable,
+    UnreadableReason,
+)
 from bot.model.event import Done
 from bot.model.ids import EventId, ThreadId
 from bot.model.people import BySystem, Proof
@@ -403,6 +410,26 @@ async def test_a_request_that_was_unreadable_is_read_once_it_can_be(
     assert kit.phone(SMS, PHONE) == [DELIVERY]
     with pytest.raises(NotFound):
         await again()
+
+
+async def test_a_request_that_no_longer_proves_its_origin_stays_a_dead_letter(
+    kit: HubKit, store: FakeStore
+) -> None:
+    await kit.deliver(
+        "messenger", page({"sender": {"id": "1"}, "reaction": {}}, at=kit.clock.now())
+    )
+    (letter,) = await store.dead_letters()
+
+    class Changed:
+        """The account with another secret."""
+
+        def receive(self, _: Request) -> Received:
+            return Received(events=(Forged(reason=ForgeryReason.INVALID),))
+
+    changed = {("messenger", "demo"): cast("Channel", Changed())}
+    with pytest.raises(Denied):
+        await replay(letter, store=store, ingress=kit.hub.ingress, channels=changed)
+    assert await store.dead_letters() == [letter]
 
 
 async def test_a_request_of_an_account_that_is_gone_stays_a_dead_letter(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from bot.hub.router import Heard, Line, Plan, Router
+from bot.hub.router import Heard, Line, Plan, Router, answered
 from bot.hub.settings import HubSettings
 from bot.model.channel import Attachment, AttachmentType, Press, PressKind
 from bot.model.sending import Choice
 from bot.model.thread import Clarifying, Dialogue, FormPosition, MessageIn, SlotFilled
 from bot.model.understanding import EntityFound, Guess, Understanding
 from tests.builders import not_understood, understood
-from tests.hubs import shipped_forms
+from tests.hubs import shipped_content, shipped_forms
 
-ROUTER = Router(forms=shipped_forms(), settings=HubSettings())
+ROUTER = Router(
+    forms=shipped_forms(), settings=HubSettings(), intents=answered(shipped_content().slots)
+)
 GREETING = (
     Choice(title="Var är min order?", payload="intent:order.status"),
     Choice(title="Returnera något", payload="intent:return.start"),
@@ -201,6 +203,14 @@ def test_a_press_for_a_human_and_one_for_a_form() -> None:
     assert form.rule == "pressed.form"
     assert slots(form) == ["form.return_item.order_number"]
     assert form.dialogue.form == ASKS_ORDER
+
+
+def test_a_press_of_something_made_up_is_read_as_the_words_it_came_with() -> None:
+    plan = route("leverans", understood("delivery.time"), press="intent:made.up")
+    assert (plan.rule, slots(plan)) == ("confident", ["answer.delivery.time"])
+    offered = Dialogue(choices=(Choice(title="Nytt", payload="intent:not.yet.answered"),))
+    plan = route("Nytt", press="intent:not.yet.answered", dialogue=offered)
+    assert (plan.rule, slots(plan)) == ("pressed", ["answer.not.yet.answered"])
 
 
 def test_another_payload_is_read_by_its_words() -> None:

@@ -18,7 +18,7 @@ from bot.errors import NotFound, StoreError
 from bot.hub.desk import EntryView
 from bot.hub.feed import Announcement, SendMoved, ThreadMoved
 from bot.model.ids import ThreadId
-from bot.model.people import Role
+from bot.model.people import Role, Session
 from bot.model.record import ThreadRow
 
 log = structlog.get_logger("samtal.deskfeed")
@@ -37,6 +37,7 @@ class Seat:
 
     sid: str
     principal: Principal
+    session: Session
     watched: set[ThreadId] = field(default_factory=set)
 
 
@@ -66,6 +67,7 @@ class DeskNamespace:
         for name, act in acts.items():
             self._live.on(NAMESPACE, name, self._guarded(act))
         self._live.on(NAMESPACE, "*", self._unknown)
+        self._gatekeeper.on_log_out(self._logged_out)
 
     # --- what is announced -------------------------------------------------------------------
 
@@ -75,6 +77,7 @@ class DeskNamespace:
 
     async def tell(self, announcement: Announcement) -> None:
         """Tell all agents that a thread moved, and those who watch it what came."""
+        await self._end_expired()
         match announcement:
             case ThreadMoved():
                 await self._moved(announcement)
@@ -115,10 +118,11 @@ class DeskNamespace:
         principal = None
         if own_origin(request, self._parts.settings):
             principal = await self._gatekeeper.by_cookie(request)
-        if principal is None or principal.role not in _ROLES:
+        session = principal.session if principal else None
+        if principal is None or session is None or principal.role not in _ROLES:
             refusal = Refusal(401, "Log in as an agent first.")
             raise self._live.refuse(document(refusal.problem()))
-        self._seats[sid] = Seat(sid=sid, principal=principal)
+        self._seats[sid] = Seat(sid=sid, principal=principal, session=session)
         self._live.metrics.socket(NAMESPACE, change=1)
         self._live.start(self._live.enter(NAMESPACE, sid, EVERYBODY))
 
@@ -129,6 +133,18 @@ class DeskNamespace:
         self._live.metrics.socket(NAMESPACE, change=-1)
         for thread in seat.watched:
             await self._viewing(thread)
+
+    def _logged_out(self, session: Session) -> None:
+        for seat in self._seats.values():
+            if seat.session.token_hash == session.token_hash:
+                self._live.start(self._live.disconnect(NAMESPACE, seat.sid))
+
+    async def _end_expired(self) -> None:
+        """Let nobody hear on who only listens and whose session has run out."""
+        now = self._parts.clock.now()
+        expired = [seat for seat in self._seats.values() if seat.session.expires_at <= now]
+        for seat in expired:
+            await self._live.disconnect(NAMESPACE, seat.sid)
 
     # --- what agents do ----------------------------------------------------------------------
 
@@ -157,10 +173,9 @@ class DeskNamespace:
             return refused(Refusal(500, "It could not be taken."))
 
     async def _check_session(self, seat: Seat) -> None:
-        """A socket outlives its session otherwise: log-out and expiry end it."""
-        session = seat.principal.session
+        """A socket outlives its session otherwise: log-out elsewhere and expiry end it."""
         now = self._parts.clock.now()
-        if session is None or await self._parts.store.session(session.token_hash, now=now) is None:
+        if await self._parts.store.session(seat.session.token_hash, now=now) is None:
             # Later: the refusal is to arrive first.
             self._live.start(self._live.disconnect(NAMESPACE, seat.sid))
             raise Refusal(401, "The session has ended; log in again.")

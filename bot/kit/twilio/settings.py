@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import cached_property
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -83,7 +84,7 @@ class TwilioSettings(BaseModel):
         """The secret that proves webhooks; None when they are not checked."""
         return None if self.unsigned else self._secret(self.auth_token)
 
-    @property
+    @cached_property
     def authorization(self) -> str | None:
         """The value of `Authorization` for the API; None without credentials."""
         user, secret = self.account_sid, self._secret(self.auth_token)
@@ -93,7 +94,7 @@ class TwilioSettings(BaseModel):
             return None
         return "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode("ascii")
 
-    @property
+    @cached_property
     def secrets(self) -> tuple[SecretStr, ...]:
         """What must never be seen in a log: the secrets, and how they travel."""
         named = [secret for secret in (self.auth_token, self.api_secret) if secret]
