@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 from typing_extensions import override
 
 from bot.edge.settings import EdgeSettings
@@ -112,6 +117,10 @@ def load(path: Path | None) -> Settings:
         return Settings(**values)
     except ValidationError as error:
         raise explained(error, Settings, where=where) from None
+    except SettingsError as error:  # it names the variable's field, never the value
+        raise ConfigError(
+            str(error), where="environment", mend="Write JSON, or one variable for each key."
+        ) from None
 
 
 def explained(error: ValidationError, schema: type[BaseModel], *, where: str) -> ConfigError:

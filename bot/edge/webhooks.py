@@ -89,8 +89,10 @@ def to_request(
 ) -> Request:
     """The request as channels see it; header bytes become Latin-1, so that none can fail.
 
-    Raises Refusal for a request line that is no text.
+    Raises Refusal for a request line that is no text, or that claims to be a socket's.
     """
+    if http.method == "SOCKET":  # ours, for what a socket has proven; HTTP has no such method
+        raise Refusal(405, "There is no such HTTP method.")
     target = raw_target(http)
     path, _, query = target.partition("?")
     return Request(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from bot.errors import StaleVersion, StoreError
-from bot.hub.agents import Agents
+from bot.hub.agents import Agents, DeskEvent
 from bot.hub.customers import Customers
 from bot.hub.draft import Draft
 from bot.hub.engines import Engines
@@ -17,30 +17,12 @@ from bot.hub.feed import Feed, ThreadMoved
 from bot.hub.outcomes import Outcomes
 from bot.hub.scene import Scene
 from bot.hub.voice import Voice
-from bot.model.event import (
-    AgentAccepts,
-    AgentHandsBack,
-    AgentNotes,
-    AgentReplies,
-    AgentResolves,
-    AgentTransfers,
-    OfferExpired,
-    ThreadEvent,
-)
+from bot.model.event import ThreadEvent
 from bot.model.ids import EventId
 from bot.model.record import Envelope, ThreadChange, Turn
 
 log = structlog.get_logger("samtal.converse")
 
-_DESK = (
-    AgentAccepts,
-    AgentReplies,
-    AgentNotes,
-    AgentHandsBack,
-    AgentTransfers,
-    AgentResolves,
-    OfferExpired,
-)
 # Another worker on the same thread is rare (a link just made two threads one): a few fresh looks
 # are enough, after that the bus tries again later.
 _LOOKS = 10
@@ -126,7 +108,7 @@ class Converse:
             raise LookupError(f"identity {event.identity} is not in thread {turn.state.thread}")
         draft = Draft(turn.state, event, now=self._clock.now())
         scene = Scene(turn=turn, identity=identity, draft=draft, voice=self._handlers.voice)
-        if isinstance(event.body, _DESK):
+        if isinstance(event.body, DeskEvent):
             self._handlers.agents.handle(scene, event.body)
         else:
             await self._handlers.customers.handle(scene, event.body)

@@ -20,6 +20,7 @@ from bot.model.record import Turn
 from bot.model.thread import (
     ConversationStarted,
     DialogueMoved,
+    FormPosition,
     JourneyMoved,
     Linked,
     LinkRefused,
@@ -149,8 +150,11 @@ def _pin(draft: Draft, into: ThreadState, absorbed: ThreadState) -> None:
     epoch = max(into.epoch, absorbed.epoch) + raised
     draft.add(OwnerChanged(owner=owner, epoch=epoch, reason="linked"), by=system)
     dialogue = draft.state.dialogue
-    if dialogue.form is None:
-        dialogue = dialogue.model_copy(update={"form": absorbed.dialogue.form})
+    form = absorbed.dialogue.form
+    if dialogue.form is None and form is not None:
+        # Asked anew: whoever showed the code may not hear what was said elsewhere before (R5, R6).
+        again = FormPosition(form=form.form, step=form.step)
+        dialogue = dialogue.model_copy(update={"form": again})
     language = into.language or absorbed.language
     draft.add(DialogueMoved(dialogue=dialogue, language=language), by=system)
     belief = into.belief or absorbed.belief

@@ -138,8 +138,13 @@ class Outbox:
     async def _delivered(self, claim: Claim) -> Delivery:
         try:
             return await self._attempt(claim)
-        except StoreError:
+        except StoreClosed:
             raise
+        except StoreError as error:
+            # Only asked before the first call: what is done after one is tried until it is written.
+            log.exception("send not begun", send_id=claim.item.id)
+            reason = f"our own store: {type(error).__name__}"
+            return Retry(failure=Failure(kind=FailureKind.UNREACHABLE, message=reason))
         except Exception as error:
             # An adapter's fault, perhaps after a call: nobody knows whether the provider took it.
             log.exception("send failed", send_id=claim.item.id)

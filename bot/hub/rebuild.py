@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from bot.errors import StaleVersion
 from bot.hub.fold import fold
 from bot.model.ids import ThreadId
 from bot.model.record import Span, ThreadRow
@@ -9,6 +12,7 @@ from bot.model.thread import ThreadState
 from bot.ports import Store
 
 _PAGE = 1000
+_LOOKS = 10
 
 
 async def rebuilt(store: Store, thread: ThreadId) -> ThreadRow:
@@ -24,12 +28,23 @@ async def rebuilt(store: Store, thread: ThreadId) -> ThreadRow:
 
 
 async def rebuild_all(store: Store) -> list[ThreadId]:
-    """Replace every snapshot that differs from its entries; returns the threads that did."""
-    mended = []
-    for thread in await store.thread_ids():
+    """Replace every snapshot that differs from its entries; returns the threads that did.
+
+    Threads may move meanwhile: one that does is looked at again. Raises StaleVersion for one that
+    will not hold still.
+    """
+    return [thread for thread in await store.thread_ids() if await _mended(store, thread)]
+
+
+async def _mended(store: Store, thread: ThreadId) -> bool:
+    for _ in range(_LOOKS):
         row = await rebuilt(store, thread)
-        turn = await store.turn(thread)
-        if row.state != turn.state:
+        kept = (await store.turn(thread)).state
+        if row.state == kept:
+            return False
+        if row.state.version != kept.version:
+            continue
+        with suppress(StaleVersion):
             await store.put_state(row)
-            mended.append(thread)
-    return mended
+            return True
+    raise StaleVersion(f"thread {thread} keeps moving")

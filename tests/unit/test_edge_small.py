@@ -20,8 +20,10 @@ from bot.edge.auth import Passwords
 from bot.edge.backlog import Backlog
 from bot.edge.clients import chat_origin, client_address, is_loopback, limit_key, own_origin
 from bot.edge.limits import Buckets
+from bot.edge.problems import Refusal
 from bot.edge.settings import EdgeSettings, Rate
 from bot.edge.sockets.tokens import VisitorTokens
+from bot.edge.webhooks import to_request
 from tests.fakes.clock import FakeClock
 
 # --- buckets ---------------------------------------------------------------------------------
@@ -132,6 +134,14 @@ def test_origins(origin: str | None, *, own: bool, chat: bool) -> None:
 def test_a_public_url_must_be_a_base(url: str) -> None:
     with pytest.raises(ValidationError):
         EdgeSettings(public_base_url=url)
+
+
+def test_no_webhook_passes_for_a_socket() -> None:
+    """The C parser refuses unknown methods; the one in Python lets any word through."""
+    http = make_mocked_request("SOCKET", "/webhooks/webchat/site")
+    with pytest.raises(Refusal) as refused:
+        to_request(http, b"{}", settings=EdgeSettings(), at=FakeClock().now())
+    assert refused.value.status == 405
 
 
 def test_a_public_url_loses_its_slash() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from bot.errors import StaleVersion
 from bot.hub.fold import apply, fold
@@ -15,7 +18,7 @@ from bot.hub.rebuild import rebuild_all, rebuilt
 from bot.model.channel import Echo
 from bot.model.ids import EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
 from bot.model.people import ByAgent, ByCustomer, BySystem, Proof
-from bot.model.record import Arrival
+from bot.model.record import Arrival, ThreadRow
 from bot.model.sending import CallResult, Choice, Lost, Reply, Unreached
 from bot.model.thread import (
     ConsentChanged,
@@ -195,6 +198,29 @@ async def test_a_wrong_snapshot_is_mended_and_no_other_is_touched() -> None:
         store.memory.states[broken] = ThreadState(thread=broken, version=kept.version)
         assert await rebuild_all(store) == [broken]
         assert {row.state.thread: row.state for row in await store.threads()} == right
+        assert await rebuild_all(store) == []
+
+
+async def test_rebuilding_looks_again_at_a_thread_that_moves_meanwhile() -> None:
+    class Busy(FakeStore):
+        meanwhile: Callable[[], Awaitable[object]] | None = None
+
+        @override
+        async def put_state(self, thread: ThreadRow) -> None:
+            happens, self.meanwhile = self.meanwhile, None
+            if happens:
+                await happens()
+            await super().put_state(thread)
+
+    store = Busy()
+    async with hub_kit(store=store) as kit:
+        await kit.write("telegram", "77", "hej")
+        thread = await kit.thread("telegram", "77")
+        kept = await kit.state("telegram", "77")
+        store.memory.states[thread] = kept.model_copy(update={"last_text": "wrong"})
+        store.meanwhile = partial(kit.hub.desk.note, thread, ANNA, text="n")
+        assert await rebuild_all(store) == [thread]
+        assert (await kit.state("telegram", "77")).last_text == kept.last_text
         assert await rebuild_all(store) == []
 
 

@@ -23,6 +23,7 @@ from bot.model.sending import Unreached
 from bot.model.thread import (
     Entry,
     EpisodeChanged,
+    FormPosition,
     Linked,
     LinkRefused,
     MessageIn,
@@ -458,6 +459,21 @@ async def test_the_form_of_either_thread_goes_on(kit: HubKit) -> None:
     assert kit.phone(*SMS)[-1] == "[link.done]\n\n[form.return_item.order_number]"
     await kit.write(*SMS, "FB-104233")
     assert kit.phone(*SMS)[-1] == "[form.return_item.size]"
+
+
+async def test_what_a_form_was_told_elsewhere_is_not_told_to_who_showed_the_code(
+    kit: HubKit,
+) -> None:
+    await kit.write(*SMS, "retur")
+    await kit.write(*SMS, "FB-104233")
+    await kit.chat("v1", "hej")
+    await kit.write(*SMS, await kit.link(WEB, SMS))
+    form = (await kit.state(*WEB)).dialogue.form
+    assert form == FormPosition(form="return_item", step="size")
+    await kit.chat("v1", "42")
+    form = (await kit.state(*WEB)).dialogue.form
+    assert form
+    assert (form.step, form.value("order_number")) == ("order_number", None)
 
 
 async def test_where_both_ask_the_question_of_the_codes_thread_goes_on(kit: HubKit) -> None:

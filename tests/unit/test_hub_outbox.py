@@ -316,6 +316,25 @@ async def test_stopping_finishes_what_is_under_way(kit: HubKit) -> None:
     assert await statuses(kit) == [SendStatus.SENT]
 
 
+async def test_a_store_that_fails_before_the_call_holds_nobody_up() -> None:
+    store = FakeStore()
+    async with hub_kit(store=store, sms_rate=1.0) as kit:
+        for user in (PHONE, OTHER):
+            await kit.deliver(SMS, kit.webhook(SMS, user, "leverans"))
+        await settle()
+        async with running(kit.hub.outbox):
+            await kit.clock.until_sleeping()
+            store.failing = StoreError("no connection")
+            await kit.clock.advance(1)  # the second one's turn: it looks at the thread again
+            assert kit.phone(SMS, OTHER) == []
+            store.failing = None
+            await kit.clock.advance(600)
+            await settle()
+            await kit.clock.advance(600)
+            assert kit.phone(SMS, OTHER) == [DELIVERY]
+            assert await statuses(kit, user=OTHER) == [SendStatus.SENT]
+
+
 async def test_stopping_gives_back_what_waited_for_its_turn() -> None:
     async with hub_kit(sms_rate=1.0) as kit:
         for user in (PHONE, OTHER):

@@ -43,6 +43,14 @@ def test_ten_thousand_characters_and_no_more() -> None:
     assert event.detail == "text: 10001 characters, 10000 is the limit"
 
 
+def test_only_what_came_by_a_socket_is_believed() -> None:
+    data = {"method": "SOCKET", "body": json.dumps({"visitor": "v", "event": "started", "id": "1"})}
+    request = kit.request(kit.Sample("webchat", "incoming", "made", data))
+    webhook = request.model_copy(update={"path": "/webhooks/webchat/shop"})
+    assert [event.kind for event in adapter().receive(request).events] == ["started"]
+    assert [event.kind for event in adapter().receive(webhook).events] == ["forged"]
+
+
 def test_the_limit_can_be_lower() -> None:
     assert read(adapter(max_text_length=3), text="fyra").kind == "unreadable"
     assert read(adapter(max_text_length=3), text="tre").kind == "inbound"
