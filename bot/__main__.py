@@ -32,10 +32,12 @@ nlu = typer.Typer(help="Train and measure the reading of messages.", no_args_is_
 content = typer.Typer(help="Work with what the bot says.", no_args_is_help=True)
 sandbox = typer.Typer(help="Try channels without accounts.", no_args_is_help=True)
 user = typer.Typer(help="People who log in.", no_args_is_help=True)
+token = typer.Typer(help="Machines that use the API.", no_args_is_help=True)
 cli.add_typer(nlu, name="nlu")
 cli.add_typer(content, name="content")
 cli.add_typer(sandbox, name="sandbox")
 cli.add_typer(user, name="user")
+cli.add_typer(token, name="token")
 
 ConfigFile = Annotated[
     Path | None,
@@ -220,6 +222,20 @@ def user_add(
         )
     )
     typer.echo(f"{email} can log in")
+
+
+@token.command("add")
+@one_line
+def token_add(
+    name: Annotated[str, typer.Argument(help="What the machine is called.")],
+    *,
+    role: Annotated[str, typer.Option(help="agent, author or admin.")] = "agent",
+    config: ConfigFile = None,
+) -> None:
+    """Make a bearer token for a machine; prints it once, only its hash is kept."""
+    from bot import app
+
+    typer.echo(asyncio.run(app.add_token(app.settings_from(config), name=name, role=role)))
 
 
 @cli.command()

@@ -18,12 +18,12 @@ from typing import Protocol, cast
 from urllib.parse import quote
 
 import structlog
-from aiohttp import ClientError, ClientSession, web
+from aiohttp import ClientError, ClientResponse, ClientSession, web
 from pydantic import BaseModel, JsonValue, SecretStr, ValidationError
 
 from bot.buses.silent import SilentBus
 from bot.buses.sqlite import SqliteBus
-from bot.edge.auth import Passwords
+from bot.edge.auth import Passwords, token_hash
 from bot.edge.clock import SystemClock
 from bot.edge.live import Live
 from bot.edge.logs import configure
@@ -31,7 +31,7 @@ from bot.edge.metrics import Metrics
 from bot.edge.server import EdgeParts, make_runner
 from bot.edge.wire import HttpWire
 from bot.embedded.database import Database
-from bot.errors import ConfigError, NotFound
+from bot.errors import ConfigError, Denied, NotFound
 from bot.hub.content import ContentSet
 from bot.hub.engines import Engines
 from bot.hub.forms import Forms
@@ -41,7 +41,7 @@ from bot.hub.outcomes import Outcomes
 from bot.hub.rebuild import rebuild_all
 from bot.hub.replaying import replay
 from bot.model.ids import AgentId
-from bot.model.people import Agent, Role
+from bot.model.people import Agent, ApiToken, Role
 from bot.ports import Channel, Provider
 from bot.stores.sqlite import SqliteStore
 from config.settings import Settings, explained, load
@@ -53,6 +53,7 @@ _SECRET_BYTES = 32
 _SHORTEST_PASSWORD = 10
 _DEMO_EMAIL = "anna@fjallbutiken.example"
 _DEMO_PASSWORD = "fjallbutiken"  # noqa: S105 - the README says it; the sandbox is on the loopback
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _ALL = 100_000
 _COLLECT = (20_000, 20, 50)
 _LOOK_EVERY = 0.4  # seconds
@@ -213,7 +214,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
                 providers=accounts.providers,
             )
         )
-        if settings.sandbox:
+        if settings.sandbox and settings.edge.host in _LOOPBACK:
             await _demo_agent(store)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -327,8 +328,12 @@ async def replay_dead_letters(
         for letter in await store.dead_letters(limit=_ALL):
             line = f"{letter.event} {letter.at.isoformat()} tries={letter.tries} {letter.reason}"
             if everything or letter.event == event:
-                await replay(letter, store=store, ingress=ingress, channels=accounts.channels)
-                lines.append(f"{line} -> replayed")
+                try:
+                    await replay(letter, store=store, ingress=ingress, channels=accounts.channels)
+                except (Denied, NotFound) as error:
+                    lines.append(f"{line} -> not replayed: {error}")
+                else:
+                    lines.append(f"{line} -> replayed")
             elif event is None:
                 lines.append(line)
         if event is not None and not lines:
@@ -346,12 +351,10 @@ async def add_user(settings: Settings, *, email: str, name: str, role: str, pass
     """Add a person who logs in; raises ConfigError for a bad value, Conflict for a taken e-mail."""
     if "@" not in email:
         raise ConfigError("is no e-mail", where=f"email {email}", mend="Write name@example.com.")
-    if role not in set(Role):
-        raise ConfigError("no such role", where=f"role {role}", mend=f"One of {[*Role]}.")
     if len(password) < _SHORTEST_PASSWORD:
         raise ConfigError("is too short", where="password", mend="Take 10 characters or more.")
     async with _beside(settings) as store:
-        await _put_agent(store, email, name=name, role=Role(role), password=password)
+        await _put_agent(store, email, name=name, role=_role(role), password=password)
 
 
 async def sandbox_send(
@@ -372,14 +375,10 @@ async def sandbox_send(
 async def _exchange(session: ClientSession, where: str, *, text: str, wait_s: float) -> list[str]:
     """Write, then look at the phone until it has been quiet for a moment."""
     async with session.get(where) as before:
+        await _check_sandbox(before)
         last = int((await before.json())["last"])
     async with session.post(f"{where}/write", json={"text": text}) as written:
-        if written.status != HTTPStatus.OK:
-            raise ConfigError(
-                f"the sandbox answered {written.status}: {await written.text()}",
-                where=where,
-                mend="Check channel and account.",
-            )
+        await _check_sandbox(written)
     shown: list[str] = []
     deadline = asyncio.get_running_loop().time() + wait_s
     while asyncio.get_running_loop().time() < deadline:
@@ -391,6 +390,29 @@ async def _exchange(session: ClientSession, where: str, *, text: str, wait_s: fl
             break
         shown = found
     return shown
+
+
+async def _check_sandbox(answer: ClientResponse) -> None:
+    if answer.status != HTTPStatus.OK:
+        raise ConfigError(
+            f"the sandbox answered {answer.status}: {await answer.text()}",
+            where=str(answer.url),
+            mend="Check channel and account, and that the server runs with `sandbox = true`.",
+        )
+
+
+async def add_token(settings: Settings, *, name: str, role: str) -> str:
+    """A bearer token for a machine; it is shown once, and only its hash is kept."""
+    token = secrets.token_urlsafe(_SECRET_BYTES)
+    async with _beside(settings) as store:
+        await store.put_token(ApiToken(token_hash=token_hash(token), name=name, role=_role(role)))
+    return token
+
+
+def _role(name: str) -> Role:
+    if name not in set(Role):
+        raise ConfigError("no such role", where=f"role {name}", mend=f"One of {', '.join(Role)}.")
+    return Role(name)
 
 
 def settings_from(path: Path | None) -> Settings:

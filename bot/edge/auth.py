@@ -24,6 +24,7 @@ from bot.ports import Clock, Store
 
 COOKIE = "samtal_session"
 CSRF_HEADER = "X-CSRF-Token"
+SHORTEST_PASSWORD = 12  # characters of a new one
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _LONGEST = 1024  # no password is longer; hashing more is only work for us
 

@@ -56,7 +56,8 @@ class EdgeSettings(Value):
         timedelta(seconds=20), description="How long a request's body may take to arrive."
     )
     address_rate: Rate = Field(
-        Rate(per_second=50, burst=500), description="Webhook requests from one client address."
+        Rate(per_second=500, burst=5000),
+        description="Webhook requests from one client address; a provider's come from a few.",
     )
     account_rate: Rate = Field(
         Rate(per_second=500, burst=5000), description="Webhook requests to one channel account."

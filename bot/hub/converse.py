@@ -26,6 +26,9 @@ log = structlog.get_logger("samtal.converse")
 # Another worker on the same thread is rare (a link just made two threads one): a few fresh looks
 # are enough, after that the bus tries again later.
 _LOOKS = 10
+# The bus counts deliveries durably, also those that the process died of. Twice as many as tries:
+# a restart or a moment without a disk is nobody's fault.
+_DELIVERIES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +69,17 @@ class Converse:
     async def handle(self, envelope: Envelope, *, tries: int) -> None:
         """Work off the thread that this envelope speaks of."""
         stale = 0
+        given_up = tries > self._max_tries * _DELIVERIES
         while stale < _LOOKS:
             turn = await self._store.turn(envelope.thread)
             if not turn.events:
                 return
+            if given_up:
+                # Whatever it is, the process does not live to tell, or the store will not take it.
+                given_up = False
+                reason = f"delivered {tries} times without an end"
+                await self._bury(turn.events[0], reason=reason, tries=tries)
+                continue
             try:
                 await self._work_off(turn)
             except StaleVersion:
@@ -148,6 +158,9 @@ class Converse:
         )
         if tries < self._max_tries:
             raise error
-        reason = f"{type(error).__name__}: {error}"
-        await self._store.bury(event.id, reason=reason, tries=tries, at=self._clock.now())
+        await self._bury(event, reason=f"{type(error).__name__}: {error}", tries=tries)
         del self._failures[event.id]
+
+    async def _bury(self, event: ThreadEvent, *, reason: str, tries: int) -> None:
+        log.error("event set aside", event_id=event.id, thread=event.thread, tries=tries)
+        await self._store.bury(event.id, reason=reason, tries=tries, at=self._clock.now())

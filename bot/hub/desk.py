@@ -97,12 +97,9 @@ class Desk:
         client_id: str,
         attachments: tuple[Attachment, ...] = (),
         identity: IdentityId | None = None,
-        seen_seq: int | None = None,
     ) -> Outcome:
         """Write to the customer; the same `client_id` again changes nothing."""
-        body = AgentReplies(
-            by=by, text=text, attachments=attachments, identity=identity, seen_seq=seen_seq
-        )
+        body = AgentReplies(by=by, text=text, attachments=attachments, identity=identity)
         return await self._ask(thread, body, key=client_id)
 
     async def note(self, thread: ThreadId, by: ByAgent, *, text: str) -> Outcome:

@@ -8,15 +8,13 @@ from bot.model.ids import EpisodeId
 from bot.model.people import Actor
 from bot.model.thread import Episode, EpisodeChanged, Phase
 
-_CLOSED = frozenset({Phase.RESOLVED, Phase.ABANDONED})
-
 
 def touch(draft: Draft, settings: HubSettings, *, by: Actor) -> None:
     """A message came: have an open case for it."""
     episode = draft.state.episode
     if episode is None or not _goes_on(episode, draft, settings):
         _open(draft, by=by)
-    elif episode.phase in _CLOSED:
+    elif episode.phase is Phase.RESOLVED:
         move(draft, episode, Phase.OPEN, by=by, reason="reopened")
 
 
@@ -29,15 +27,14 @@ def join(
 ) -> None:
     """Two threads became one: one case goes on, an open one before a closed one."""
     known = [case for case in cases if case and _goes_on(case, draft, settings)]
-    kept = min(known, key=lambda case: case.phase in _CLOSED, default=None)
+    kept = min(known, key=lambda case: case.phase is Phase.RESOLVED, default=None)
     for case in known:
-        if case is not kept and case.phase not in _CLOSED:
+        if case is not kept and case.phase is Phase.OPEN:
             move(draft, case, Phase.RESOLVED, by=by, reason="linked")
     if kept is None:
         _open(draft, by=by)
     else:
-        phase = Phase.OPEN if kept.phase in _CLOSED else kept.phase
-        move(draft, kept, phase, by=by, reason="linked")
+        move(draft, kept, Phase.OPEN, by=by, reason="linked")
 
 
 def move(draft: Draft, episode: Episode, phase: Phase, *, by: Actor, reason: str) -> None:
@@ -50,7 +47,8 @@ def move(draft: Draft, episode: Episode, phase: Phase, *, by: Actor, reason: str
 
 def _goes_on(episode: Episode, draft: Draft, settings: HubSettings) -> bool:
     """Whether a message now belongs to this case."""
-    return episode.phase not in _CLOSED or draft.now - episode.changed_at <= settings.reopen_window
+    is_open = episode.phase is Phase.OPEN
+    return is_open or draft.now - episode.changed_at <= settings.reopen_window
 
 
 def _open(draft: Draft, *, by: Actor) -> None:

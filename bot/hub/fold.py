@@ -22,7 +22,6 @@ from bot.model.thread import (
 )
 
 _LINE = 120
-_RECENT = 5
 
 
 def fold(state: ThreadState, entries: Iterable[Entry]) -> ThreadState:
@@ -37,7 +36,7 @@ def apply(state: ThreadState, entry: Entry) -> ThreadState:  # noqa: PLR0911 - o
     body = entry.body
     match body:
         case MessageIn():
-            return _spoke(_heard(_here(state, entry), body), entry, body.text)
+            return _spoke(_here(state, entry), entry, body.text)
         case ConversationStarted() | ConsentChanged() | UnsupportedIn():
             return _here(state, entry)
         case MessageOut():
@@ -75,13 +74,6 @@ def _here(state: ThreadState, entry: Entry) -> ThreadState:
         key=lambda last: last.identity,
     )
     return state.model_copy(update={"active": entry.identity, "last_inbound": tuple(last_inbound)})
-
-
-def _heard(state: ThreadState, body: MessageIn) -> ThreadState:
-    intent = body.understanding.intent if body.understanding else None
-    recent = (*state.dialogue.recent, intent or "")[-_RECENT:]
-    dialogue = state.dialogue.model_copy(update={"recent": recent})
-    return state.model_copy(update={"dialogue": dialogue})
 
 
 def _spoke(state: ThreadState, entry: Entry, text: str) -> ThreadState:

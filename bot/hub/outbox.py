@@ -39,7 +39,10 @@ _FIRST_WAIT = timedelta(seconds=5)
 _LEAST_WAIT = timedelta(milliseconds=1)
 _LONGEST_WAIT = timedelta(minutes=10)
 _LOOK_AGAIN = timedelta(seconds=30)
-_AT_ONCE = 64
+_AT_ONCE = 256
+# Whose messages the epoch fences: a person's and the system's are sent whoever owns the thread.
+_FENCED = frozenset({Origin.BOT, Origin.CAMPAIGN})
+_CUT = "cut"
 
 
 class Outbox:
@@ -188,6 +191,7 @@ class Outbox:
 
     async def _drive(self, claim: Claim, sending: Sending) -> Delivery:
         result: CallResult | None = None
+        parts = 0
         while True:
             try:
                 step = sending.send(result)
@@ -196,9 +200,19 @@ class Outbox:
                 return delivery
             if isinstance(step, PartSent):
                 await self._written(partial(self._part_sent, claim, step))
-                result = None
+                parts, result = parts + 1, None
+            elif parts and await self._is_overtaken(claim):
+                sending.close()
+                message = f"the owner changed after part {parts}; the rest was not sent"
+                return Refused(failure=Failure(kind=FailureKind.STALE, code=_CUT, message=message))
             else:
                 result = await self._wire.call(step)
+
+    async def _is_overtaken(self, claim: Claim) -> bool:
+        """Whether somebody else has come to own the thread between two parts of a bot's message."""
+        if claim.item.origin not in _FENCED:
+            return False
+        return (await self._store.turn(claim.item.thread)).state.epoch > claim.item.epoch
 
     async def _part_sent(self, claim: Claim, part: PartSent) -> None:
         await self._store.part_sent(claim.item.id, part, at=self._clock.now())
@@ -246,7 +260,7 @@ class Outbox:
 
 def _refusal(claim: Claim, message: Outbound, channel: Channel) -> Failure | None:
     """Why a message may not leave at its moment, or None."""
-    if message.origin in {Origin.BOT, Origin.CAMPAIGN} and claim.item.epoch < claim.epoch_now:
+    if message.origin in _FENCED and claim.item.epoch < claim.epoch_now:
         return Failure(kind=FailureKind.STALE, message="the owner has changed since")
     return gate.check(message, channel.capabilities, opted_out=claim.opted_out, now=message.at)
 
@@ -287,7 +301,7 @@ def settle(claim: Claim, delivery: Delivery, *, now: datetime, max_tries: int) -
         status, due = SendStatus.QUEUED, now + wait
     elif isinstance(delivery, Uncertain):
         status = SendStatus.UNKNOWN
-    elif failure.kind is FailureKind.STALE:
+    elif failure.kind is FailureKind.STALE and failure.code != _CUT:
         status = SendStatus.DROPPED
     return Settlement(
         send=send, status=status, at=now, due=due, failure=failure.kind, detail=detail

@@ -89,7 +89,7 @@ def give_to_bot(
     change_owner(draft, OwnedByBot(), by=by, reason=reason, note=note)
     known = draft.state.dialogue
     form = known.form.model_copy(update={"misses": 0}) if known.form and not afresh else None
-    dialogue = Dialogue(form=form, choices=known.choices, recent=known.recent)
+    dialogue = Dialogue(form=form, choices=known.choices)
     if dialogue != known:
         draft.add(DialogueMoved(dialogue=dialogue), by=BySystem())
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from bot.hub.forms import Form, Forms, FormStep, answer, reask, start
 from bot.hub.settings import HubSettings
 from bot.model.sending import Choice
-from bot.model.thread import Clarifying, Dialogue, FormPosition, MessageIn
+from bot.model.thread import Dialogue, FormPosition, MessageIn
 from bot.model.understanding import Understanding
 from bot.model.value import Value
 
@@ -148,7 +148,7 @@ class Router:
         form = self._forms.by_intent(intent)
         if form is not None:
             return _form_plan(heard, start(form, heard.understanding), rule=f"{rule}.form")
-        dialogue = heard.dialogue.model_copy(update={"unsure": 0, "clarifying": None})
+        dialogue = heard.dialogue.model_copy(update={"unsure": 0})
         again = resumed(self._forms, dialogue)
         lines = (Line(slot=f"{_ANSWER}{intent}"), *again)
         return Plan(rule=rule, lines=lines, dialogue=dialogue)
@@ -165,12 +165,7 @@ class Router:
             return None
         if heard.dialogue.unsure + 1 >= _UNSURE_LIMIT:
             return None
-        dialogue = heard.dialogue.model_copy(
-            update={
-                "unsure": heard.dialogue.unsure + 1,
-                "clarifying": Clarifying(intents=tuple(guess.intent for guess in likely)),
-            }
-        )
+        dialogue = heard.dialogue.model_copy(update={"unsure": heard.dialogue.unsure + 1})
         choices = tuple(
             Choice(title=f"topic.{guess.intent}", payload=f"{_PRESS}{guess.intent}")
             for guess in likely
@@ -205,14 +200,12 @@ def open_question(forms: Forms, dialogue: Dialogue) -> Line | None:
 
 
 def _hand_over(heard: Heard, *, rule: str, reason: str) -> Plan:
-    dialogue = heard.dialogue.model_copy(update={"unsure": 0, "clarifying": None})
+    dialogue = heard.dialogue.model_copy(update={"unsure": 0})
     return Plan(rule=rule, lines=(Line(slot="handoff.offered"),), dialogue=dialogue, handoff=reason)
 
 
 def _form_plan(heard: Heard, step: FormStep, *, rule: str) -> Plan:
-    dialogue = heard.dialogue.model_copy(
-        update={"form": step.position, "unsure": 0, "clarifying": None}
-    )
+    dialogue = heard.dialogue.model_copy(update={"form": step.position, "unsure": 0})
     line = Line(slot=step.slot, variables=_filled(step.position, step))
     return Plan(rule=rule, lines=(line,), dialogue=dialogue)
 

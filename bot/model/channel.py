@@ -148,7 +148,6 @@ class Inbound(Value):
     at: AwareDatetime | None = None
     reply_to: str | None = None
     press: Press | None = None
-    reply_token: str | None = None
     incomplete: bool = False
 
 
@@ -171,7 +170,6 @@ class Receipt(Value):
     at: AwareDatetime | None = None
     error_code: str | None = None
     error_title: str | None = None
-    client_ref: str | None = None
 
 
 class ReadUpTo(Value):

@@ -41,7 +41,7 @@ class AgentAccepts(Value):
 
 
 class AgentReplies(Value):
-    """An agent writes to the customer; `seen_seq` is the last entry the agent had seen.
+    """An agent writes to the customer.
 
     Writing takes the thread over when nobody else's agent owns it. `identity` picks the address
     (None: where the customer last wrote).
@@ -52,7 +52,6 @@ class AgentReplies(Value):
     text: str
     attachments: tuple[Attachment, ...] = ()
     identity: IdentityId | None = None
-    seen_seq: int | None = None
 
 
 class AgentNotes(Value):

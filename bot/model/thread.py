@@ -212,15 +212,11 @@ class Phase(StrEnum):
     """Where a case stands."""
 
     OPEN = "open"
-    WAITING_CUSTOMER = "waiting_customer"
-    WAITING_US = "waiting_us"
-    SNOOZED = "snoozed"
     RESOLVED = "resolved"
-    ABANDONED = "abandoned"
 
 
 class EpisodeChanged(Value):
-    """A case was opened, reopened, moved or resolved."""
+    """A case was opened, reopened, resolved, or goes on after a link."""
 
     kind: Literal["episode_changed"] = "episode_changed"
     episode: EpisodeId
@@ -249,25 +245,16 @@ class FormPosition(Value):
         return next((slot.value for slot in self.filled if slot.name == name), None)
 
 
-class Clarifying(Value):
-    """The customer was asked which of these intents was meant."""
-
-    intents: tuple[str, ...]
-
-
 class Dialogue(Value):
     """Where the talk stands, whatever channel it is on.
 
     `choices` are the ones offered last, so that "2" or a title can stand for a press. `unsure`
-    counts messages in a row that were not understood; `recent` holds the latest intents, oldest
-    first, to see repetition.
+    counts messages in a row that were not understood.
     """
 
     form: FormPosition | None = None
-    clarifying: Clarifying | None = None
     choices: tuple[Choice, ...] = ()
     unsure: int = 0
-    recent: tuple[str, ...] = ()
 
 
 class DialogueMoved(Value):

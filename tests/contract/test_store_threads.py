@@ -37,7 +37,7 @@ async def test_a_turn_has_the_thread_as_it_stands(store: Store) -> None:
     assert turn.events == (event,)
     assert [one.id for one in turn.identities] == [ANNA.identity]
     done = change(turn, event)
-    dialogue = Dialogue(unsure=2, recent=("greet", "delivery.time"))
+    dialogue = Dialogue(unsure=2)
     done = done.model_copy(
         update={"state": done.state.model_copy(update={"dialogue": dialogue, "language": "sv"})}
     )

@@ -69,7 +69,6 @@ def message(event: Inbound, channel: str) -> dict[str, Any]:
         "reply_to": event.reply_to,
         "payload": _payload(event.press),
         "payload_kind": event.press.kind.value if event.press else None,
-        "reply_token": event.reply_token,
     }
 
 
@@ -101,7 +100,6 @@ def receipt(event: Receipt) -> dict[str, Any]:
         "timestamp": _iso(event.at),
         "error_code": event.error_code,
         "error_title": event.error_title,
-        "client_ref": event.client_ref,
     }
 
 

@@ -117,8 +117,6 @@ def test_variables_are_values() -> None:
     assert one == Variables((("a.b", "x"),))
     assert hash(one) == hash(Variables((("a.b", "x"),)))
     assert (one.get("a.b"), one.get("a"), one.get("c")) == ("x", None, None)
-    assert one.plus({"a.b": "y", "e": 1}).pairs == (("a.b", "y"), ("e", 1))
-    assert one.pairs == (("a.b", "x"),)
 
 
 # --- hostile templates -----------------------------------------------------------------------

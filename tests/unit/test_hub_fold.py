@@ -79,7 +79,6 @@ def test_a_message_says_where_the_customer_is_and_what_was_said() -> None:
             "last_inbound": (LastInbound(identity=ONE, at=at()),),
             "last_at": at(),
             "last_text": "x" * 120,
-            "dialogue": Dialogue(recent=("greet",)),
         }
     )
 
@@ -94,12 +93,6 @@ def test_the_last_message_of_each_address_is_known_in_one_order() -> None:
     assert (state.wrote_at(ONE), state.wrote_at(OTHER)) == (at(3), at(2))
     assert [last.identity for last in state.last_inbound] == sorted([ONE, OTHER])
     assert state.active == ONE
-
-
-def test_the_latest_five_intents_are_known() -> None:
-    reads = [*[understood(f"i{number}") for number in range(5)], not_understood(), None]
-    state = fold(EMPTY, [entry(MessageIn(text="t", understanding=read)) for read in reads])
-    assert state.dialogue.recent == ("i2", "i3", "i4", "", "")
 
 
 @pytest.mark.parametrize(

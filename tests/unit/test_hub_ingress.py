@@ -333,6 +333,30 @@ async def test_a_fault_in_writing_is_a_fault_of_the_event() -> None:
         assert letter.reason.startswith("UnicodeEncodeError")
 
 
+async def test_what_never_comes_to_an_end_is_set_aside_by_the_count_of_the_bus(
+    store: FakeStore,
+) -> None:
+    """What kills the process, or what the store never takes, raises no error that could count."""
+
+    class Refusing(FakeStore):
+        @override
+        async def commit(self, change: ThreadChange) -> tuple[Entry, ...]:
+            if any(isinstance(e.body, MessageIn) and "bomb" in e.body.text for e in change.entries):
+                raise StoreError("this one it never takes")
+            return await super().commit(change)
+
+    store = Refusing()
+    async with hub_kit(store=store) as kit:
+        for text in ("bomb", "leverans"):
+            await kit.deliver(SMS, kit.webhook(SMS, PHONE, text))
+        await kit.quiet()
+        assert kit.phone(SMS, PHONE) == [DELIVERY]
+        (letter,) = await store.dead_letters()
+        assert (letter.tries, letter.reason) == (11, "delivered 11 times without an end")
+        assert letter.request is not None
+        assert b"bomb" in letter.request.body
+
+
 async def test_a_store_error_is_no_fault_of_the_event(kit: HubKit, store: FakeStore) -> None:
     request = kit.webhook(SMS, PHONE, "leverans")
     await kit.deliver(SMS, request)

@@ -216,6 +216,29 @@ async def test_an_account_keeps_its_pace() -> None:
 # --- parts -----------------------------------------------------------------------------------
 
 
+async def test_a_takeover_between_two_parts_stops_the_rest_and_says_so(kit: HubKit) -> None:
+    await kit.write(SMS, PHONE, "leverans")
+    shown, thread = len(kit.phone(SMS, PHONE)), await kit.thread(SMS, PHONE)
+    turn = await kit.turn(SMS, PHONE)
+    taken: list[str] = []
+
+    async def take_over(call: Call) -> CallResult:
+        if not taken and isinstance(call, HttpCall):
+            taken.append(thread)
+            await kit.hub.desk.accept(thread, ANNA, takeover=True)
+        return await answer(call)
+
+    answer = kit.wire.call
+    kit.wire.call = take_over  # type: ignore[method-assign]  # a takeover in the middle of a call
+    await queue(kit, PHONE, "Ett ord till. " * 150, origin=Origin.BOT)
+    assert turn.state.epoch == 0
+    cut = (await kit.sends(SMS, PHONE))[1]
+    assert len(cut.parts) == 1
+    assert (cut.status, cut.failure) == (SendStatus.FAILED, FailureKind.STALE)
+    assert cut.detail == "cut: the owner changed after part 1; the rest was not sent"
+    assert len(kit.phone(SMS, PHONE)) == shown + 2  # one part, and that Anna is here
+
+
 async def test_a_split_text_is_resumed_with_what_is_missing(kit: HubKit) -> None:
     text = " ".join(f"ord{number:04}" for number in range(600))
     await kit.write(SMS, PHONE, "människa")
@@ -362,7 +385,7 @@ async def test_a_full_outbox_waits_without_spinning() -> None:
 
     store = Counting()
     async with hub_kit(store=store) as kit:
-        for number in range(70):
+        for number in range(300):
             user = f"+4670{number:07}"
             await kit.deliver(SMS, kit.webhook(SMS, user, "leverans"))
         await cast("FakeBus", kit.bus).idle()
@@ -370,12 +393,12 @@ async def test_a_full_outbox_waits_without_spinning() -> None:
         async with running(kit.hub.outbox):
             for _ in range(20):
                 await settle()
-            assert held.begun == 64
+            assert held.begun == 256
             assert store.looks == 0
             held.go.set()
-            for _ in range(20):
+            for _ in range(40):
                 await settle()
-            assert held.begun == 70
+            assert held.begun == 300
 
 
 # --- faults ----------------------------------------------------------------------------------

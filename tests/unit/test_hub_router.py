@@ -8,7 +8,7 @@ from bot.hub.router import Heard, Line, Plan, Router, answered
 from bot.hub.settings import HubSettings
 from bot.model.channel import Attachment, AttachmentType, Press, PressKind
 from bot.model.sending import Choice
-from bot.model.thread import Clarifying, Dialogue, FormPosition, MessageIn, SlotFilled
+from bot.model.thread import Dialogue, FormPosition, MessageIn, SlotFilled
 from bot.model.understanding import EntityFound, Guess, Understanding
 from tests.builders import not_understood, understood
 from tests.hubs import shipped_content, shipped_forms
@@ -66,7 +66,7 @@ def slots(plan: Plan) -> list[str]:
 
 
 def test_a_confident_reading_is_answered() -> None:
-    dialogue = Dialogue(unsure=1, clarifying=Clarifying(intents=("a", "b")))
+    dialogue = Dialogue(unsure=1)
     plan = route("leverans", understood("delivery.time"), dialogue=dialogue)
     assert plan == Plan(
         rule="confident", lines=(Line(slot="answer.delivery.time"),), dialogue=Dialogue()
@@ -133,9 +133,7 @@ def test_a_close_call_asks_back_with_two_choices() -> None:
             ),
         ),
     )
-    assert plan.dialogue == Dialogue(
-        unsure=1, clarifying=Clarifying(intents=("delivery.time", "order.status"))
-    )
+    assert plan.dialogue == Dialogue(unsure=1)
 
 
 @pytest.mark.parametrize(

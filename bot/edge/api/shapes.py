@@ -19,7 +19,7 @@ _ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")
 _Email = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
 ]
-_Password = Annotated[SecretStr, Field(min_length=12, max_length=1024)]
+_Password = Annotated[SecretStr, Field(min_length=SHORTEST_PASSWORD, max_length=1024)]
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 _HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^\s]+$", max_length=2_000)]
 
@@ -96,15 +96,13 @@ class OutgoingAttachment(Value):
 class Reply(Value):
     """What an agent writes. The same `client_id` again changes nothing.
 
-    `identity` picks the address (none: where the customer last wrote); `seen_seq` is the last
-    entry that the agent had seen.
+    `identity` picks the address (none: where the customer last wrote).
     """
 
     text: _Text
     client_id: _ClientId
     attachments: tuple[OutgoingAttachment, ...] = Field((), max_length=10)
     identity: IdentityId | None = None
-    seen_seq: int | None = Field(None, ge=0)
 
 
 class Note(Value):

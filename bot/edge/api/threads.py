@@ -101,7 +101,6 @@ async def reply_in_thread(ask: Ask, path: OneThread, body: Reply) -> CommandDone
         client_id=f"{ask.principal.id}:{body.client_id}",
         attachments=tuple(one.attachment for one in body.attachments),
         identity=body.identity,
-        seen_seq=body.seen_seq,
     )
     return await _done(ask, command)
 

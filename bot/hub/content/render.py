@@ -68,10 +68,6 @@ class Variables:
         """The variable of this dotted name, or None."""
         return next((value for key, value in self.pairs if key == name), None)
 
-    def plus(self, values: Mapping[str, Scalar | None]) -> Variables:
-        """These variables with others added; of the same name the new one counts."""
-        return Variables.of(dict(self.pairs) | dict(values))
-
 
 def _plant(tree: Tree, groups: set[str], name: str, value: Scalar) -> None:
     *branches, leaf = name.split(".")
