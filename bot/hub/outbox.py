@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -60,7 +59,7 @@ class Outbox:
         self._feed = feed
         self._max_tries = settings.send_tries
         self._grace = settings.stop_grace
-        self._pace = Pace(engines.clock)
+        self._pace = Pace()
         self._wake = asyncio.Event()
         self._fresh = False
 
@@ -130,7 +129,10 @@ class Outbox:
 
     async def _make(self, claim: Claim) -> None:
         try:
-            await self._settle(claim, await self._delivered(claim))
+            if wait := self._too_early(claim):
+                await self._give_back(claim, wait)
+            else:
+                await self._settle(claim, await self._delivered(claim))
         except Exception:
             # The outermost guard of one send: a fault must not stop the others. What this attempt
             # did cannot be written: it is found as unknown at the next start.
@@ -138,14 +140,29 @@ class Outbox:
         finally:
             self._wake.set()
 
+    def _too_early(self, claim: Claim) -> timedelta:
+        channel = self._channels.get((claim.address.channel, claim.address.account))
+        if channel is None:
+            return timedelta()
+        return self._pace.wait(channel, claim.item.id, now=self._clock.now())
+
+    async def _give_back(self, claim: Claim, wait: timedelta) -> None:
+        """Nothing was tried: the send is queued as before, until its account's turn comes."""
+        now = self._clock.now()
+        await self._store.settle(
+            Settlement(
+                send=claim.item.id, status=SendStatus.QUEUED, at=now, due=now + wait, counted=False
+            )
+        )
+
     async def _delivered(self, claim: Claim) -> Delivery:
         try:
             return await self._attempt(claim)
         except StoreClosed:
             raise
         except StoreError as error:
-            # Only asked before the first call: what is done after one is tried until it is written.
-            log.exception("send not begun", send_id=claim.item.id)
+            # Asked between two parts: what has left is written down, the rest goes on from there.
+            log.exception("send not finished", send_id=claim.item.id)
             reason = f"our own store: {type(error).__name__}"
             return Retry(failure=Failure(kind=FailureKind.UNREACHABLE, message=reason))
         except Exception as error:
@@ -162,32 +179,9 @@ class Outbox:
             return Refused(failure=Failure(kind=FailureKind.CONFIG, message=detail))
         message = outbound(claim, at=self._clock.now())
         refusal = _refusal(claim, message, channel)
-        if refusal is None and await self._waited(claim, channel):
-            # Meanwhile somebody else may have come to own the thread.
-            state = (await self._store.turn(claim.item.thread)).state
-            claim = claim.model_copy(
-                update={
-                    "epoch_now": state.epoch,
-                    "last_inbound_at": state.wrote_at(claim.item.identity),
-                }
-            )
-            message = outbound(claim, at=self._clock.now())
-            refusal = _refusal(claim, message, channel)
         if refusal is not None:
             return Refused(failure=refusal)
         return await self._drive(claim, channel.send(message))
-
-    async def _waited(self, claim: Claim, channel: Channel) -> bool:
-        """Wait for the account's turn; True when that took time."""
-        try:
-            return await self._pace.turn(channel)
-        except asyncio.CancelledError:
-            # No call was made yet: the next start may make it.
-            with suppress(StoreError):
-                await self._store.settle(
-                    Settlement(send=claim.item.id, status=SendStatus.QUEUED, at=self._clock.now())
-                )
-            raise
 
     async def _drive(self, claim: Claim, sending: Sending) -> Delivery:
         result: CallResult | None = None

@@ -205,7 +205,10 @@ class Claim(Value):
 
 
 class Settlement(Value):
-    """How an attempt ended; `due` with status QUEUED says when to try again."""
+    """How an attempt ended; `due` with status QUEUED says when to try again.
+
+    Not `counted`: nothing was attempted, the claim is given back as if it had not been made.
+    """
 
     send: SendId
     status: SendStatus
@@ -214,6 +217,7 @@ class Settlement(Value):
     failure: FailureKind | None = None
     detail: str = ""
     warnings: tuple[str, ...] = ()
+    counted: bool = True
 
 
 # --- reading ---------------------------------------------------------------------------------

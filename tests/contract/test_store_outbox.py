@@ -73,6 +73,18 @@ async def state(store: Store, send: SendItem) -> SendState:
 # --- claiming --------------------------------------------------------------------------------
 
 
+async def test_a_claim_that_is_given_back_counts_for_nothing(store: Store) -> None:
+    first, second = await queue(store, 0, 0)
+    assert await claimed(store) == [first.id]
+    back = settled(first, SendStatus.QUEUED).model_copy(update={"due": at(5), "counted": False})
+    await store.settle(back)
+    assert (await state(store, first)).tries == 0
+    assert await claimed(store, 4) == []  # and the one behind it waits too
+    (claim,) = await store.claim_sends(now=at(5), limit=10)
+    assert (claim.item.id, claim.tries, claim.parts_sent) == (first.id, 1, ())
+    assert (await state(store, second)).status is SendStatus.QUEUED
+
+
 async def test_a_claim_has_all_that_the_gate_must_know(store: Store) -> None:
     (event,) = (await store.accept(acceptance(arrival(ANNA, "m1", when=at(7))))).events
     turn = await store.turn(event.thread)

@@ -49,6 +49,7 @@ class FakeOutbox(Section):
             failure=settlement.failure,
             detail=settlement.detail,
             warnings=settlement.warnings,
+            tries=row.state.tries - (not settlement.counted),
         )
 
     async def recover_sends(self, *, now: datetime) -> list[SendId]:

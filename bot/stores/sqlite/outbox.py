@@ -37,7 +37,8 @@ SELECT s.id FROM parts p JOIN sends s ON s.place = p.place
 WHERE p.external_id = ? AND p.channel = ? AND p.account = ? ORDER BY p.at DESC LIMIT 1
 """
 _SETTLE = """
-UPDATE sends SET status = ?, due = ?, failure = ?, detail = ?, warnings = ?
+UPDATE sends
+SET status = ?, due = ?, failure = ?, detail = ?, warnings = ?, tries = tries - ?
 WHERE id = ? AND status < 2
 """
 _RELEASE_NEXT = """
@@ -168,6 +169,7 @@ def _settle(settlement: Settlement, connection: apsw.Connection) -> None:
             settlement.failure,
             settlement.detail,
             texts.dump_json(settlement.warnings).decode(),
+            not settlement.counted,
             settlement.send,
         ),
     )
