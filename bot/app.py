@@ -23,7 +23,7 @@ from pydantic import BaseModel, JsonValue, SecretStr, ValidationError
 
 from bot.buses.silent import SilentBus
 from bot.buses.sqlite import SqliteBus
-from bot.edge.auth import Passwords, token_hash
+from bot.edge.auth import SHORTEST_PASSWORD, Passwords, token_hash
 from bot.edge.clock import SystemClock
 from bot.edge.live import Live
 from bot.edge.logs import configure
@@ -50,7 +50,6 @@ log = structlog.get_logger("samtal.app")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _SECRET_BYTES = 32
-_SHORTEST_PASSWORD = 10
 _DEMO_EMAIL = "anna@fjallbutiken.example"
 _DEMO_PASSWORD = "fjallbutiken"  # noqa: S105 - the README says it; the sandbox is on the loopback
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -351,8 +350,8 @@ async def add_user(settings: Settings, *, email: str, name: str, role: str, pass
     """Add a person who logs in; raises ConfigError for a bad value, Conflict for a taken e-mail."""
     if "@" not in email:
         raise ConfigError("is no e-mail", where=f"email {email}", mend="Write name@example.com.")
-    if len(password) < _SHORTEST_PASSWORD:
-        raise ConfigError("is too short", where="password", mend="Take 10 characters or more.")
+    if len(password) < SHORTEST_PASSWORD:
+        raise ConfigError("is too short", where="password", mend="Take 12 characters or more.")
     async with _beside(settings) as store:
         await _put_agent(store, email, name=name, role=_role(role), password=password)
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from bot.model.channel import Answer, Attachment, Capabilities, Received, Request
 from bot.model.event import Outcome, ThreadEvent
-from bot.model.ids import AgentId, EventId, IdentityId, SendId, ThreadId
+from bot.model.ids import AgentId, EntryId, EventId, IdentityId, SendId, ThreadId
 from bot.model.people import Agent, ApiToken, ChannelIdentity, LinkCode, Session
 from bot.model.record import (
     Acceptance,
@@ -197,6 +197,15 @@ class Inbox(Protocol):
     async def discard_dead_letter(self, event: EventId) -> None:
         """Forget a request that could not be read; raises NotFound when there is none."""
 
+    async def prune(self, *, before: datetime) -> int:
+        """Forget raw requests accepted before a time, and receipts whose part never left.
+
+        A request goes when its events are all processed; a dead letter keeps its own, and events
+        stay, so that a repeat still changes nothing. A receipt goes that is older than the time
+        (exclusive) and still waits for its part. Returns how many requests went: many are taken
+        in several calls, until 0.
+        """
+
 
 class Threads(Protocol):
     """Threads: loading, changing, reading."""
@@ -232,6 +241,9 @@ class Threads(Protocol):
         `newest` takes the last `limit` of them instead of the first. `Span.from_seq` is inclusive;
         an entry in two spans comes once.
         """
+
+    async def entry(self, entry: EntryId) -> Entry | None:
+        """The entry, or None."""
 
     async def sends(self, sends: Sequence[SendId]) -> list[SendState]:
         """How these messages went, in the order asked for; unknown ids are left out."""
@@ -335,7 +347,7 @@ class Directory(Protocol):
         """The machine's token, or None."""
 
     async def put_code(self, code: LinkCode) -> None:
-        """Remember a link code; an earlier one of the same source and channel is void."""
+        """Remember a link code; an earlier one of its source for the same account is void."""
 
     async def code(self, code_hash: str, *, now: datetime) -> LinkCode | None:
         """The code, or None when unknown, void, used or expired (from `expires_at` on)."""

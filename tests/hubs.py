@@ -170,11 +170,20 @@ def webhook_url(key: Key) -> str:
 class HubKit:
     """One hub, its engines, and hands to write with."""
 
-    def __init__(self, hub: Hub, *, wire: PhoneWire, clock: FakeClock, bus: Bus) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        *,
+        wire: PhoneWire,
+        clock: FakeClock,
+        bus: Bus,
+        channels: dict[Key, Channel],
+    ) -> None:
         self.hub = hub
         self.wire = wire
         self.clock = clock
         self.bus = bus
+        self.channels = channels
         self.store = hub.engines.store
 
     async def write(self, channel: str, user: str, text: str = "", **more: str) -> Answer:
@@ -354,7 +363,7 @@ async def hub_kit(
     with capture_logs():
         running = [asyncio.create_task(bus.run(hub.converse.handle))] if working else []
         try:
-            yield HubKit(hub, wire=wire, clock=clock, bus=bus)
+            yield HubKit(hub, wire=wire, clock=clock, bus=bus, channels=channels)
         finally:
             for task in running:
                 task.cancel()

@@ -1,4 +1,4 @@
-"""Schema version 1.
+"""The schema, version by version.
 
 JSON columns hold the model's values; beside them stand only the columns that queries need.
 Moments are microseconds since 1970 (`moments.py`). Numbers for a status rise with the status.
@@ -237,3 +237,22 @@ CREATE TABLE queue (
 """
 
 VERSION_1 = _INBOX + _THREADS + _OUTBOX + _DIRECTORY + _QUEUE
+
+VERSION_2 = """
+-- A code is for one account of a channel. Those from before do not say which: they live ten
+-- minutes, so that they are dropped rather than guessed at.
+DROP TABLE codes;
+CREATE TABLE codes (
+    hash TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    UNIQUE (source, channel, account)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX codes_expires ON codes (expires_at);
+
+-- to find what is old enough to be forgotten
+CREATE INDEX requests_at ON requests (at);
+CREATE INDEX early_receipts_at ON early_receipts (at);
+"""

@@ -53,6 +53,7 @@ _SWITCH_WORDS = 3
 _SWITCH_AT = 0.85
 _FIRST_AT = 0.6
 _ECHOED = 50
+_PART = 40
 _AWAITED = frozenset({SendStatus.QUEUED, SendStatus.SENDING, SendStatus.UNKNOWN})
 _UNREAD = Understanding(
     language=None, language_confidence=0, guesses=(), scope=0, in_scope=False, stages=()
@@ -97,6 +98,7 @@ class Customers:
         seen = code_in(body.text)
         if seen and await self._joining.redeem(scene, seen, _message(body, None)):
             return
+        self._take_back(scene)
         read = await self._read(scene, body)
         message = _message(body, read)
         before = scene.draft.state
@@ -119,13 +121,13 @@ class Customers:
         utterance = Utterance(text=body.text, language=scene.draft.state.language)
         return (await self._nlu.read([utterance]))[0]
 
+    def _take_back(self, scene: Scene) -> None:
+        owning.take_back(scene.draft, self._settings, natives=owning.natives(scene.identities))
+
     def _answer(self, scene: Scene, heard: Heard, language: Language | None) -> None:
         draft, plan = scene.draft, self._router.route(heard)
-        # The router saw the dialogue as it was before this message; what the message itself
-        # added (the latest intents) is kept.
-        dialogue = plan.dialogue.model_copy(update={"recent": draft.state.dialogue.recent})
-        if dialogue != draft.state.dialogue or language:
-            draft.add(DialogueMoved(dialogue=dialogue, language=language), by=ByBot())
+        if plan.dialogue != draft.state.dialogue or language:
+            draft.add(DialogueMoved(dialogue=plan.dialogue, language=language), by=ByBot())
         if plan.handoff is None:
             scene.bot_says(plan.lines, rule=plan.rule, need=heard.understanding.need)
             return
@@ -167,6 +169,7 @@ class Customers:
     async def _started(self, scene: Scene, body: Started) -> None:
         if await self._came_by_code(scene, body.ref):
             return
+        self._take_back(scene)
         scene.draft.add(ConversationStarted(ref=body.ref), by=scene.customer)
         episodes.touch(scene.draft, self._settings, by=BySystem())
         if isinstance(scene.draft.state.owner, OwnedByBot):
@@ -190,13 +193,16 @@ class Customers:
             return
         echo = EchoOut(external_id=body.external_id, text=body.text, attachments=body.attachments)
         scene.draft.add(echo, by=BySystem())
-        if not isinstance(scene.draft.state.owner, OwnedByAgent):
-            owner = OwnedByAgent(
-                agent=owning.native_agent(address.channel, address.account),
-                name=address.channel,
-                since=scene.draft.now,
-            )
-            owning.change_owner(scene.draft, owner, by=BySystem(), reason="answered_in_native_app")
+        owner = scene.draft.state.owner
+        if isinstance(owner, OwnedByAgent) and owner.agent not in owning.natives(scene.identities):
+            return
+        # Also when the app owns the thread already: its time runs from the latest answer.
+        native = OwnedByAgent(
+            agent=owning.native_agent(address.channel, address.account),
+            name=address.channel,
+            since=scene.draft.now,
+        )
+        owning.change_owner(scene.draft, native, by=BySystem(), reason="answered_in_native_app")
 
     async def _is_ours(self, scene: Scene, body: Echo) -> bool:
         """Whether the echo is of a message of ours; one of a part has the part's text."""
@@ -242,6 +248,7 @@ class Customers:
                 reaction = Reaction(external_id=body.external_id, emoji=body.emoji)
                 draft.add(reaction, by=customer)
             case Unsupported():
+                self._take_back(scene)
                 unseen = UnsupportedIn(what=body.what, external_id=body.external_id)
                 draft.add(unseen, by=customer)
                 episodes.touch(draft, self._settings, by=BySystem())
@@ -260,10 +267,12 @@ def _wrote_since(state: ThreadState, since: datetime) -> bool:
 
 
 def _echoes(echo: Echo, out: MessageOut) -> bool:
-    """Whether this could be (a part of) that message; providers trim what they show."""
-    if not echo.text.strip():
+    """Whether this could be that message or a part of it; providers trim what they show."""
+    said, ours = _plain(echo.text), _plain(out.text)
+    if not said:
         return bool(echo.attachments and out.attachments)
-    return _plain(echo.text) in _plain(out.text)
+    # Short words are in many texts: a person's "ok" is no part of one of ours.
+    return said == ours or (len(said) >= _PART and said in ours)
 
 
 def _plain(text: str) -> str:

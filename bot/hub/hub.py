@@ -60,7 +60,9 @@ class Hub:
             lifetime=settings.link_lifetime,
         )
         self.outbox = Outbox(engines, feed=self.feed, settings=settings)
-        self.upkeep = Upkeep(store=store, ingress=self.ingress, clock=clock)
+        self.upkeep = Upkeep(
+            store=store, ingress=self.ingress, clock=clock, keep_requests=settings.keep_requests
+        )
         joining = Joining(store=store, forms=forms, settings=settings, key=secret)
         router = Router(forms=forms, settings=settings, intents=answered(content.slots))
         self.converse = Converse(

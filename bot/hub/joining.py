@@ -81,7 +81,8 @@ class Joining:
         if await self._tries(scene) > self._settings.link_tries:
             return None
         code = await self._store.code(hash_code(seen.code, key=self._key), now=now)
-        if code is None or code.channel != identity.address.channel:
+        here = (identity.address.channel, identity.address.account)
+        if code is None or (code.channel, code.account) != here:
             return None
         return None if code.source == identity.id else code
 

@@ -106,6 +106,7 @@ class Linking:
                 hash=hash_code(code, key=self._key),
                 source=source,
                 channel=channel,
+                account=account,
                 expires_at=expires_at,
             )
         )

@@ -94,6 +94,15 @@ def give_to_bot(
         draft.add(DialogueMoved(dialogue=dialogue), by=BySystem())
 
 
+def take_back(draft: Draft, settings: HubSettings, *, natives: frozenset[AgentId]) -> None:
+    """The customer writes: the bot answers if whoever did in a provider's app has gone quiet."""
+    owner = draft.state.owner
+    if not isinstance(owner, OwnedByAgent) or owner.agent not in natives:
+        return
+    if draft.now - owner.since > settings.native_grace:
+        give_to_bot(draft, by=BySystem(), reason="native_app_quiet", afresh=True)
+
+
 def native_agent(channel: str, account: str) -> AgentId:
     """Whoever answers from the provider's own app; we do not know who."""
     return AgentId.of("native", channel, account)

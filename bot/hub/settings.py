@@ -35,6 +35,10 @@ class HubSettings(Value):
     reopen_window: timedelta = Field(
         timedelta(hours=72), description="A message within it reopens a resolved case."
     )
+    native_grace: timedelta = Field(
+        timedelta(hours=1),
+        description="How long the bot keeps silent after an answer from a provider's own app.",
+    )
     link_lifetime: timedelta = Field(
         timedelta(minutes=10), description="How long a link code can be used."
     )
@@ -47,6 +51,11 @@ class HubSettings(Value):
     send_tries: int = Field(8, description="Tries at a send before it counts as failed.")
     stop_grace: timedelta = Field(
         timedelta(seconds=5), description="How long sends under way may take when stopping."
+    )
+    keep_requests: timedelta = Field(
+        timedelta(days=30),
+        ge=timedelta(0),
+        description="How long raw requests are kept after their events were processed.",
     )
     stages: tuple[str, ...] = Field(
         ("awareness", "research", "consider", "purchase", "onboarding", "support", "loyalty"),

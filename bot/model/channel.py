@@ -374,11 +374,16 @@ class TextUnit(StrEnum):
 
 
 class Capabilities(Value):
-    """What a channel carries; the hub and the console read it, nobody guesses by name.
+    """What a channel carries; nobody guesses it by the channel's name.
 
     `window`: how long after the person's last message free text may be sent (None = always);
     `human_window` the same for messages written by a person. `rate`: calls a second and account.
     `extended`: names of optional abilities (`edits`, `reactions`, `typing` ...).
+
+    The hub reads `max_choices`, both windows, `rate`, `attests_phone` and `push` (whether messages
+    reach a phone: link codes are offered for such channels); the web chat's edge reads
+    `text_limit`. The API tells all of them (`GET /api/v1/channels`). Texts are split and titles cut
+    by the adapter itself, by the limits that it states here.
     """
 
     text_limit: int

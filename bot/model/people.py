@@ -50,13 +50,14 @@ class Link(Value):
 class LinkCode(Value):
     """A one-time code shown in one session, to be sent from another channel.
 
-    Only the hash is kept. `channel` is where it must come from. One use, ten minutes
+    Only the hash is kept. `channel` and `account` are where it must come to. One use, ten minutes
     (domain rules R3 and R4).
     """
 
     hash: str
     source: IdentityId
     channel: str
+    account: str
     expires_at: AwareDatetime
 
 

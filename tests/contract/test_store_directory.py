@@ -40,8 +40,10 @@ def session(token: str, *, minutes: float = 60) -> Session:
     )
 
 
-def code(name: str, *, channel: str = "twilio_sms", minutes: float = 10) -> LinkCode:
-    return LinkCode(hash=name, source=WEB.identity, channel=channel, expires_at=at(minutes * 60))
+def code(name: str, *, channel: str = "twilio_sms", account: str = "demo") -> LinkCode:
+    return LinkCode(
+        hash=name, source=WEB.identity, channel=channel, account=account, expires_at=at(600)
+    )
 
 
 # --- people ----------------------------------------------------------------------------------
@@ -158,13 +160,15 @@ async def test_a_code_lasts_until_it_expires(store: Store) -> None:
     assert await store.code("c2", now=at(0)) is None
 
 
-async def test_a_newer_code_voids_the_one_of_the_same_source_and_channel(store: Store) -> None:
+async def test_a_newer_code_voids_the_one_of_the_same_source_and_account(store: Store) -> None:
     other = code("b").model_copy(update={"source": address("web-2", channel="web").identity})
-    for one in (code("a"), other, code("w", channel="twilio_whatsapp"), code("c")):
+    whatsapp, second = code("w", channel="twilio_whatsapp"), code("s", account="second")
+    for one in (code("a"), other, whatsapp, second, code("c")):
         await store.put_code(one)
     assert await store.code("a", now=at(1)) is None
     assert await store.code("b", now=at(1)) == other
-    assert await store.code("w", now=at(1)) == code("w", channel="twilio_whatsapp")
+    assert await store.code("w", now=at(1)) == whatsapp
+    assert await store.code("s", now=at(1)) == second
     assert await store.code("c", now=at(1)) == code("c")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.model.ids import EntryId
 from bot.model.record import Span
 from bot.model.thread import Note
 from tests.builders import acceptance, address, arrival, change, entry, spans
@@ -44,6 +45,12 @@ async def test_entries_are_those_of_the_identities_asked_for(
     assert await store.entries(spans(BO)) == mixed[3:5]
     assert await store.entries(spans(address("nobody"))) == []
     assert await store.entries([]) == []
+
+
+async def test_an_entry_is_found_by_its_id(store: Store, mixed: list[Entry]) -> None:
+    assert [await store.entry(one.id) for one in mixed] == mixed
+    assert await store.entry(EntryId.of("unknown")) is None
+    assert await store.entry(EntryId("\x00' OR 1 --")) is None
 
 
 async def test_after_and_before_are_exclusive(store: Store, mixed: list[Entry]) -> None:

@@ -189,7 +189,9 @@ async def test_an_absorption_survives_a_restart(store_home: StoreHome) -> None:
 
 
 async def test_a_code_links_once(store: Store) -> None:
-    code = LinkCode(hash="h1", source=WEB.identity, channel="twilio_sms", expires_at=at(600))
+    code = LinkCode(
+        hash="h1", source=WEB.identity, channel="twilio_sms", account="demo", expires_at=at(600)
+    )
     await said(store, "web-1", where=WEB)
     await store.put_code(code)
     await store.commit(await linking(store, "h1"))
@@ -205,7 +207,9 @@ async def test_a_code_links_once(store: Store) -> None:
 
 async def test_of_two_that_use_a_code_at_the_same_moment_one_wins(store: Store) -> None:
     await said(store, "web-1", where=WEB)
-    code = LinkCode(hash="h1", source=WEB.identity, channel="twilio_sms", expires_at=at(600))
+    code = LinkCode(
+        hash="h1", source=WEB.identity, channel="twilio_sms", account="demo", expires_at=at(600)
+    )
     await store.put_code(code)
     attempts = []
     for where in (ANNA, BO):

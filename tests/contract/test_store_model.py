@@ -155,7 +155,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule(where=people)
     def give_code(self, where: Address) -> None:
-        code = LinkCode(hash="h1", source=where.identity, channel="x", expires_at=at(9))
+        code = LinkCode(
+            hash="h1", source=where.identity, channel="x", account="demo", expires_at=at(9)
+        )
         self.both(lambda store: store.put_code(code))
 
     @rule(where=people, tries=st.integers(1, 5), when=moments)
@@ -171,6 +173,10 @@ class Histories(RuleBasedStateMachine):
         if letters:
             first = letters[0].event
             self.both(lambda store: store.revive(first))
+
+    @rule(before=st.sampled_from([0, 1]))
+    def prune(self, before: int) -> None:
+        self.both(lambda store: store.prune(before=at(before)))
 
     @rule(now=moments, limit=st.integers(1, 3))
     def claim(self, now: int, limit: int) -> None:

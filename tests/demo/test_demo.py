@@ -215,8 +215,23 @@ async def check_the_commands(demo: Demo) -> None:
     """What an operator may do beside a running server."""
     code, shown = await demo.command("rebuild", "--config", "config/demo.toml")
     assert (code, shown.strip()) == (0, "0 snapshots differed")
+    code, token = await demo.command("token", "add", "crm", "--config", "config/demo.toml")
+    assert code == 0
+    bearer = {"Authorization": f"Bearer {token.strip()}"}
+    async with aiohttp.ClientSession(headers=bearer) as api:
+        async with api.get(f"{demo.url}/api/v1/threads") as answer:
+            assert answer.status == 200
+        bearer["Authorization"] += "x"
+        async with api.get(f"{demo.url}/api/v1/threads", headers=bearer) as answer:
+            assert answer.status == 401
     code, shown = await demo.command("replay", "--config", "config/demo.toml")
     assert (code, shown.strip()) == (0, "no dead letters")
+    code, shown = await demo.command(
+        *("sandbox", "send", "--channel", "pigeon", "--from", "1", "--url", demo.url, "hej")
+    )
+    assert code == 2
+    assert shown.startswith("samtal: ")
+    assert "the sandbox answered 404" in shown
     code, shown = await demo.command(
         *("user", "add", "bo@example.com", "--name", "Bo", "--config", "config/demo.toml"),
         given="a long password\n",

@@ -10,12 +10,16 @@ import pytest
 from playwright.async_api import async_playwright, expect
 
 from bot.model.channel import Address
+from bot.model.people import ByAgent
 from tests.edge.house import PASSWORD, House, house, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, Page, WebSocketRoute
+
+    from bot.hub.desk import EntryView
+    from bot.model.ids import ThreadId
 
 pytestmark = pytest.mark.browser
 
@@ -119,6 +123,70 @@ async def _answer_at_the_desk(browser: Browser, server: House, shop: Page) -> li
     await expect(desk.locator(".way").last).to_contain_text("sent")
     await desk.get_by_role("button", name="Hand back to the bot").click()
     return faults
+
+
+async def test_the_desk_misses_nothing_when_it_comes_back(
+    server: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = await server.agent("Anna")
+    by = ByAgent(agent=anna.id, name=anna.name)
+    await server.write("twilio_sms", "+46701234567", "hej")
+    async with browsing() as browser:
+        desk, line = await _watching(browser, server)
+        await line.cut()
+        (row,) = await server.store.threads()
+        for number in range(150):
+            await server.parts.desk.note(row.state.thread, by, text=f"note {number}")
+        read = server.parts.desk.entries
+
+        async def with_news(thread: ThreadId, *, after: int = 0) -> list[EntryView]:
+            """The first page of two; meanwhile something new is told, before the page is."""
+            monkeypatch.undo()
+            page = await read(thread, after=after)
+            await server.parts.desk.note(thread, by, text="new")
+            await expect(desk.locator("#log .note .text").last).to_have_text("new")
+            assert len(page) == 100
+            return page
+
+        monkeypatch.setattr(server.parts.desk, "entries", with_news)
+        line.mend()
+        wanted = [*(f"note {number}" for number in range(150)), "new"]
+        await expect(desk.locator("#log .note .text")).to_have_text(wanted, timeout=15_000)
+
+
+class Line:
+    """A page's WebSocket, which can be cut."""
+
+    def __init__(self) -> None:
+        self._sockets: list[WebSocketRoute] = []
+        self._whole = True
+
+    async def cut(self) -> None:
+        self._whole = False
+        await self._sockets[-1].close()
+
+    def mend(self) -> None:
+        self._whole = True
+
+    async def take(self, socket: WebSocketRoute) -> None:
+        if self._whole:
+            socket.connect_to_server()
+            self._sockets.append(socket)
+        else:
+            await socket.close()
+
+
+async def _watching(browser: Browser, server: House) -> tuple[Page, Line]:
+    """Anna's desk, showing the only thread."""
+    line, page = Line(), await browser.new_page()
+    await page.route_web_socket("**/socket.io/**", line.take)
+    await page.goto(f"{server.base}/desk")
+    await page.get_by_label("E-mail").fill("anna@example.com")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.locator(".rows button").click()
+    await expect(page.locator("#log")).to_contain_text("hej")
+    return page, line
 
 
 async def test_what_is_written_while_the_server_is_away_arrives_once() -> None:

@@ -11,7 +11,7 @@ import socketio
 
 from bot.edge.sockets.tokens import VisitorTokens
 from bot.errors import StoreError
-from bot.model.channel import Address
+from bot.model.channel import Address, ReceiptStatus
 from bot.model.thread import SendStatus
 from tests.edge.house import SECRET, Browser, House, house, until
 
@@ -222,6 +222,33 @@ async def test_a_code_may_be_asked_for_before_anything_was_said() -> None:
         assert (await visitor.do("continue", target))["problem"]["status"] == 429
         await server.write("telegram", "77", again["code"])
         await visitor.hears(again["code"])
+
+
+async def test_a_message_that_was_seen_is_read(server: House) -> None:
+    visitor = await server.visitor()
+    await visitor.say("Hej", key="m1")
+    await until(lambda: bool(visitor.texts("bot")))
+    shown = next(one for one in visitor.told("message") if one["author"] == "bot")
+    assert await visitor.do("read", {"entry": shown["id"]}) == {"ok": True}
+    await server.idle()
+    (state,) = await server.store.sends([shown["send"]])
+    assert state.reached is ReceiptStatus.READ
+
+
+async def test_only_messages_to_the_visitor_can_be_read_by_them(server: House) -> None:
+    visitor, other = await server.visitor(), await server.visitor()
+    await other.say("Hej", key="m1")
+    await visitor.say("Hej", key="m1")
+    await until(lambda: bool(visitor.texts("bot")) and bool(other.texts("bot")))
+    await server.idle()
+    own = next(one for one in visitor.told("message") if one["author"] == "customer")
+    theirs = next(one for one in other.told("message") if one["author"] == "bot")
+    for entry in (own["id"], theirs["id"], "ent_unknown", "x" * 64):
+        assert await visitor.do("read", {"entry": entry}) == {"ok": True}
+    assert server.store.memory.receipts == []
+    (state,) = await server.store.sends([theirs["send"]])
+    assert state.reached is ReceiptStatus.SENT
+    assert (await visitor.do("read", {"entry": "x" * 65}))["problem"]["status"] == 422
 
 
 async def test_a_press_a_form_and_a_start_travel_too(server: House) -> None:

@@ -61,7 +61,8 @@ class FakeDirectory(Section):
     async def put_code(self, code: LinkCode) -> None:
         memory = await self._begin()
         for known in list(memory.codes.values()):
-            if (known.source, known.channel) == (code.source, code.channel):
+            same_account = (known.channel, known.account) == (code.channel, code.account)
+            if known.source == code.source and same_account:
                 del memory.codes[known.hash]
         memory.codes[code.hash] = code
 

@@ -9,7 +9,7 @@ from bot.model.event import IdentityJoined, ThreadEvent
 from bot.model.ids import EventId, LinkId
 from bot.model.people import ChannelIdentity, Link, Proof
 from bot.model.record import Accepted, DeadLetter, Envelope
-from tests.fakes.memory import Memory, Section
+from tests.fakes.memory import KeptRequest, Memory, Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
     from bot.model.event import Outcome
     from bot.model.ids import IdentityId
-    from bot.model.record import Acceptance, Arrival, IdentitySeed, RawRequest, Timer
+    from bot.model.record import (
+        Acceptance,
+        Arrival,
+        IdentitySeed,
+        RawRequest,
+        ReceiptFact,
+        Timer,
+    )
 
 
 class FakeInbox(Section):
@@ -33,14 +40,13 @@ class FakeInbox(Section):
                 raise StoreError("a receipt names neither a part nor a moment")
         events: list[ThreadEvent] = []
         for arrival in acceptance.arrivals:
-            events.extend(_arrive(memory, arrival, acceptance.request))
+            events.extend(_arrive(memory, arrival))
         memory.receipts.extend(acceptance.receipts)
         for consent in acceptance.consents:
             known = memory.consents.get(consent.identity)
             if known is None or known.at <= consent.at:
                 memory.consents[consent.identity] = consent
-        if acceptance.unreadable is not None:
-            _keep_unreadable(memory, acceptance.request, acceptance.unreadable)
+        _keep_request(memory, acceptance, events)
         if self.bus is not None and events:
             self.bus.put([Envelope(event=event.id, thread=event.thread) for event in events])
         return Accepted(events=tuple(events), queued=self.bus is not None)
@@ -71,7 +77,7 @@ class FakeInbox(Section):
             reason=reason,
             tries=tries,
             at=at,
-            request=memory.requests.get(event),
+            request=memory.request_of(event),
         )
 
     async def dead_letters(self, *, limit: int = 100) -> list[DeadLetter]:
@@ -92,8 +98,28 @@ class FakeInbox(Section):
             raise NotFound(f"no dead letter {event} of a request that could not be read")
         del memory.letters[event]
 
+    async def prune(self, *, before: datetime) -> int:
+        memory = await self._begin()
+        memory.receipts = [fact for fact in memory.receipts if not _in_vain(memory, fact, before)]
+        kept = [one for one in memory.requests if _needed(memory, one, before)]
+        went = len(memory.requests) - len(kept)
+        memory.requests = kept
+        return went
 
-def _arrive(memory: Memory, arrival: Arrival, request: RawRequest | None) -> Iterator[ThreadEvent]:
+
+def _needed(memory: Memory, kept: KeptRequest, before: datetime) -> bool:
+    unfinished = (event in memory.letters or memory.waits(event) for event in kept.events)
+    return kept.request.at >= before or any(unfinished)
+
+
+def _in_vain(memory: Memory, fact: ReceiptFact, before: datetime) -> bool:
+    """Whether it speaks of a part that has not left in all this time."""
+    if fact.external_id is None or fact.at >= before:
+        return False
+    return (fact.channel, fact.account, fact.external_id) not in memory.part_of
+
+
+def _arrive(memory: Memory, arrival: Arrival) -> Iterator[ThreadEvent]:
     if arrival.id in memory.events:
         return
     link = None
@@ -103,11 +129,11 @@ def _arrive(memory: Memory, arrival: Arrival, request: RawRequest | None) -> Ite
         joined = arrival.model_copy(
             update={"id": EventId.of("joined", link.id), "body": IdentityJoined(link=link)}
         )
-        yield _record(memory, joined, request)
-    yield _record(memory, arrival, request)
+        yield _record(memory, joined)
+    yield _record(memory, arrival)
 
 
-def _record(memory: Memory, arrival: Arrival, request: RawRequest | None) -> ThreadEvent:
+def _record(memory: Memory, arrival: Arrival) -> ThreadEvent:
     event = ThreadEvent(
         id=arrival.id,
         identity=arrival.identity,
@@ -117,8 +143,6 @@ def _record(memory: Memory, arrival: Arrival, request: RawRequest | None) -> Thr
         seq=memory.next_seq(),
     )
     memory.events[event.id] = event
-    if request is not None:
-        memory.requests[event.id] = request
     return event
 
 
@@ -177,7 +201,17 @@ def _holders(
                 yield other.id, Proof.ATTESTED_PHONE, seed.phone
 
 
-def _keep_unreadable(memory: Memory, request: RawRequest | None, reason: str) -> None:
+def _keep_request(memory: Memory, acceptance: Acceptance, events: list[ThreadEvent]) -> None:
+    """Keep the request, if anything new came of it."""
+    fresh = [event.id for event in events]
+    if acceptance.unreadable is not None:
+        fresh += _keep_unreadable(memory, acceptance.request, acceptance.unreadable)
+    if acceptance.request is not None and fresh:
+        memory.requests.append(KeptRequest(acceptance.request, tuple(fresh)))
+
+
+def _keep_unreadable(memory: Memory, request: RawRequest | None, reason: str) -> list[EventId]:
+    """Set it aside, once; the new dead letter, if it is one."""
     if request is None:
         raise StoreError("an unreadable acceptance needs its request")
     named = (request.channel, request.account, request.url, request.body.hex())
@@ -185,7 +219,9 @@ def _keep_unreadable(memory: Memory, request: RawRequest | None, reason: str) ->
     letter = DeadLetter(
         event=event, thread=None, reason=reason, tries=0, at=request.at, request=request
     )
+    fresh = event not in memory.letters
     memory.letters.setdefault(event, letter)
+    return [event] if fresh else []
 
 
 def _ring(memory: Memory, timer: Timer, now: datetime) -> ThreadEvent:

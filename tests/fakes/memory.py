@@ -54,6 +54,14 @@ class SendRow:
         self.state = self.state.model_copy(update={"status": status, **rest})
 
 
+@dataclass(frozen=True)
+class KeptRequest:
+    """A raw request, for the sake of the events, or the dead letter, that came of it."""
+
+    request: RawRequest
+    events: tuple[EventId, ...]
+
+
 @dataclass
 class Memory:
     """The record, as plain tables."""
@@ -66,7 +74,7 @@ class Memory:
     consents: dict[IdentityId, ConsentFact] = field(default_factory=dict)
     # events
     events: dict[EventId, ThreadEvent] = field(default_factory=dict)
-    requests: dict[EventId, RawRequest] = field(default_factory=dict)
+    requests: list[KeptRequest] = field(default_factory=list)
     outcomes: dict[EventId, Outcome] = field(default_factory=dict)
     letters: dict[EventId, DeadLetter] = field(default_factory=dict)
     timers: dict[EventId, Timer] = field(default_factory=dict)
@@ -109,6 +117,9 @@ class Memory:
 
     def waits(self, event: EventId) -> bool:
         return event in self.events and event not in self.outcomes and event not in self.letters
+
+    def request_of(self, event: EventId) -> RawRequest | None:
+        return next((kept.request for kept in self.requests if event in kept.events), None)
 
     def waiting(self) -> list[ThreadEvent]:
         """Accepted and not processed, oldest first."""

@@ -13,7 +13,7 @@ from tests.fakes.memory import Memory, Section, SendRow
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bot.model.ids import IdentityId, SendId, ThreadId
+    from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
     from bot.model.people import ChannelIdentity
     from bot.model.record import Absorb, LinkMade, Span, ThreadChange
     from bot.model.thread import Entry
@@ -69,6 +69,10 @@ class FakeThreads(Section):
             )
         ]
         return found[max(len(found) - limit, 0) :] if newest else found[:limit]
+
+    async def entry(self, entry: EntryId) -> Entry | None:
+        memory = await self._begin()
+        return next((one for one in memory.entries if one.id == entry), None)
 
     async def sends(self, sends: Sequence[SendId]) -> list[SendState]:
         memory = await self._begin()

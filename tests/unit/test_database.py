@@ -341,6 +341,33 @@ async def test_a_file_of_version_1_is_upgraded_with_its_rows(tmp_path: Path) -> 
         Database.open(path, migrations=MIGRATIONS[:1])
 
 
+async def test_codes_of_version_1_go_and_new_ones_say_their_account(tmp_path: Path) -> None:
+    path = tmp_path / "samtal.db"
+    old = Database.open(path, migrations=MIGRATIONS[:1])
+    await old.write(put("kept"))
+    await old.write(
+        lambda connection: connection.execute("INSERT INTO codes VALUES ('h1', 's', 'c', 9)").get
+    )
+    await old.close()
+    new = Database.open(path, migrations=MIGRATIONS[:2])
+    assert new.glance(lambda look: look.pragma("user_version")) == 2
+    assert new.glance(keys) == ["kept"]
+    assert new.glance(lambda look: look.execute("SELECT count(*) FROM codes").get) == 0
+    insert = "INSERT INTO codes (hash, source, channel, account, expires_at) VALUES (?, ?, ?, ?, 9)"
+
+    def code(*row: str) -> Callable[[apsw.Connection], None]:
+        def work(connection: apsw.Connection) -> None:
+            connection.execute(insert, row)
+
+        return work
+
+    await new.write(code("h1", "s", "c", "a"))
+    await new.write(code("h2", "s", "c", "b"))
+    with pytest.raises(StoreError, match="UNIQUE"):
+        await new.write(code("h3", "s", "c", "a"))
+    await new.close()
+
+
 async def test_a_step_that_fails_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "samtal.db"
     await Database.open(path).close()

@@ -49,7 +49,7 @@ from bot.model.thread import (
     UnsupportedIn,
 )
 from bot.model.understanding import StageShare
-from tests.builders import at, not_understood, understood
+from tests.builders import at, understood
 from tests.fakes.store import FakeStore
 from tests.hubs import ANNA, BO, HubKit, hub_kit
 

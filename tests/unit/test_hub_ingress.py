@@ -163,7 +163,7 @@ async def test_what_is_forged_leaves_nothing(kit: HubKit, store: FakeStore) -> N
     assert answer.status == 403
     memory = store.memory
     kept = (memory.events, memory.identities, memory.letters, memory.requests)
-    assert kept == ({}, {}, {}, {})
+    assert kept == ({}, {}, {}, [])
     assert kit.wire.calls == []
 
 

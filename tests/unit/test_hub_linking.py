@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from bot.model.thread import (
     OwnerChanged,
     Phase,
 )
+from channels import telegram
 from tests.builders import START
 from tests.fakes.clock import settle
 from tests.fakes.store import FakeStore
@@ -275,6 +277,26 @@ async def test_a_code_for_another_channel(kit: HubKit) -> None:
     await refused(kit, "telegram", "77", code)
     await kit.write(*SMS, code)  # it is still good where it belongs
     assert len((await kit.turn(*WEB)).identities) == 2
+
+
+async def test_a_code_for_another_account_of_the_channel(kit: HubKit) -> None:
+    demo = kit.hub.engines.channels["telegram", "demo"]
+    assert isinstance(demo, telegram.Adapter)
+    second = copy(demo)
+    second.account = "second"
+    kit.channels["telegram", "second"] = second
+    await asked(kit)
+    source = kit.identity(*WEB)
+    offer = await kit.hub.linking.offer(source, channel="telegram", account="second")
+    await refused(kit, "telegram", "77", offer.code)
+    assert len((await kit.turn(*WEB)).identities) == 1
+    # It is still good where it belongs, also beside a code for the first account.
+    await kit.link(WEB, ("telegram", "77"))
+    await kit.hub.ingress.take(second, kit.webhook("telegram", "77", offer.code))
+    await kit.quiet()
+    identities = (await kit.turn(*WEB)).identities
+    addresses = {(one.address.channel, one.address.account) for one in identities}
+    assert addresses == {("webchat", "demo"), ("telegram", "second")}
 
 
 async def test_ones_own_code(kit: HubKit) -> None:

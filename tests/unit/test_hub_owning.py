@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.model.channel import Echo
+from bot.model.channel import Echo, Sender, Started, Unsupported
 from bot.model.event import Done, Rejected
 from bot.model.ids import AgentId, EventId
 from bot.model.people import ByAgent, ByBot, ByCustomer, BySystem
@@ -487,6 +487,28 @@ async def test_the_echo_of_a_message_whose_answer_was_lost_is_no_human(kit: HubK
     assert [one.text for one in echoes] == ["Något helt annat"]
 
 
+async def test_a_humans_short_words_are_no_part_of_a_message_under_way(kit: HubKit) -> None:
+    kit.wire.failing = [Lost(reason="timed out")]
+    await kit.write(PAGE, PSID, "leverans")
+    await echo(kit, "time")
+    assert isinstance((await kit.state(PAGE, PSID)).owner, OwnedByAgent)
+    assert (await kit.kinds(PAGE, PSID)).count("echo_out") == 1
+
+
+@pytest.mark.parametrize(("length", "echoes"), [(40, 0), (39, 1)])
+async def test_a_long_piece_of_a_message_under_way_is_a_part_of_it(
+    kit: HubKit, length: int, echoes: int
+) -> None:
+    await kit.write(PAGE, PSID, "leverans")
+    kit.wire.failing = [Lost(reason="timed out")]
+    text = "".join(chr(ord("a") + number % 26) for number in range(120))
+    await kit.hub.desk.reply(await kit.thread(PAGE, PSID), ANNA, text=text, client_id="1")
+    await kit.quiet()
+    assert (await kit.sends(PAGE, PSID))[-1].status is SendStatus.UNKNOWN
+    await echo(kit, text[30 : 30 + length])
+    assert (await kit.kinds(PAGE, PSID)).count("echo_out") == echoes
+
+
 async def test_words_of_a_message_that_never_left_are_a_humans(kit: HubKit) -> None:
     kit.wire.failing = [Unreached(reason="no route")]
     await kit.write(PAGE, PSID, "leverans")
@@ -494,6 +516,75 @@ async def test_words_of_a_message_that_never_left_are_a_humans(kit: HubKit) -> N
     assert [send.status for send in await kit.sends(PAGE, PSID)] == [SendStatus.SENT]
     await echo(kit, "[answer.delivery.time]", mid="m_human")
     assert isinstance((await kit.state(PAGE, PSID)).owner, OwnedByAgent)
+
+
+async def test_the_bot_answers_again_when_the_app_has_gone_quiet(kit: HubKit) -> None:
+    await kit.write(PAGE, PSID, "retur")
+    await echo(kit, "Vi ringer dig")
+    shown = kit.phone(PAGE, PSID)
+    await kit.pass_time(timedelta(hours=1))
+    await kit.write(PAGE, PSID, "leverans")
+    assert kit.phone(PAGE, PSID) == shown
+    await kit.pass_time(1)
+    await kit.write(PAGE, PSID, "leverans")
+    # A human has dealt with it: the form is not asked any more.
+    assert kit.phone(PAGE, PSID) == [*shown, "[answer.delivery.time]"]
+    assert await changes(kit, PAGE, PSID) == [
+        ("agent", 1, "answered_in_native_app"),
+        ("bot", 2, "native_app_quiet"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        (Started(sender=Sender(user=PSID), dedupe_key="s"), "[answer.greet]"),
+        (
+            Unsupported(sender=Sender(user=PSID), dedupe_key="u", what="poll"),
+            "[unsupported.received]",
+        ),
+    ],
+    ids=["started", "unsupported"],
+)
+async def test_who_comes_without_words_wakes_the_bot_too(
+    kit: HubKit, body: Started | Unsupported, answer: str
+) -> None:
+    await kit.write(PAGE, PSID, "leverans")
+    await echo(kit, "Vi ringer dig")
+    await kit.pass_time(timedelta(hours=1, seconds=1))
+    identity = kit.identity(PAGE, PSID)
+    arrival = Arrival(id=EventId.new(), identity=identity, at=kit.clock.now(), body=body)
+    await kit.hub.ingress.submit([arrival])
+    await kit.quiet()
+    assert isinstance((await kit.state(PAGE, PSID)).owner, OwnedByBot)
+    assert kit.phone(PAGE, PSID) == ["[answer.delivery.time]", answer]
+
+
+async def test_each_answer_from_the_app_keeps_the_bot_silent_for_longer(kit: HubKit) -> None:
+    await kit.write(PAGE, PSID, "leverans")
+    shown = kit.phone(PAGE, PSID)
+    await echo(kit, "Vi ringer dig", mid="m_app1")
+    await kit.pass_time(timedelta(minutes=40))
+    await echo(kit, "Nu ringer vi", mid="m_app2")
+    await kit.pass_time(timedelta(minutes=40))
+    await kit.write(PAGE, PSID, "leverans")
+    assert kit.phone(PAGE, PSID) == shown
+    state = await kit.state(PAGE, PSID)
+    assert isinstance(state.owner, OwnedByAgent)
+    assert kit.clock.now() - state.owner.since == timedelta(minutes=40)
+    assert await changes(kit, PAGE, PSID) == [
+        ("agent", 1, "answered_in_native_app"),
+        ("agent", 2, "answered_in_native_app"),
+    ]
+
+
+async def test_an_agent_at_the_desk_may_take_any_time(kit: HubKit) -> None:
+    await owned(kit)
+    shown = kit.phone(SMS, PHONE)
+    await kit.pass_time(timedelta(days=1))
+    await kit.write(SMS, PHONE, "leverans")
+    assert kit.phone(SMS, PHONE) == shown
+    assert isinstance((await kit.state(SMS, PHONE)).owner, OwnedByAgent)
 
 
 async def test_an_agent_takes_over_from_the_app(kit: HubKit) -> None:

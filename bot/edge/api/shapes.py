@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
+from bot.edge.auth import SHORTEST_PASSWORD
 from bot.hub.desk import EntryView
 from bot.model.channel import Attachment, AttachmentType, Capabilities
 from bot.model.ids import AgentId, EventId, IdentityId, ThreadId

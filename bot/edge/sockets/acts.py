@@ -16,6 +16,7 @@ from bot.edge.sockets.shapes import Ack, document
 from bot.edge.sockets.visitors import Visitor
 from bot.model.event import Rejected
 from bot.model.ids import EventId
+from bot.model.thread import MessageOut
 
 ASK_HUMAN = "intent:human.request"
 _HOUR = timedelta(hours=1)
@@ -75,8 +76,13 @@ class Acts:
         return await self._take(visitor, {"event": "form", **document(read(Filled, arguments))})
 
     async def read(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
-        """A message of ours was seen."""
+        """A message of ours to this visitor was seen; any other id is let pass, and not kept."""
         seen = read(Seen, arguments)
+        entry = await self._parts.store.entry(seen.entry)
+        if entry is None or not isinstance(entry.body, MessageOut):
+            return {}
+        if entry.identity != visitor.address.identity:
+            return {}
         event: Ack = {"event": "read", "id": EventId.new(), "entry": seen.entry}
         return await self._take(visitor, event)
 

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field, StringConstraints, ValidationError
 
 from bot.edge.problems import Mistake, Refusal, mistakes
-from bot.model.ids import ThreadId
+from bot.model.ids import EntryId, ThreadId
 from bot.model.value import Value
 
 ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
@@ -52,7 +52,7 @@ class Filled(Value):
 class Seen(Value):
     """A message of ours, by its `id`, that the visitor has seen."""
 
-    entry: ClientId
+    entry: EntryId
 
 
 class Opened(Value):

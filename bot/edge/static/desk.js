@@ -11,17 +11,18 @@ const entries = new Map(); // entry id -> list item
 const sends = new Map(); // send id -> list item
 let me = null;
 let current = null;
-let lastSeq = 0;
+let readTo = 0; // seq: up to here nothing of the thread is missing
+let behind = false; // pages are still to come; live entries run ahead of them
 let pendingReply = null; // {text, client_id}: the same id again when no answer came
 let typedAt = 0;
 let typingTimer;
 
 const socket = new Socket("/desk")
-  .on("connect", () => { banner(null); loadRows(); if (current) watch(current, lastSeq); })
+  .on("connect", () => { banner(null); loadRows(); if (current) watch(current, readTo); })
   .on("disconnect", () => banner("No connection. Trying again …"))
   .on("refused", () => showLogin())
   .on("thread", ({ row, absorbed }) => moved(row, absorbed))
-  .on("entries", (told) => told.thread === current && told.entries.forEach(showEntry))
+  .on("entries", (told) => told.thread === current && heard(told.entries))
   .on("send", ({ send }) => showSend(send))
   .on("viewing", ({ thread, agents }) => thread === current && viewing(agents))
   .on("typing", (told) => told.thread === current && typing(told.name || "The customer"));
@@ -151,7 +152,7 @@ function ownerOf(row) {
 function select(thread) {
   if (current && current !== thread) socket.send("unwatch", { thread: current }).catch(() => {});
   current = thread;
-  lastSeq = 0;
+  readTo = 0;
   entries.clear();
   sends.clear();
   log.replaceChildren();
@@ -162,18 +163,26 @@ function select(thread) {
 }
 
 async function watch(thread, after) {
+  behind = true;
   try {
     const answer = await socket.send("watch", { thread, after });
     if (!answer.ok) return banner(answer.problem.detail);
     if (current !== thread) return;
     current = answer.row.state.thread;
     rows.set(current, answer.row);
+    behind = Boolean(after) && answer.entries.length >= 100;
     answer.entries.forEach(showEntry);
+    readTo = Math.max(readTo, ...answer.entries.map(({ entry }) => entry.seq));
     drawRows();
-    if (after && answer.entries.length >= 100) watch(current, lastSeq);
+    if (behind) watch(current, readTo);
   } catch {
     // the socket went; it asks again when it is back
   }
+}
+
+function heard(views) {
+  views.forEach(showEntry);
+  if (!behind) readTo = Math.max(readTo, ...views.map(({ entry }) => entry.seq));
 }
 
 function drawHead(row) {
@@ -190,7 +199,6 @@ function drawHead(row) {
 
 function showEntry(view) {
   const { entry } = view;
-  lastSeq = Math.max(lastSeq, entry.seq);
   const known = entries.get(entry.id);
   if (known) return view.send ? showSend(view.send) : undefined;
   const item = draw(view);
@@ -278,7 +286,7 @@ byId("composer").addEventListener("submit", async (event) => {
   event.preventDefault();
   const text = byId("text").value.trim();
   if (!text) return;
-  if (!pendingReply || pendingReply.text !== text) pendingReply = { text, client_id: newId(), seen_seq: lastSeq };
+  if (!pendingReply || pendingReply.text !== text) pendingReply = { text, client_id: newId() };
   if (await act("reply", pendingReply)) {
     pendingReply = null;
     byId("text").value = "";

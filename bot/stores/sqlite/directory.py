@@ -23,6 +23,10 @@ ON CONFLICT (id) DO UPDATE SET email = excluded.email, email_key = excluded.emai
     name = excluded.name, role = excluded.role, password_hash = excluded.password_hash,
     active = excluded.active
 """
+_PUT_CODE = """
+INSERT OR REPLACE INTO codes (hash, source, channel, account, expires_at) VALUES (?, ?, ?, ?, ?)
+"""
+_CODE = "SELECT source, channel, account, expires_at FROM codes WHERE hash = ?"
 # More attempts under one key than anybody allows are not told apart: it bounds the table.
 _MANY_ATTEMPTS = 1_000
 
@@ -109,21 +113,17 @@ class SqliteDirectory:
 
     async def put_code(self, code: LinkCode) -> None:
         """See the port."""
-        row = (code.hash, code.source, code.channel, micros(code.expires_at))
-        await self._write("INSERT OR REPLACE INTO codes VALUES (?, ?, ?, ?)", row)
+        row = (code.hash, code.source, code.channel, code.account, micros(code.expires_at))
+        await self._write(_PUT_CODE, row)
 
     async def code(self, code_hash: str, *, now: datetime) -> LinkCode | None:
         """See the port."""
-        row: tuple[str, str, int] | None = self._database.glance(
-            lambda look: (
-                look.execute(
-                    "SELECT source, channel, expires_at FROM codes WHERE hash = ?", (code_hash,)
-                ).get
-            )
+        row: tuple[str, str, str, int] | None = self._database.glance(
+            lambda look: look.execute(_CODE, (code_hash,)).get
         )
         if row is None:
             return None
-        source, channel, expires_at = row
+        source, channel, account, expires_at = row
         if expires_at <= micros(now):
             self._forget("DELETE FROM codes WHERE expires_at <= ?", now)
             return None
@@ -131,6 +131,7 @@ class SqliteDirectory:
             hash=code_hash,
             source=IdentityId(source),
             channel=channel,
+            account=account,
             expires_at=moment(expires_at),
         )
 

@@ -26,6 +26,23 @@ _BURY = """
 INSERT INTO dead_letters (event, thread, reason, tries, at, request)
 SELECT id, event ->> '$.thread', ?, ?, ?, request FROM events WHERE id = ? AND state = 0
 """
+# Events that wait are few and have an index of their own: the processed ones need none.
+_FORGET_REQUESTS = """
+DELETE FROM requests WHERE id IN (
+    SELECT id FROM requests
+    WHERE at < ?
+        AND id NOT IN (SELECT request FROM events WHERE state = 0 AND request IS NOT NULL)
+        AND id NOT IN (SELECT request FROM dead_letters WHERE request IS NOT NULL)
+    ORDER BY at LIMIT ?
+)
+"""
+_FORGET_RECEIPTS = """
+DELETE FROM early_receipts WHERE rowid IN (
+    SELECT rowid FROM early_receipts WHERE at < ? ORDER BY at LIMIT ?
+)
+"""
+# Everybody else's writes wait meanwhile.
+_AT_A_CALL = 500
 
 
 class _Recorded(NamedTuple):
@@ -98,6 +115,10 @@ class SqliteInbox:
     async def discard_dead_letter(self, event: EventId) -> None:
         """See the port."""
         await self._database.write(partial(_discard, event))
+
+    async def prune(self, *, before: datetime) -> int:
+        """See the port; at most 500 requests and as many receipts go at a call."""
+        return await self._database.write(partial(_prune, micros(before)))
 
 
 def _accept(acceptance: Acceptance, queue: Queue | None, connection: apsw.Connection) -> _Recorded:
@@ -191,3 +212,9 @@ def _discard(event: EventId, connection: apsw.Connection) -> None:
     connection.execute("DELETE FROM dead_letters WHERE event = ? AND thread IS NULL", (event,))
     if not connection.changes():
         raise NotFound(f"no dead letter {event} of a request that could not be read")
+
+
+def _prune(before: int, connection: apsw.Connection) -> int:
+    connection.execute(_FORGET_RECEIPTS, (before, _AT_A_CALL))
+    connection.execute(_FORGET_REQUESTS, (before, _AT_A_CALL))
+    return connection.changes()

@@ -12,7 +12,7 @@ import apsw
 from bot.embedded.database import Database
 from bot.embedded.moments import micros, moment
 from bot.model.event import ThreadEvent
-from bot.model.ids import IdentityId, SendId, ThreadId
+from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
 from bot.model.people import ChannelIdentity, Link
 from bot.model.record import GapCount, LinkMade, Span, ThreadChange, ThreadRow, Turn
 from bot.model.sending import FailureKind
@@ -103,6 +103,13 @@ class SqliteThreads:
         )
         found = self._database.glance(work) if limit <= _FEW else await self._database.read(work)
         return [Entry.model_validate_json(text) for text in found]
+
+    async def entry(self, entry: EntryId) -> Entry | None:
+        """See the port."""
+        text: str | None = self._database.glance(
+            lambda look: look.execute("SELECT entry FROM entries WHERE id = ?", (entry,)).get
+        )
+        return None if text is None else Entry.model_validate_json(text)
 
     async def sends(self, sends: Sequence[SendId]) -> list[SendState]:
         """See the port."""
