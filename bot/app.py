@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import re
 import secrets
 import signal
@@ -145,8 +146,11 @@ def own_secret(settings: Settings) -> SecretStr:
     path = settings.store.path.with_suffix(".secret")
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(_SECRET_BYTES), "utf-8")
+        # In one step: a crash half-way must not leave an empty secret behind.
+        made = path.with_name(f"{path.name}.{os.getpid()}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(_SECRET_BYTES), "utf-8")
+        made.replace(path)
     return SecretStr(path.read_text("utf-8").strip())
 
 

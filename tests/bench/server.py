@@ -99,6 +99,7 @@ class Process:
 
     def __init__(self, command: list[str], *, log: Path) -> None:
         self.started = time.monotonic()
+        self._log = log
         with log.open("ab") as out:
             self._process = subprocess.Popen(command, stdout=out, stderr=out, cwd=ROOT)
 
@@ -148,7 +149,10 @@ class Process:
         try:
             while time.monotonic() < deadline:
                 if not self.running:
-                    raise RuntimeError(f"it ended with {self._process.returncode} while starting")
+                    last = self._log.read_text("utf-8", "replace")[-1000:]
+                    raise RuntimeError(
+                        f"it ended with {self._process.returncode} while starting: {last}"
+                    )
                 try:
                     async with asyncio.timeout(5):
                         if (await client.get(path)).status == 200:
