@@ -1,8 +1,9 @@
 # The same few commands for people and for CI. `make help` lists them.
 
 BIN := .venv/bin
-MODEL := var/model/.trained
+MODEL := var/.trained
 EXAMPLES := $(shell find config/nlu -type f 2>/dev/null)
+READER := $(wildcard nlu/*.py nlu/*.txt)
 WORKERS ?= 2
 ARGS ?=
 
@@ -43,10 +44,10 @@ lock: install ## Resolve requirements.lock anew from pyproject.toml
 		--generate-hashes --no-header --no-annotate --quiet -o requirements.lock
 
 clean: ## Remove what these commands made; conversations in var/ stay
-	rm -rf .venv dist var/model .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv dist var/model var/.trained .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -not -path './.git/*' -exec rm -rf {} +
 
-$(MODEL): $(EXAMPLES) | .venv/.installed
+$(MODEL): $(EXAMPLES) $(READER) | .venv/.installed
 	$(BIN)/samtal nlu train --data config/nlu --out var/model
 	@touch $@
 
