@@ -369,7 +369,8 @@ async def test_a_client_that_does_not_read_is_dropped_and_others_are_not() -> No
         await ws.receive()
         await ws.send_str('40/chat,{"token":"' + reader.token + '"}')
         await server.idle()
-        transport = ws._response.connection.transport  # type: ignore[union-attr]  # noqa: SLF001 - to stop reading
+        response = ws._response  # noqa: SLF001 - to stop reading
+        transport = response.connection.transport  # type: ignore[union-attr]  # it is open
         assert isinstance(transport, asyncio.Transport)
         transport.pause_reading()
         room = f"visitor:{_address(reader).user}"
@@ -384,6 +385,7 @@ async def test_a_client_that_does_not_read_is_dropped_and_others_are_not() -> No
         figures = server.parts.metrics.exposition().decode()
         assert "samtal_sockets_dropped_total 1.0" in figures
         assert (await reader.say("Jag är kvar", key="m1"))["ok"] is True
+        response.close()  # its socket's own good-bye would wait for an answer
         await deaf.close()
 
 
