@@ -40,7 +40,7 @@ format: install ## Format, and mend what can be mended without thought
 	$(BIN)/ruff format
 
 lock: install ## Resolve requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra test --extra vectors --extra speed --universal --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra test --extra servers --extra vectors --extra speed --universal --upgrade \
 		--generate-hashes --no-header --no-annotate --quiet -o requirements.lock
 
 clean: ## Remove what these commands made; conversations in var/ stay

@@ -4,7 +4,10 @@ SamtalError
 ├── ConfigError        a setting, content file or example file is wrong: what, where, how to mend
 ├── StoreError         the store could not do it
 │   ├── StaleVersion   the thread has moved on: load it again and decide anew
-│   └── StoreClosed    the store is stopping or its writer died
+│   ├── StoreClosed    the store is stopping or its writer died
+│   ├── StoreAway      the store does not answer; asking again later does no harm
+│   └── SpoolFull      this machine keeps no more while the store is away
+├── BusError           the bus or the fan-out does not answer, or will not take it
 ├── NotFound           no such thread, entry, person ...
 ├── Denied             not allowed, or not logged in
 └── Conflict           somebody else was first; says who
@@ -37,6 +40,18 @@ class StaleVersion(StoreError):
 
 class StoreClosed(StoreError):
     """The store is closed, closing, or its writer has died."""
+
+
+class StoreAway(StoreError):
+    """The store does not answer: what was asked may have been done or not."""
+
+
+class SpoolFull(StoreError):
+    """The spool has no room, or what waits in it is too old; nothing was kept."""
+
+
+class BusError(SamtalError):
+    """The bus or the fan-out does not answer, or will not take what it is given."""
 
 
 class NotFound(SamtalError):

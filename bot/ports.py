@@ -1,11 +1,12 @@
-"""The six ports: where two implementations exist, and nowhere else.
+"""The ports: where two implementations exist, and nowhere else.
 
 Every implementation of a port passes the same suite in `tests/contract/`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -30,7 +31,7 @@ from bot.model.record import (
 from bot.model.sending import Call, CallResult, Delivery, Media, MediaGone, Outbound, PartSent
 from bot.model.thread import Entry, SendState
 from bot.model.understanding import Understanding, Utterance
-from bot.model.value import Value
+from bot.model.value import AwareDatetime, Value
 
 # --- Clock -----------------------------------------------------------------------------------
 
@@ -127,7 +128,10 @@ class Bus(Protocol):
     """
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
-        """Put envelopes on the bus; durable when this returns."""
+        """Put envelopes on the bus; durable when this returns.
+
+        Raises BusError when it cannot be: some may be on it, and the sweeper brings the others.
+        """
 
     async def run(self, handle: Handle) -> None:
         """Deliver until cancelled."""
@@ -137,6 +141,68 @@ class Bus(Protocol):
 
     async def close(self) -> None:
         """Release what is held; what was not acknowledged stays for the next start."""
+
+
+# --- Fanout ----------------------------------------------------------------------------------
+
+
+class Fanout(Protocol):
+    """Tells every process at once, this one too, at most once: what was missed is in the store.
+
+    What one process tells on a subject is heard in the order it was told.
+    """
+
+    async def tell(self, subject: str, message: bytes) -> None:
+        """Hand a message over; raises BusError when it cannot be, then nobody hears it.
+
+        A subject is words of `a-z`, `0-9` and `_`, joined by dots.
+        """
+
+    def listen(self, subject: str) -> AbstractAsyncContextManager[AsyncIterator[bytes | None]]:
+        """What is told from now on; None where messages may have been missed.
+
+        A listener that does not keep up misses the oldest, never holds up the others.
+        """
+
+    async def close(self) -> None:
+        """Release what is held; listeners end."""
+
+
+# --- Spool -----------------------------------------------------------------------------------
+
+
+class Spooled(Value):
+    """One acceptance that waits on this machine; numbers rise."""
+
+    number: int
+    acceptance: Acceptance
+
+
+class SpoolDepth(Value):
+    """How much waits in a spool, and since when."""
+
+    count: int
+    bytes: int
+    oldest_at: AwareDatetime | None = None
+
+
+class Spool(Protocol):
+    """Keeps what was accepted on this machine's own disk while the store is away, in order."""
+
+    async def put(self, acceptance: Acceptance, *, at: datetime) -> None:
+        """Keep one more; durable when this returns. Raises SpoolFull; then nothing is kept."""
+
+    async def oldest(self, *, limit: int) -> list[Spooled]:
+        """What has waited longest, in the order it was put."""
+
+    async def drop(self, numbers: Sequence[int]) -> None:
+        """Forget what the store has taken."""
+
+    async def depth(self) -> SpoolDepth:
+        """How much waits."""
+
+    async def close(self) -> None:
+        """Release the file; what waits stays for the next start."""
 
 
 # --- Store -----------------------------------------------------------------------------------
@@ -281,11 +347,15 @@ class Threads(Protocol):
 class Outbox(Protocol):
     """Sends: claimed, made, settled; in order for each recipient."""
 
-    async def claim_sends(self, *, now: datetime, limit: int) -> list[Claim]:
+    async def claim_sends(self, *, now: datetime, limit: int, until: datetime) -> list[Claim]:
         """Mark sends that are due as being made, the longest due first, and hand them over.
 
-        A send is not due while an older one to the same identity is not final.
+        A send is not due while an older one to the same identity is not final. The claims hold
+        `until` a moment, unless `hold_sends` prolongs them.
         """
+
+    async def hold_sends(self, sends: Sequence[SendId], *, until: datetime) -> list[SendId]:
+        """Prolong claims; returns those that are still held, the others have ended or lapsed."""
 
     async def part_sent(self, send: SendId, part: PartSent, *, at: datetime) -> None:
         """Record that one more part left; a receipt that came earlier counts for it.
@@ -300,9 +370,10 @@ class Outbox(Protocol):
         """
 
     async def recover_sends(self, *, now: datetime) -> list[SendId]:
-        """After a crash: sends that were being made have an unknown outcome; returns them.
+        """Sends whose claim has lapsed have an unknown outcome; returns them, oldest first.
 
-        Their failure is UNCERTAIN.
+        A claim lapses at its moment (inclusive), or as soon as the store knows that whoever made
+        it is gone. Their failure is UNCERTAIN.
         """
 
     async def next_due(self) -> datetime | None:
@@ -363,7 +434,11 @@ class Store(Inbox, Threads, Outbox, Directory, Protocol):
     """The record of truth."""
 
     async def ready(self) -> None:
-        """Return when the store can write; raises StoreError."""
+        """Return when the store can write; raises StoreError.
+
+        Every other method raises StoreAway when the store does not answer: what was asked may
+        have been done or not, and asking again does no harm.
+        """
 
     async def close(self) -> None:
         """Finish what was begun and release what is held."""

@@ -40,6 +40,8 @@ def at(seconds: float = 0) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
+LAPSES = at(10_000)  # when claims lapse that no test of its own is about
+
 # --- people and what they write --------------------------------------------------------------
 
 

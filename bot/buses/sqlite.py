@@ -16,10 +16,10 @@ import apsw
 import structlog
 
 from bot.embedded.database import Database
-from bot.embedded.moments import micros
 from bot.embedded.queue import Queued
 from bot.errors import StoreClosed
 from bot.model.ids import EventId, ThreadId
+from bot.model.moments import micros
 from bot.model.record import Envelope
 from bot.model.value import Value
 from bot.ports import Clock, Handle

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import apsw
 
-from bot.embedded.schema import VERSION_1, VERSION_2
+from bot.embedded.schema import VERSION_1, VERSION_2, VERSION_3
 from bot.errors import StoreError
 
 # "Samt": tells our files from other programs' SQLite files.
 APPLICATION_ID = 0x53616D74
 
 # A step that was released is never edited: files out there have had it. Add the next one.
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2)
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3)
 
 
 def migrate(

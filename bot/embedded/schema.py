@@ -256,3 +256,9 @@ CREATE INDEX codes_expires ON codes (expires_at);
 CREATE INDEX requests_at ON requests (at);
 CREATE INDEX early_receipts_at ON early_receipts (at);
 """
+
+VERSION_3 = """
+-- A claim holds until a moment, for the one opening of this file that made it.
+ALTER TABLE sends ADD COLUMN held_until INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sends ADD COLUMN claimed_by TEXT NOT NULL DEFAULT '';
+"""

@@ -12,9 +12,10 @@ import structlog
 from bot.errors import StoreClosed, StoreError
 from bot.hub import gate
 from bot.hub.engines import Engines
-from bot.hub.feed import Feed, SendMoved
+from bot.hub.feed import Announcement, Feed, SendMoved, ThreadMoved
 from bot.hub.pace import Pace
 from bot.hub.settings import HubSettings
+from bot.model.ids import SendId
 from bot.model.record import Acceptance, Claim, ConsentFact, Settlement
 from bot.model.sending import (
     CallResult,
@@ -29,7 +30,7 @@ from bot.model.sending import (
     Sent,
     Uncertain,
 )
-from bot.model.thread import SendStatus
+from bot.model.thread import MessageOut, SendStatus
 from bot.ports import Channel, Sending
 
 log = structlog.get_logger("samtal.outbox")
@@ -38,6 +39,11 @@ _FIRST_WAIT = timedelta(seconds=5)
 _LEAST_WAIT = timedelta(milliseconds=1)
 _LONGEST_WAIT = timedelta(minutes=10)
 _LOOK_AGAIN = timedelta(seconds=30)
+# A claim is prolonged long before it lapses, and no call begins that could outlast it: by the time
+# somebody else calls a send unknown, nobody makes it any more.
+_HOLD = timedelta(seconds=90)
+_TEND_EVERY = timedelta(seconds=15)
+_LONGEST_CALL = timedelta(seconds=45)
 _AT_ONCE = 256
 # Whose messages the epoch fences: a person's and the system's are sent whoever owns the thread.
 _FENCED = frozenset({Origin.BOT, Origin.CAMPAIGN})
@@ -47,8 +53,8 @@ _CUT = "cut"
 class Outbox:
     """Claims sends that are due and drives their channels over the wire.
 
-    A send is marked before its first call: whatever dies in between is found as unknown at the
-    next start, and shown instead of sent twice.
+    A send is claimed before its first call, and the claim is prolonged while it is being made:
+    whatever dies in between lapses, is found as unknown, and shown instead of sent twice.
     """
 
     def __init__(self, engines: Engines, *, feed: Feed, settings: HubSettings) -> None:
@@ -62,6 +68,15 @@ class Outbox:
         self._pace = Pace()
         self._wake = asyncio.Event()
         self._fresh = False
+        self._held_until: dict[SendId, datetime] = {}
+        self._tend_at: datetime | None = None
+
+    def hear(self, announcement: Announcement) -> None:
+        """Wake up when a thread got messages out."""
+        if isinstance(announcement, ThreadMoved) and any(
+            isinstance(entry.body, MessageOut) for entry in announcement.entries
+        ):
+            self.wake()
 
     def wake(self) -> None:
         """There is something new to send."""
@@ -71,14 +86,11 @@ class Outbox:
     async def run(self) -> None:
         """Send until cancelled; sends under way are finished first, if they do not take long."""
         under_way: set[asyncio.Task[None]] = set()
-        recovered = False
         try:
             while True:
                 self._wake.clear()
                 try:
-                    if not recovered:
-                        await self._store.recover_sends(now=self._clock.now())
-                        recovered = True
+                    await self._tend()
                     pause = await self._begin(under_way)
                 except StoreError:
                     log.exception("outbox failed; trying again")
@@ -90,20 +102,41 @@ class Outbox:
 
     async def drain(self) -> None:
         """Make everything that is due now, one after another (for commands and tests)."""
-        while claims := await self._store.claim_sends(now=self._clock.now(), limit=_AT_ONCE):
+        while claims := await self._claim(_AT_ONCE):
             for claim in claims:
                 await self._make(claim)
+
+    async def _tend(self) -> None:
+        """Prolong our claims, and find what others left, now and then."""
+        now = self._clock.now()
+        if self._tend_at is not None and now < self._tend_at:
+            return
+        until = now + _HOLD
+        for send in await self._store.hold_sends(list(self._held_until), until=until):
+            if send in self._held_until:  # it may have ended meanwhile
+                self._held_until[send] = until
+        lapsed = await self._store.recover_sends(now=now)
+        if lapsed:
+            log.warning("sends unknown", sends=lapsed)
+        self._tend_at = now + _TEND_EVERY
+
+    async def _claim(self, limit: int) -> list[Claim]:
+        now = self._clock.now()
+        until = now + _HOLD
+        claims = await self._store.claim_sends(now=now, limit=limit, until=until)
+        self._held_until.update((claim.item.id, until) for claim in claims)
+        return claims
 
     async def _begin(self, under_way: set[asyncio.Task[None]]) -> timedelta:
         """Begin sends that are due; how long to rest when there were none or there is no room."""
         room = _AT_ONCE - len(under_way)
         if not room:
-            return _LOOK_AGAIN
+            return _TEND_EVERY
         # To claim is a write, also of nothing: look first, unless there is sure to be something.
         fresh, self._fresh = self._fresh, False
         if not fresh and (pause := await self._nothing_due()):
-            return pause
-        claims = await self._store.claim_sends(now=self._clock.now(), limit=room)
+            return min(pause, _TEND_EVERY) if under_way else pause
+        claims = await self._claim(room)
         for claim in claims:
             task = asyncio.create_task(self._make(claim))
             under_way.add(task)
@@ -135,9 +168,10 @@ class Outbox:
                 await self._settle(claim, await self._delivered(claim))
         except Exception:
             # The outermost guard of one send: a fault must not stop the others. What this attempt
-            # did cannot be written: it is found as unknown at the next start.
+            # did cannot be written: its claim lapses, and it is found as unknown.
             log.exception("send not recorded", send_id=claim.item.id)
         finally:
+            self._held_until.pop(claim.item.id, None)
             self._wake.set()
 
     def _too_early(self, claim: Claim) -> timedelta:
@@ -199,8 +233,17 @@ class Outbox:
                 sending.close()
                 message = f"the owner changed after part {parts}; the rest was not sent"
                 return Refused(failure=Failure(kind=FailureKind.STALE, code=_CUT, message=message))
+            elif not self._holds(claim):
+                sending.close()
+                message = "the claim was lost before this call; nothing was sent by it"
+                return Retry(failure=Failure(kind=FailureKind.UNREACHABLE, message=message))
             else:
                 result = await self._wire.call(step)
+
+    def _holds(self, claim: Claim) -> bool:
+        """Whether the claim outlasts one more call."""
+        until = self._held_until[claim.item.id]
+        return self._clock.now() + _LONGEST_CALL < until
 
     async def _is_overtaken(self, claim: Claim) -> bool:
         """Whether somebody else has come to own the thread between two parts of a bot's message."""

@@ -26,6 +26,7 @@ from bot.model.sending import PartSent
 from bot.model.thread import SendStatus
 from bot.stores.sqlite import SqliteStore
 from tests.builders import (
+    LAPSES,
     acceptance,
     address,
     arrival,
@@ -119,7 +120,7 @@ class Bench:
         await self.measure("commit + send", [change_of(turn) for turn in turns], self.store.commit)
         sends: list[SendId] = []
         cpu, clock = time.process_time(), time.perf_counter()
-        while claims := await self.store.claim_sends(now=at(60), limit=16):
+        while claims := await self.store.claim_sends(now=at(60), limit=16, until=LAPSES):
             sends.extend(claim.item.id for claim in claims)
         self.costs["claim (16 at a time)"] = Cost(
             len(sends), time.perf_counter() - clock, time.process_time() - cpu

@@ -28,6 +28,7 @@ from bot.model.sending import PartSent
 from bot.model.thread import Gap, SendStatus
 from bot.model.value import Value
 from tests.builders import (
+    LAPSES,
     acceptance,
     address,
     arrival,
@@ -183,7 +184,7 @@ class Histories(RuleBasedStateMachine):
         names = {send: f"SM{n}" for n, send in enumerate(self._sends)}
 
         async def claim_and_send(store: Store) -> list[Claim]:
-            claims = await store.claim_sends(now=at(now), limit=limit)
+            claims = await store.claim_sends(now=at(now), limit=limit, until=LAPSES)
             for claim in claims:
                 part = PartSent(external_id=names[claim.item.id])
                 await store.part_sent(claim.item.id, part, at=at(now))
@@ -215,7 +216,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self._store = self._runner.run(self._home.open())
-        self.both(lambda store: store.recover_sends(now=at(0)))
+        self.both(lambda store: store.recover_sends(now=LAPSES))
 
     # --- what is read ---
 

@@ -13,6 +13,7 @@ from bot.model.record import Absorb, Acceptance, Settlement
 from bot.model.sending import FailureKind, Origin, PartSent
 from bot.model.thread import SendStatus
 from tests.builders import (
+    LAPSES,
     acceptance,
     address,
     arrival,
@@ -62,7 +63,9 @@ def settled(
 
 
 async def claimed(store: Store, now: float = 0, limit: int = 10) -> list[SendId]:
-    return [claim.item.id for claim in await store.claim_sends(now=at(now), limit=limit)]
+    return [
+        claim.item.id for claim in await store.claim_sends(now=at(now), limit=limit, until=LAPSES)
+    ]
 
 
 async def state(store: Store, send: SendItem) -> SendState:
@@ -80,7 +83,7 @@ async def test_a_claim_that_is_given_back_counts_for_nothing(store: Store) -> No
     await store.settle(back)
     assert (await state(store, first)).tries == 0
     assert await claimed(store, 4) == []  # and the one behind it waits too
-    (claim,) = await store.claim_sends(now=at(5), limit=10)
+    (claim,) = await store.claim_sends(now=at(5), limit=10, until=LAPSES)
     assert (claim.item.id, claim.tries, claim.parts_sent) == (first.id, 1, ())
     assert (await state(store, second)).status is SendStatus.QUEUED
 
@@ -95,7 +98,7 @@ async def test_a_claim_has_all_that_the_gate_must_know(store: Store) -> None:
     written = await store.commit(
         change(turn, event, entry(event), out, epoch=3).model_copy(update={"sends": (item,)})
     )
-    (claim,) = await store.claim_sends(now=at(7), limit=10)
+    (claim,) = await store.claim_sends(now=at(7), limit=10, until=LAPSES)
     assert claim.item == item
     assert claim.seq == written[1].seq
     assert claim.address == ANNA
@@ -167,7 +170,7 @@ async def test_two_addresses_of_one_customer_do_not_hold_each_other_up(store: St
             }
         )
     )
-    claims = await store.claim_sends(now=at(0), limit=10)
+    claims = await store.claim_sends(now=at(0), limit=10, until=LAPSES)
     assert [claim.address for claim in claims] == [ANNA, BO]
     # Anna wrote; that opens no window at Bo's address.
     assert [claim.last_inbound_at for claim in claims] == [at(0), None]
@@ -188,11 +191,11 @@ async def test_a_send_is_due_from_its_time_on(store: Store) -> None:
 
 async def test_the_epoch_is_the_one_at_the_claim(store: Store) -> None:
     await queue(store, 0, 0, epoch=1)
-    (claim,) = await store.claim_sends(now=at(0), limit=10)
+    (claim,) = await store.claim_sends(now=at(0), limit=10, until=LAPSES)
     assert (claim.item.epoch, claim.epoch_now) == (1, 1)
     await store.settle(settled(claim.item, SendStatus.SENT))
     await queue(store, when=1, epoch=2)  # somebody took the thread over
-    (later,) = await store.claim_sends(now=at(1), limit=10)
+    (later,) = await store.claim_sends(now=at(1), limit=10, until=LAPSES)
     assert (later.item.epoch, later.epoch_now) == (1, 2)
 
 
@@ -209,13 +212,13 @@ async def test_the_epoch_is_the_survivors_after_an_absorption(store: Store) -> N
             }
         )
     )
-    (claim,) = await store.claim_sends(now=at(5), limit=10)
+    (claim,) = await store.claim_sends(now=at(5), limit=10, until=LAPSES)
     assert (claim.address, claim.item.epoch, claim.epoch_now) == (ANNA, 4, 10)
 
 
 async def test_consents_count_by_their_time_the_newest_first(store: Store) -> None:
     async def opted_out() -> bool:
-        (claim,) = await store.claim_sends(now=at(99), limit=10)
+        (claim,) = await store.claim_sends(now=at(99), limit=10, until=LAPSES)
         await store.settle(settled(claim.item, SendStatus.QUEUED, due=at(0)))
         return claim.opted_out
 
@@ -237,7 +240,7 @@ async def test_a_consent_may_come_with_the_first_message(store: Store) -> None:
     )
     await store.accept(first)
     await queue(store, 0)
-    (claim,) = await store.claim_sends(now=at(0), limit=10)
+    (claim,) = await store.claim_sends(now=at(0), limit=10, until=LAPSES)
     assert claim.opted_out
 
 
@@ -258,7 +261,7 @@ async def test_last_inbound_is_the_addresss_own(store: Store) -> None:
     )
     await store.commit(quiet)
     claims: dict[Address, Claim] = {
-        claim.address: claim for claim in await store.claim_sends(now=at(9), limit=10)
+        claim.address: claim for claim in await store.claim_sends(now=at(9), limit=10, until=LAPSES)
     }
     assert claims[ANNA].last_inbound_at == at(8)
     assert claims[BO].last_inbound_at is None
@@ -293,7 +296,7 @@ async def test_a_settlement_is_kept_whole(store_home: StoreHome) -> None:
 async def test_a_retry_keeps_the_parts_and_counts_the_tries(store: Store) -> None:
     (send,) = await queue(store, 0)
     for n in (1, 2, 3):
-        (claim,) = await store.claim_sends(now=at(n * 10), limit=1)
+        (claim,) = await store.claim_sends(now=at(n * 10), limit=1, until=LAPSES)
         assert claim.tries == n
         assert [part.external_id for part in claim.parts_sent] == [f"SM{k}" for k in range(1, n)]
         await store.part_sent(send.id, PartSent(external_id=f"SM{n}"), at=at(n * 10))
@@ -349,14 +352,34 @@ async def test_after_a_crash_what_was_being_made_is_unknown(store_home: StoreHom
     await store.part_sent(first.id, PartSent(external_id="SM1"), at=at(1))
     again = await store_home.open()
     assert await claimed(again, 10) == []
-    assert await again.recover_sends(now=at(20)) == [first.id]
+    assert await again.recover_sends(now=LAPSES) == [first.id]
     found = await state(again, first)
     assert (found.status, found.failure) == (SendStatus.UNKNOWN, FailureKind.UNCERTAIN)
     assert [part.external_id for part in found.parts] == ["SM1"]
-    assert await again.recover_sends(now=at(21)) == []
+    assert await again.recover_sends(now=LAPSES) == []
     # Never again; the next one goes; what only waited was left alone.
     assert await claimed(again, 49) == [second.id]
     assert (await state(again, other)).status is SendStatus.QUEUED
+
+
+async def test_a_claim_holds_until_its_moment_and_can_be_prolonged(store: Store) -> None:
+    (first,) = await queue(store, 0)
+    (other,) = await queue(store, 0, where=BO)
+    await store.claim_sends(now=at(0), limit=10, until=at(60))
+    assert await store.recover_sends(now=at(59.999)) == []
+    unknown = SendId.of("unknown")
+    assert await store.hold_sends([unknown, first.id], until=at(90)) == [first.id]
+    assert await store.recover_sends(now=at(60)) == [other.id]
+    assert await store.recover_sends(now=at(89)) == []
+    # What has lapsed or ended is not held any more.
+    assert await store.hold_sends([first.id, other.id], until=at(95)) == [first.id]
+    await store.settle(settled(first, SendStatus.SENT))
+    assert await store.hold_sends([first.id], until=at(200)) == []
+    assert await store.hold_sends([], until=at(200)) == []
+    assert await store.recover_sends(now=LAPSES) == []
+    # Whoever lost the claim and comes back changes nothing.
+    await store.settle(settled(other, SendStatus.SENT))
+    assert (await state(store, other)).status is SendStatus.UNKNOWN
 
 
 async def test_next_due_is_when_a_claim_will_get_something(store: Store) -> None:

@@ -10,6 +10,7 @@ from bot.model.record import Acceptance, Settlement
 from bot.model.sending import PartSent
 from bot.model.thread import SendStatus
 from tests.builders import (
+    LAPSES,
     acceptance,
     address,
     arrival,
@@ -160,7 +161,7 @@ async def sending(store: Store) -> SendId:
     turn, out = await store.turn(event.thread), reply(event)
     sends = (send_item(turn, out),)
     await store.commit(change(turn, event, out).model_copy(update={"sends": sends}))
-    (claim,) = await store.claim_sends(now=at(0), limit=1)
+    (claim,) = await store.claim_sends(now=at(0), limit=1, until=LAPSES)
     return claim.item.id
 
 

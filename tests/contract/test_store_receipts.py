@@ -14,6 +14,7 @@ from bot.model.record import Acceptance, Settlement
 from bot.model.sending import PartSent
 from bot.model.thread import PartState, SendStatus
 from tests.builders import (
+    LAPSES,
     acceptance,
     address,
     arrival,
@@ -60,7 +61,7 @@ async def sending(store: Store, where: Address = ANNA, *, key: str = "m1") -> Se
     await store.commit(
         change(turn, event, out).model_copy(update={"sends": (send_item(turn, out),)})
     )
-    (claim,) = await store.claim_sends(now=at(0), limit=1)
+    (claim,) = await store.claim_sends(now=at(0), limit=1, until=LAPSES)
     return claim.item.id
 
 

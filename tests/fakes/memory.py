@@ -44,6 +44,7 @@ class SendRow:
     seq: int
     due: datetime
     state: SendState
+    until: datetime | None = None
     parts: list[tuple[str, datetime]] = field(default_factory=list)
 
     @property

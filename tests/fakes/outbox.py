@@ -11,7 +11,7 @@ from bot.model.thread import SendStatus, ThreadState
 from tests.fakes.memory import Memory, Section, SendRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from bot.model.ids import IdentityId, SendId
@@ -21,13 +21,22 @@ if TYPE_CHECKING:
 class FakeOutbox(Section):
     """The `Outbox` section."""
 
-    async def claim_sends(self, *, now: datetime, limit: int) -> list[Claim]:
+    async def claim_sends(self, *, now: datetime, limit: int, until: datetime) -> list[Claim]:
         memory = await self._begin()
         due = [send for send in _heads(memory) if send.due <= now]
         ours = sorted(due, key=lambda send: (send.due, send.seq))[:limit]
         for send in ours:
             send.move(SendStatus.SENDING, tries=send.state.tries + 1)
+            send.until = until
         return [_claim(memory, send) for send in ours]
+
+    async def hold_sends(self, sends: Sequence[SendId], *, until: datetime) -> list[SendId]:
+        memory = await self._begin()
+        known = [memory.sends[send] for send in sends if send in memory.sends]
+        held = [row for row in known if row.state.status is SendStatus.SENDING]
+        for row in held:
+            row.until = until
+        return [row.item.id for row in held]
 
     async def part_sent(self, send: SendId, part: PartSent, *, at: datetime) -> None:
         memory = await self._begin()
@@ -54,7 +63,11 @@ class FakeOutbox(Section):
 
     async def recover_sends(self, *, now: datetime) -> list[SendId]:
         memory = await self._begin()
-        lost = [row for row in memory.sends.values() if row.state.status is SendStatus.SENDING]
+        lost = [
+            row
+            for row in memory.sends.values()
+            if row.state.status is SendStatus.SENDING and row.until is not None and row.until <= now
+        ]
         for row in lost:
             row.move(SendStatus.UNKNOWN, failure=FailureKind.UNCERTAIN)
         return [row.item.id for row in lost]

@@ -14,8 +14,8 @@ import pytest
 
 from bot.embedded.database import Database
 from bot.embedded.migrations import MIGRATIONS
-from bot.embedded.moments import micros, moment
 from bot.errors import Conflict, StoreClosed, StoreError
+from bot.model.moments import micros, moment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

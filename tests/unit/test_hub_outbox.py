@@ -294,7 +294,9 @@ async def test_what_was_under_way_at_a_crash_is_unknown_and_not_sent_again() -> 
     async with hub_kit(store=store) as kit:
         await kit.deliver(SMS, kit.webhook(SMS, PHONE, "leverans"))
         await settle()
-        (claim,) = await store.claim_sends(now=kit.clock.now(), limit=10)  # and then the crash
+        (claim,) = await store.claim_sends(
+            now=kit.clock.now(), limit=10, until=kit.clock.now() + timedelta(minutes=1)
+        )  # and then the crash
         async with running(kit.hub.outbox):
             await settle()
             await kit.clock.advance(timedelta(days=1))

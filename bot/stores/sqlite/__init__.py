@@ -28,6 +28,7 @@ class SqliteStore(SqliteInbox, SqliteThreads, SqliteOutbox, SqliteDirectory):
 
     def __init__(self, database: Database, bus: Queue | None = None) -> None:
         SqliteInbox.__init__(self, database, bus)
+        SqliteOutbox.__init__(self, database)
 
     async def ready(self) -> None:
         """See the port: writes a heartbeat, so that a full disk is found out."""

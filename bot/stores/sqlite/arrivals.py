@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import apsw
 from pydantic_core import to_json
 
-from bot.embedded.moments import micros
 from bot.errors import NotFound
 from bot.model.event import IdentityJoined, ThreadEvent
 from bot.model.ids import EventId, IdentityId, LinkId, ThreadId
+from bot.model.moments import micros
 from bot.model.people import Link, Proof
 from bot.model.record import Acceptance, Arrival, IdentitySeed, RawRequest
 from bot.stores.sqlite.rows import next_seq

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import apsw
 
-from bot.embedded.moments import micros
 from bot.errors import StaleVersion, StoreError
 from bot.model.ids import EntryId, ThreadId
+from bot.model.moments import micros
 from bot.model.record import Absorb, SendItem, ThreadChange, Timer
 from bot.model.thread import Entry, Gap, ThreadState
 from bot.stores.sqlite.arrivals import insert_link

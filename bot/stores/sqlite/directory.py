@@ -10,9 +10,9 @@ import apsw
 from pydantic import SecretStr
 
 from bot.embedded.database import Database
-from bot.embedded.moments import micros, moment
 from bot.errors import Conflict, StoreClosed
 from bot.model.ids import AgentId, IdentityId
+from bot.model.moments import micros, moment
 from bot.model.people import Agent, ApiToken, LinkCode, Role, Session
 
 _AGENT = "SELECT id, email, name, role, password_hash, active FROM agents"

@@ -10,11 +10,11 @@ import apsw
 from pydantic import TypeAdapter
 
 from bot.embedded.database import Database
-from bot.embedded.moments import micros, moment
 from bot.embedded.queue import Queue, Queued
 from bot.errors import NotFound
 from bot.model.event import OfferExpired, Outcome, ThreadEvent
 from bot.model.ids import EventId, IdentityId, ThreadId
+from bot.model.moments import micros, moment
 from bot.model.record import Acceptance, Accepted, DeadLetter, Envelope, RawRequest
 from bot.stores.sqlite.arrivals import accept_arrivals, insert_event, thread_of
 from bot.stores.sqlite.receipts import accept_consents, accept_receipts

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from secrets import token_hex
 
 import apsw
 from pydantic import BaseModel
 
 from bot.embedded.database import Database
-from bot.embedded.moments import micros, moment
 from bot.errors import NotFound, StoreError
 from bot.model.channel import Address
 from bot.model.ids import IdentityId, SendId
+from bot.model.moments import micros, moment
 from bot.model.record import Claim, SendItem, Settlement
 from bot.model.sending import FailureKind, PartSent
 from bot.model.thread import LastInbound, SendStatus
@@ -51,6 +52,20 @@ INSERT INTO parts (place, number, identity, channel, account, external_id, statu
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
+_MARK = """
+UPDATE sends SET status = 1, tries = ?, held_until = ?, claimed_by = ? WHERE place = ?
+"""
+_PROLONG = """
+UPDATE sends SET held_until = ? WHERE id = ? AND status = 1 AND claimed_by = ?
+"""
+# `status < 2` lets the index of active sends serve.
+_LAPSED = """
+SELECT id FROM sends WHERE status < 2 AND status = 1 AND (held_until <= ? OR claimed_by <> ?)
+ORDER BY place
+"""
+
+# Until when, and for which opening of the file.
+_Hold = tuple[int, str]
 _DueRow = tuple[int, str, int, int, str, str, str, int | None, str | None, int | None]
 
 
@@ -61,14 +76,26 @@ class _Heard(BaseModel, extra="ignore"):
 
 
 class SqliteOutbox:
-    """The `Outbox` section of the store."""
+    """The `Outbox` section of the store.
+
+    One process at a time serves a file, so that the claims of any opening before are void.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._opening = token_hex(8)
 
-    async def claim_sends(self, *, now: datetime, limit: int) -> list[Claim]:
+    async def claim_sends(self, *, now: datetime, limit: int, until: datetime) -> list[Claim]:
         """See the port; the epoch is that of the thread the recipient belongs to now."""
-        return await self._database.write(partial(_claim, now=micros(now), limit=max(limit, 0)))
+        hold = (micros(until), self._opening)
+        return await self._database.write(
+            partial(_claim, now=micros(now), limit=max(limit, 0), hold=hold)
+        )
+
+    async def hold_sends(self, sends: Sequence[SendId], *, until: datetime) -> list[SendId]:
+        """See the port."""
+        hold = (micros(until), self._opening)
+        return await self._database.write(partial(_hold, sends=sends, hold=hold))
 
     async def part_sent(self, send: SendId, part: PartSent, *, at: datetime) -> None:
         """See the port; raises NotFound for an unknown send."""
@@ -80,8 +107,8 @@ class SqliteOutbox:
 
     async def recover_sends(self, *, now: datetime) -> list[SendId]:
         """See the port; recovery has no moment of its own in the record."""
-        del now
-        return await self._database.write(_recover)
+        hold = (micros(now), self._opening)
+        return await self._database.write(partial(_recover, hold=hold))
 
     async def next_due(self) -> datetime | None:
         """See the port; a send behind another one of its recipient does not count."""
@@ -101,13 +128,20 @@ class SqliteOutbox:
         return None if send is None else SendId(send)
 
 
-def _claim(connection: apsw.Connection, *, now: int, limit: int) -> list[Claim]:
+def _claim(connection: apsw.Connection, *, now: int, limit: int, hold: _Hold) -> list[Claim]:
     rows: list[_DueRow] = list(connection.execute(_DUE, (now, limit)))
     for row in rows:
-        connection.execute(
-            "UPDATE sends SET status = 1, tries = ? WHERE place = ?", (row[3], row[0])
-        )
+        connection.execute(_MARK, (row[3], *hold, row[0]))
     return [_claim_of(connection, row) for row in rows]
+
+
+def _hold(connection: apsw.Connection, *, sends: Sequence[SendId], hold: _Hold) -> list[SendId]:
+    held = []
+    for send in sends:
+        connection.execute(_PROLONG, (hold[0], send, hold[1]))
+        if connection.changes() > 0:
+            held.append(send)
+    return held
 
 
 def _claim_of(connection: apsw.Connection, row: _DueRow) -> Claim:
@@ -180,17 +214,15 @@ def _settle(settlement: Settlement, connection: apsw.Connection) -> None:
         raise NotFound(f"no send {settlement.send} to settle")
 
 
-def _recover(connection: apsw.Connection) -> list[SendId]:
-    rows: list[tuple[str]] = list(
-        connection.execute("SELECT id FROM sends WHERE status < 2 AND status = 1 ORDER BY place")
-    )
+def _recover(connection: apsw.Connection, *, hold: _Hold) -> list[SendId]:
+    rows: list[tuple[str]] = list(connection.execute(_LAPSED, hold))
     connection.executemany(
         "UPDATE sends SET status = ?, failure = ?, detail = ? WHERE id = ?",
         [
             (
                 SEND_NUMBERS[SendStatus.UNKNOWN],
                 FailureKind.UNCERTAIN,
-                "the process stopped while this was being sent",
+                "whoever was sending this stopped, or lost touch",
                 send,
             )
             for (send,) in rows

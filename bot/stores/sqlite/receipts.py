@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import apsw
 
-from bot.embedded.moments import micros
 from bot.errors import StoreError
 from bot.model.channel import ReceiptStatus
 from bot.model.ids import IdentityId
+from bot.model.moments import micros
 from bot.model.record import ConsentFact, ReceiptFact
 from bot.stores.sqlite.rows import RECEIPT_NUMBERS
 

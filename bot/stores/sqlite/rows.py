@@ -6,9 +6,9 @@ from typing import Final
 
 import apsw
 
-from bot.embedded.moments import moment
 from bot.model.channel import Address, ReceiptStatus
 from bot.model.ids import IdentityId, ThreadId
+from bot.model.moments import moment
 from bot.model.people import ChannelIdentity
 from bot.model.thread import SendStatus
 

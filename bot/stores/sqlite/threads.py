@@ -10,9 +10,9 @@ from itertools import groupby
 import apsw
 
 from bot.embedded.database import Database
-from bot.embedded.moments import micros, moment
 from bot.model.event import ThreadEvent
 from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
+from bot.model.moments import micros, moment
 from bot.model.people import ChannelIdentity, Link
 from bot.model.record import GapCount, LinkMade, Span, ThreadChange, ThreadRow, Turn
 from bot.model.sending import FailureKind

@@ -1,4 +1,4 @@
-"""Moments as the file keeps them: whole microseconds since 1970, so that they sort and compare."""
+"""Moments as stores keep them: whole microseconds since 1970, so that they sort and compare."""
 
 from __future__ import annotations
 
