@@ -1,0 +1,531 @@
+"""Changes on MongoDB: many documents, no transaction, and all of it or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from typing_extensions import override
+
+from bot.errors import StaleVersion
+from bot.model.event import Done
+from bot.model.ids import SendId, ThreadId
+from bot.model.people import LinkCode
+from bot.model.record import Absorb, Claim
+from bot.model.thread import Gap
+from bot.stores.mongo.copying import Copying
+from bot.stores.mongo.heads import Pending
+from bot.stores.mongo.schema import Collections
+from tests.builders import (
+    LAPSES,
+    acceptance,
+    address,
+    arrival,
+    at,
+    change,
+    entry,
+    link,
+    reply,
+    send_item,
+    spans,
+)
+from tests.contract.committing import ANNA, BO, WEB, accepted, laden, said
+from tests.unit.killed_mongo import Order
+from tests.unit.mongo_house import House, Killer, everything, new_database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from bot.model.channel import Address
+    from bot.model.event import ThreadEvent
+    from bot.model.record import ThreadChange
+    from bot.ports import Store
+    from bot.stores.mongo import MongoStore
+    from bot.stores.mongo.driver import DriverName
+
+CODE = LinkCode(
+    hash="h1", source=WEB.identity, channel="twilio_sms", account="demo", expires_at=at(600)
+)
+PEOPLE = (ANNA, WEB, BO)
+
+
+@pytest.fixture(scope="module")
+def database(mongo_url: str) -> Iterator[str]:
+    with new_database(mongo_url) as name:
+        yield name
+
+
+@pytest.fixture(params=["motor", "pymongo"])
+def house(mongo_url: str, database: str, request: pytest.FixtureRequest) -> House:
+    return House(mongo_url, database, request.param)
+
+
+@pytest.fixture
+async def store(house: House) -> AsyncIterator[MongoStore]:
+    async with house.empty() as store:
+        yield store
+
+
+# --- killed in the middle --------------------------------------------------------------------
+
+
+class Story:
+    """Something committed before, something that waits, and the change that a worker makes."""
+
+    event: ThreadEvent
+    waiting: tuple[ThreadEvent, ...]
+    sends: tuple[SendId, ...]
+
+    async def begin(self, store: Store) -> None:
+        raise NotImplementedError
+
+    async def change(self, store: Store) -> ThreadChange | None:
+        """What the event does to the threads as they are now; None when it has done it."""
+        raise NotImplementedError
+
+    async def read(self, store: Store) -> list[object]:
+        events = (self.event, *self.waiting)
+        return await everything(store, *PEOPLE, events=events, sends=self.sends)
+
+
+class Laden(Story):
+    """A change that writes entries, sends, a timer, a gap, and uses up a code."""
+
+    @override
+    async def begin(self, store: Store) -> None:
+        await said(store, "m0")
+        self.event, *waiting = await accepted(store, "m1", "m2", when=1)
+        self.waiting = tuple(waiting)
+        self.sends = (SendId.of(self.event.id, "1"), SendId.of(self.event.id, "2"))
+        await store.put_code(CODE)
+
+    @override
+    async def change(self, store: Store) -> ThreadChange | None:
+        turn = await store.turn(self.event.thread)
+        if self.event not in turn.events:
+            return None
+        done = laden(turn, self.event)
+        more = reply(self.event, 2)
+        return done.model_copy(
+            update={
+                "entries": (*done.entries, more),
+                "sends": (*done.sends, send_item(turn, more)),
+                "code": "h1",
+            }
+        )
+
+
+class Joining(Story):
+    """A change that lets Anna's thread go up in the web session's."""
+
+    @override
+    async def begin(self, store: Store) -> None:
+        self.sends = ()
+        await said(store, "web-1", where=WEB)
+        await said(store, "sms-1", where=ANNA)
+        (self.event,) = await accepted(store, "KOD", where=ANNA, when=1)
+        self.waiting = await accepted(store, "sms-2", where=ANNA, when=2)
+
+    @override
+    async def change(self, store: Store) -> ThreadChange | None:
+        sms, web = await store.turn(ANNA.home_thread), await store.turn(WEB.home_thread)
+        if self.event not in sms.events:
+            return None
+        absorb = Absorb(thread=sms.state.thread, version=sms.state.version)
+        return change(web, self.event, entry(self.event), reply(self.event)).model_copy(
+            update={"link": link(ANNA, WEB), "absorb": absorb}
+        )
+
+
+async def at_every_write(
+    house: House, story: Story, check: Callable[[Store], Awaitable[None]]
+) -> int:
+    """Kill a worker before each of its writes, and check what is left; how many writes it makes."""
+    with Killer() as killer:
+        for n in count(1):
+            async with house.empty() as store:
+                await story.begin(store)
+                order = Order(
+                    url=house.url,
+                    database=house.database,
+                    driver=house.driver,
+                    dies_before=n,
+                    change=await story.change(store),
+                    now=at(0),
+                    until=LAPSES,
+                )
+            if not killer.is_killed(order):
+                return n - 1
+            async with house.open() as store:
+                await check(store)
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("story", "writes"), [(Laden(), 9), (Joining(), 8)], ids=["laden", "joining"]
+)
+async def test_a_change_cut_short_is_whole_or_nothing(
+    house: House, story: Story, writes: int
+) -> None:
+    async with house.empty() as store:
+        await story.begin(store)
+        before = await story.read(store)
+        made = await story.change(store)
+        assert made is not None
+        await store.commit(made)
+        wanted = await story.read(store)
+        assert (await store.turn(story.event.thread)).state == made.state
+        ring = [timer.id for timer in await store.due_timers(now=at(99), limit=9)]
+    undone = 0
+
+    async def check(store: Store) -> None:
+        nonlocal undone
+        # What is said to be done is there, whatever else has not been looked at yet.
+        if await store.outcome(story.event.id) is not None:
+            assert await story.read(store) == wanted
+        again = await story.change(store)
+        if again is not None:
+            undone += 1
+            assert again == made
+            assert await story.read(store) == before
+            await store.commit(again)
+        assert await story.read(store) == wanted
+        assert [timer.id for timer in await store.due_timers(now=at(99), limit=9)] == ring
+
+    assert await at_every_write(house, story, check) >= writes
+    assert undone >= 2  # that of the numbers, and that which decides
+
+
+async def test_a_code_that_a_dead_worker_held_is_used_once(house: House) -> None:
+    story, winners = Laden(), []
+
+    async def check(store: Store) -> None:
+        (event,) = await accepted(store, "KOD", where=BO)
+        turn = await store.turn(BO.home_thread)
+        others = change(turn, event).model_copy(update={"code": "h1"})
+        with suppress(StaleVersion):
+            await store.commit(others)
+        by_other = await store.outcome(event.id) is not None
+        mine = await story.change(store)
+        assert (mine is None) is not by_other
+        if mine is not None:
+            with pytest.raises(StaleVersion):
+                await store.commit(mine)
+            await store.commit(mine.model_copy(update={"code": None}))
+        else:
+            with pytest.raises(StaleVersion):
+                await store.commit(others)
+        assert await store.outcome(story.event.id) == Done()
+        assert await store.code("h1", now=at(0)) is None
+        winners.append(by_other)
+
+    await at_every_write(house, story, check)
+    assert winners == sorted(winners, reverse=True)
+    assert set(winners) == {True, False}
+
+
+async def test_a_thread_marked_by_a_dead_worker_goes_on(house: House) -> None:
+    story, went_on = Joining(), []
+
+    async def check(store: Store) -> None:
+        # Nobody delivers the link's event again: the other message of Anna's comes first.
+        (other,) = story.waiting
+        turn = await store.turn(other.thread)
+        assert other in turn.events
+        await store.commit(change(turn, other))
+        went_on.append(turn.state.thread)
+        joined = [WEB.home_thread, WEB.home_thread]
+        again = await story.change(store)
+        assert (again is None) is (went_on[-1] == WEB.home_thread)
+        if again is not None:
+            await store.commit(again)
+        assert [(await store.turn(one.home_thread)).state.thread for one in (ANNA, WEB)] == joined
+        assert (await store.turn(WEB.home_thread)).events == ()
+        assert len(await store.entries(spans(ANNA, WEB))) == 5
+        assert len(await store.links([ANNA.identity, WEB.identity])) == 1
+
+    await at_every_write(house, story, check)
+    assert set(went_on) == {ANNA.home_thread, WEB.home_thread}
+
+
+# --- late ------------------------------------------------------------------------------------
+
+
+async def test_a_worker_that_copies_late_changes_nothing(house: House, store: MongoStore) -> None:
+    story = Laden()
+    await story.begin(store)
+    made = await story.change(store)
+    assert made is not None
+    await store.commit(made)
+    collections = Collections.of(store.driver)
+    found = await collections.threads.find_one({"_id": ANNA.home_thread})
+    assert found is not None
+    late = Pending.model_validate(found["pending"])
+
+    (timer,) = await store.due_timers(now=at(99), limit=9)
+    (claim,) = await claims(store)
+    (second,) = story.waiting
+    await store.commit(change(await store.turn(ANNA.home_thread), second))
+    await store.put_code(CODE)  # the same again, of another session
+    before = await story.read(store)
+    await Copying(collections).copy(ANNA.home_thread, made.state.version, late)
+    assert await story.read(store) == before
+    assert await store.due_timers(now=at(99), limit=9) == []  # it came back, and is a repeat
+    assert (await store.turn(ANNA.home_thread)).events == (timer,)
+    assert (await store.sends([claim.item.id]))[0].tries == 1
+
+
+async def test_a_late_copy_of_a_joining_moves_nobody_back(house: House, store: MongoStore) -> None:
+    story = Joining()
+    await story.begin(store)
+    made = await story.change(store)
+    assert made is not None
+    await store.commit(made)
+    collections = Collections.of(store.driver)
+    found = await collections.threads.find_one({"_id": WEB.home_thread})
+    assert found is not None
+    late = Pending.model_validate(found["pending"])
+    # The web session's thread goes up in Bo's.
+    (sent,) = await accepted(store, "KOD2", where=BO)
+    web = await store.turn(WEB.home_thread)
+    absorb = Absorb(thread=WEB.home_thread, version=web.state.version)
+    joined = change(await store.turn(BO.home_thread), sent).model_copy(
+        update={"link": link(WEB, BO, proof_id="two"), "absorb": absorb}
+    )
+    await store.commit(joined)
+    before = await story.read(store)
+    await Copying(collections).copy(WEB.home_thread, made.state.version, late)
+    assert await story.read(store) == before
+    assert await store.thread_ids() == [BO.home_thread]
+
+
+async def test_a_worker_that_wakes_up_late_does_not_absorb_what_went_on(
+    house: House, store: MongoStore
+) -> None:
+    story = Joining()
+    await story.begin(store)
+    made = await story.change(store)
+    assert made is not None
+    (other,) = story.waiting
+
+    async def go_on(second: Store) -> None:
+        await second.commit(change(await second.turn(ANNA.home_thread), other))
+
+    store.driver.before_write = house.meanwhile(
+        "threads", 2, go_on
+    )  # marked already, not yet decided
+    with pytest.raises(StaleVersion):
+        await store.commit(made)
+    store.driver.before_write = None
+    assert await store.thread_ids() == sorted([ANNA.home_thread, WEB.home_thread])
+    assert await store.links([ANNA.identity, WEB.identity]) == []
+    assert await store.outcome(other.id) == Done()
+    assert len(await store.entries(spans(ANNA, WEB))) == 3
+    again = await story.change(store)
+    assert again is not None
+    await store.commit(again)
+    assert await store.thread_ids() == [WEB.home_thread]
+
+
+async def test_a_worker_that_wakes_up_late_does_not_use_a_code_again(
+    house: House, store: MongoStore
+) -> None:
+    story = Laden()
+    await story.begin(store)
+    made = await story.change(store)
+    assert made is not None
+    (sent,) = await accepted(store, "KOD", where=BO)
+
+    async def use(second: Store) -> None:
+        turn = await second.turn(BO.home_thread)
+        await second.commit(change(turn, sent).model_copy(update={"code": "h1"}))
+
+    store.driver.before_write = house.meanwhile(
+        "threads", 1, use
+    )  # it holds the code, and nothing more
+    with pytest.raises(StaleVersion):
+        await store.commit(made)
+    store.driver.before_write = None
+    assert await store.outcome(sent.id) == Done()
+    assert await store.outcome(story.event.id) is None
+    assert len(await store.entries(spans(ANNA, BO))) == 2
+    assert await store.code("h1", now=at(0)) is None
+
+
+async def test_what_was_committed_counts_though_it_was_set_aside_meanwhile(
+    house: House, store: MongoStore
+) -> None:
+    (event,) = await accepted(store, "m1")
+    made = laden(await store.turn(ANNA.home_thread), event)
+
+    class Stopped(BaseException):
+        pass
+
+    def stop(collection: str, operation: str) -> None:
+        if collection == "events":
+            raise Stopped
+
+    store.driver.before_write = stop
+    with pytest.raises(Stopped):
+        await store.commit(made)
+    store.driver.before_write = None
+    await store.bury(event.id, reason="r", tries=9, at=at(9))
+    assert len(await store.dead_letters()) == 1
+    after = await store.turn(ANNA.home_thread)
+    assert (after.state, after.events) == (made.state, ())
+    assert await store.dead_letters() == []
+    assert await store.outcome(event.id) == Done()
+    assert len(await store.entries(spans(ANNA))) == 2
+
+
+async def test_an_identity_written_into_a_thread_that_went_up_comes_along(
+    house: House, store: MongoStore
+) -> None:
+    story = Joining()
+    await story.begin(store)
+    made = await story.change(store)
+    assert made is not None
+    await store.commit(made)
+    (event,) = await accepted(store, "late", where=BO)
+    # As if it had been joined to Anna's thread by a process that died right after.
+    await store.driver.collection("identities").update_one(
+        {"_id": BO.identity}, {"$set": {"thread": ANNA.home_thread}}
+    )
+    turn = await store.turn(ANNA.home_thread)
+    assert turn.state.thread == WEB.home_thread
+    assert {one.id for one in turn.identities} == {one.identity for one in PEOPLE}
+    assert event in turn.events
+    assert await store.turn(WEB.home_thread) == turn
+
+
+# --- at once ---------------------------------------------------------------------------------
+
+
+async def claims(store: Store) -> list[Claim]:
+    return await store.claim_sends(now=at(99), limit=10, until=LAPSES)
+
+
+async def commit_all(store: Store, thread: ThreadId, written: dict[int, list[int]]) -> None:
+    """Commit what waits, as one of several workers that do not know of each other."""
+    while (turn := await store.turn(thread)).events:
+        event = turn.events[0]
+        outs = [reply(event, n) for n in (1, 2)]
+        done = change(turn, event, entry(event), *outs).model_copy(
+            update={
+                "sends": tuple(send_item(turn, out) for out in outs),
+                "gaps": (Gap(slot="s", locale="sv", channel="web"),),
+            }
+        )
+        with suppress(StaleVersion):
+            entries = await store.commit(done)
+            assert done.state.version not in written
+            written[done.state.version] = [one.seq for one in entries]
+
+
+async def test_eight_workers_in_two_processes_lose_and_double_nothing(
+    house: House, store: MongoStore
+) -> None:
+    keys = [f"m{n}" for n in range(24)]
+    events = await accepted(store, *keys)
+    other: DriverName = "pymongo" if house.driver == "motor" else "motor"
+    written: dict[int, list[int]] = {}
+    async with house.open(other) as second:
+        workers = [store, second] * 4
+        await asyncio.gather(*(commit_all(worker, ANNA.home_thread, written) for worker in workers))
+    assert sorted(written) == list(range(1, 25))
+    in_order = [seq for version in sorted(written) for seq in written[version]]
+    entries = await store.entries(spans(ANNA), limit=1000)
+    assert [one.seq for one in entries] == in_order == sorted(in_order)
+    assert [one.event for one in entries[::3]] == [event.id for event in events]
+    assert len(await store.sends([SendId.of(one.id, n) for one in events for n in "12"])) == 48
+    assert [gap.count for gap in await store.gaps()] == [24]
+    assert (await store.turn(ANNA.home_thread)).state.version == 24
+
+
+async def join(store: Store, one: Address, other: Address, event: ThreadEvent) -> None:
+    """Let the thread of one go up in that of the other, as often as it takes."""
+    while True:
+        into, gone = await store.turn(other.home_thread), await store.turn(one.home_thread)
+        done = change(into, event)
+        if event not in gone.events:
+            return
+        if into.state.thread != gone.state.thread:
+            absorb = Absorb(thread=gone.state.thread, version=gone.state.version)
+            done = done.model_copy(update={"link": link(one, other), "absorb": absorb})
+        with suppress(StaleVersion):
+            await store.commit(done)
+
+
+async def test_two_threads_that_absorb_each_other_while_both_are_written_to(
+    house: House, store: MongoStore
+) -> None:
+    async with house.open() as second:
+        (one, two) = await accepted(store, "KOD"), await accepted(store, "KOD", where=WEB)
+        waiting = [
+            *await accepted(store, *(f"a{n}" for n in range(6))),
+            *await accepted(store, *(f"w{n}" for n in range(6)), where=WEB),
+        ]
+        joins = [join(store, ANNA, WEB, *one), join(second, WEB, ANNA, *two)]
+        await asyncio.gather(
+            *joins,
+            *(
+                said_in_turn(worker, event)
+                for worker, event in zip([store, second] * 6, waiting, strict=True)
+            ),
+        )
+    (survivor,) = await store.thread_ids()
+    turn = await store.turn(ANNA.home_thread)
+    assert (turn.state.thread, turn.events) == (survivor, ())
+    assert await store.turn(WEB.home_thread) == turn
+    entries = await store.entries(spans(ANNA, WEB), limit=1000)
+    assert sorted(found.event for found in entries) == sorted(
+        event.id for event in (*one, *two, *waiting)
+    )
+    assert len(await store.links([ANNA.identity, WEB.identity])) == 1
+
+
+async def said_in_turn(store: Store, event: ThreadEvent) -> None:
+    while event in (turn := await store.turn(event.thread)).events:
+        with suppress(StaleVersion):
+            await store.commit(change(turn, event))
+
+
+async def test_of_many_who_use_a_code_at_once_one_does(house: House, store: MongoStore) -> None:
+    await store.put_code(CODE)
+    people = [address(f"p{n}") for n in range(8)]
+    events = [(await accepted(store, "KOD", where=one))[0] for one in people]
+
+    async def use(worker: Store, event: ThreadEvent) -> bool:
+        while event in (turn := await worker.turn(event.thread)).events:
+            known = await worker.code("h1", now=at(0))
+            code = None if known is None else known.hash
+            with suppress(StaleVersion):
+                await worker.commit(change(turn, event).model_copy(update={"code": code}))
+                return code is not None
+        raise AssertionError(event)
+
+    async with house.open() as second:
+        used = await asyncio.gather(
+            *(use(worker, event) for worker, event in zip([store, second] * 4, events, strict=True))
+        )
+    assert sorted(used) == [False] * 7 + [True]
+
+
+# --- what it costs ---------------------------------------------------------------------------
+
+
+async def test_a_usual_message_costs_few_writes(house: House, store: MongoStore) -> None:
+    await said(store, "m0")
+    (event,) = (await store.accept(acceptance(arrival(ANNA, "m1")))).events
+    writes: list[str] = []
+    store.driver.before_write = lambda collection, operation: writes.append(collection)
+    turn = await store.turn(ANNA.home_thread)
+    assert writes == []
+    out = reply(event)
+    await store.commit(
+        change(turn, event, entry(event), out).model_copy(update={"sends": (send_item(turn, out),)})
+    )
+    assert writes == ["counters", "threads", "entries", "sends", "events"]
