@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.guards"]
+pytest_plugins = ["tests.guards", "tests.servers"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

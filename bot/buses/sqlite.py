@@ -15,6 +15,7 @@ from zlib import crc32
 import apsw
 import structlog
 
+from bot.buses.retrying import delay_after, is_cancelled, place_of
 from bot.embedded.database import Database
 from bot.embedded.queue import Queued
 from bot.errors import StoreClosed
@@ -245,7 +246,7 @@ class SqliteBus:
             try:
                 await handle(waiting.envelope, tries=tries)
             except asyncio.CancelledError:
-                if _is_cancelled():
+                if is_cancelled():
                     self._remember(waiting.id, tries=tries)
                     raise
                 await self._back_off(waiting, tries=tries, error=asyncio.CancelledError())
@@ -263,15 +264,14 @@ class SqliteBus:
     async def _back_off(self, waiting: _Waiting, *, tries: int, error: BaseException) -> None:
         """Wait before the next try; the error's text is not logged, as it may quote a message."""
         settings = self._settings
-        doubled = settings.first_delay * 2 ** min(tries - 1, 30)
-        delay = min(doubled, settings.longest_delay)
+        delay = delay_after(tries, first=settings.first_delay, longest=settings.longest_delay)
         _log.error(
             "bus.redelivers",
             event_id=waiting.envelope.event,
             thread=waiting.envelope.thread,
             tries=tries,
             error=type(error).__name__,
-            at=_place_of(error),
+            at=place_of(error),
         )
         self._remember(waiting.id, tries=tries, not_before=micros(self._clock.now() + delay))
         await self._clock.sleep(delay)
@@ -341,19 +341,3 @@ def _remember(connection: apsw.Connection, *, row: int, tries: int, not_before: 
     connection.execute(
         "UPDATE queue SET tries = ?, not_before = ? WHERE id = ?", (tries, not_before, row)
     )
-
-
-def _is_cancelled() -> bool:
-    """Whether this task was told to stop (and not only something that the handler awaited)."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _place_of(error: BaseException) -> str:
-    """The file and line where an error was raised."""
-    place = "unknown"
-    trace = error.__traceback__
-    while trace is not None:
-        place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place
