@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 import apsw
 
 from bot.embedded.lock import FileLock
-from bot.embedded.migrations import MIGRATIONS, check, migrate
+from bot.embedded.migrations import APPLICATION_ID, MIGRATIONS, Schema, check, migrate
 from bot.embedded.writer import Writer
 from bot.errors import StoreClosed, StoreError
 
@@ -52,21 +52,22 @@ class Database:
         read_only: bool = False,
         beside: bool = False,
         migrations: tuple[str, ...] = MIGRATIONS,
+        application_id: int = APPLICATION_ID,
     ) -> Self:
         """Open a file, made or brought up to date as needed; raises StoreError with the mend.
 
         `read_only` takes no lock, so that a command may read beside a running server. `beside`
         takes none either but writes: for a command whose few changes a server picks up by itself.
         """
-        path = Path(path)
+        path, schema = Path(path), Schema(migrations, application_id)
         if not path.parent.is_dir():
             raise StoreError(f"{path}: there is no folder {path.parent}. Make it, or name another")
         if read_only:
-            return cls._open_to_read(path, migrations)
+            return cls._open_to_read(path, schema)
         # A schema is never changed beneath a running server.
-        lock = None if beside and _is_current(path, migrations) else _locked(path)
+        lock = None if beside and _is_current(path, schema) else _locked(path)
         try:
-            connection = _writable(path, migrations)
+            connection = _writable(path, schema)
         except BaseException:  # whatever it was: it goes on, the lock must not
             if lock is not None:
                 lock.release()
@@ -77,15 +78,15 @@ class Database:
         return cls(path, lock=lock, writer=Writer(connection))
 
     @classmethod
-    def _open_to_read(cls, path: Path, migrations: tuple[str, ...]) -> Self:
+    def _open_to_read(cls, path: Path, schema: Schema) -> Self:
         if not path.is_file():
             raise StoreError(f"{path}: there is no such database. Start the server once to make it")
         database = cls(path, lock=None, writer=None)
-        version = database.glance(lambda look: check(look, name=str(path), migrations=migrations))
-        if version < len(migrations):
+        version = database.glance(lambda look: check(look, schema, name=str(path)))
+        if version < len(schema.steps):
             raise StoreError(
                 f"{path}: the file is at schema version {version}, this program needs "
-                f"{len(migrations)}. Start the server once to upgrade it"
+                f"{len(schema.steps)}. Start the server once to upgrade it"
             )
         return database
 
@@ -159,32 +160,32 @@ def _locked(path: Path) -> FileLock:
         ) from error
 
 
-def _is_current(path: Path, migrations: tuple[str, ...]) -> bool:
+def _is_current(path: Path, schema: Schema) -> bool:
     """Whether a file is there that needs no step to be made on it."""
     if not path.is_file():
         return False
     connection = _reader(path)
     try:
-        return check(connection, name=str(path), migrations=migrations) == len(migrations)
+        return check(connection, schema, name=str(path)) == len(schema.steps)
     except apsw.Error as error:
         raise StoreError(f"{path}: cannot be opened as a database ({error})") from error
     finally:
         connection.close()
 
 
-def _writable(path: Path, migrations: tuple[str, ...]) -> apsw.Connection:
+def _writable(path: Path, schema: Schema) -> apsw.Connection:
     try:
         connection = apsw.Connection(str(path), statementcachesize=_STATEMENTS)
         try:
             _configure(connection)
-            check(connection, name=str(path), migrations=migrations)
+            check(connection, schema, name=str(path))
             connection.pragma("journal_mode", "wal")
             # Every commit reaches the disk before anybody hears of it.
             connection.pragma("synchronous", "full")
             connection.pragma("foreign_keys", value=True)
             connection.pragma("journal_size_limit", _LOG_LIMIT)
             connection.wal_autocheckpoint(_CHECKPOINT)
-            migrate(connection, name=str(path), migrations=migrations)
+            migrate(connection, schema, name=str(path))
         except BaseException:  # whatever it was: it goes on, the connection must not
             connection.close()
             raise

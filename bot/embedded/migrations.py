@@ -3,48 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import apsw
 
 from bot.embedded.schema import VERSION_1, VERSION_2, VERSION_3
 from bot.errors import StoreError
 
-# "Samt": tells our files from other programs' SQLite files.
+# "Samt" and "SamS": tell our files from other programs' SQLite files, and from each other.
 APPLICATION_ID = 0x53616D74
+SPOOL_ID = 0x53616D53
+_KINDS = {APPLICATION_ID: "database", SPOOL_ID: "spool"}
 
 # A step that was released is never edited: files out there have had it. Add the next one.
 MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3)
 
 
-def migrate(
-    connection: apsw.Connection, *, name: str, migrations: Sequence[str] = MIGRATIONS
-) -> int:
+class Schema(NamedTuple):
+    """What a file is brought up to, and the number that tells whose it is."""
+
+    steps: Sequence[str] = MIGRATIONS
+    application_id: int = APPLICATION_ID
+
+
+def migrate(connection: apsw.Connection, schema: Schema, *, name: str) -> int:
     """Bring a file up to date, each step in a transaction; returns the number of steps made.
 
     Raises StoreError for a file of a newer program or of another program.
     """
-    version = check(connection, name=name, migrations=migrations)
-    for number, statements in enumerate(migrations[version:], start=version + 1):
+    version = check(connection, schema, name=name)
+    for number, statements in enumerate(schema.steps[version:], start=version + 1):
         with connection:
             connection.execute(statements)
-            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("application_id", schema.application_id)
             connection.pragma("user_version", number)
-    return len(migrations) - version
+    return len(schema.steps) - version
 
 
-def check(connection: apsw.Connection, *, name: str, migrations: Sequence[str] = MIGRATIONS) -> int:
+def check(connection: apsw.Connection, schema: Schema, *, name: str) -> int:
     """The version a file is at; raises StoreError when it is not ours or newer than we are."""
     version: int = connection.pragma("user_version")
     owner: int = connection.pragma("application_id")
     tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").get
-    if owner != APPLICATION_ID and (owner or version or tables):
+    if owner != schema.application_id and (owner or version or tables):
+        found = f"is a Samtal {_KINDS[owner]}" if owner in _KINDS else "belongs to another program"
         raise StoreError(
-            f"{name}: this SQLite file belongs to another program. "
-            "Give the path of a Samtal database, or of a file that does not exist yet"
+            f"{name}: this SQLite file {found}. Give the path of a Samtal "
+            f"{_KINDS[schema.application_id]}, or of a file that does not exist yet"
         )
-    if version > len(migrations):
+    if version > len(schema.steps):
         raise StoreError(
             f"{name}: the file is at schema version {version}, this program knows "
-            f"{len(migrations)}. Use the newer program, or restore a backup made before the upgrade"
+            f"{len(schema.steps)}. Use the newer program, or restore a backup made before the "
+            "upgrade"
         )
     return version

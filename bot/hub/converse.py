@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
-from bot.errors import StaleVersion, StoreError
+from bot.errors import StaleVersion, StoreAway, StoreError
 from bot.hub.agents import Agents, DeskEvent
 from bot.hub.customers import Customers
 from bot.hub.draft import Draft
 from bot.hub.engines import Engines
-from bot.hub.feed import Feed, ThreadMoved
-from bot.hub.outcomes import Outcomes
+from bot.hub.feed import EventEnded, Feed, ThreadMoved
 from bot.hub.scene import Scene
 from bot.hub.voice import Voice
 from bot.model.event import ThreadEvent
 from bot.model.ids import EventId
-from bot.model.record import Envelope, ThreadChange, Turn
+from bot.model.record import Envelope, Span, ThreadChange, Turn
 
 log = structlog.get_logger("samtal.converse")
 
@@ -29,6 +28,11 @@ _LOOKS = 10
 # The bus counts deliveries durably, also those that the process died of. Twice as many as tries:
 # a restart or a moment without a disk is nobody's fault.
 _DELIVERIES = 2
+# So many entries of a thread are looked through for those of an event that somebody else handled.
+_LATELY = 50
+_REMEMBERED = 10_000
+_FIRST_WAIT = timedelta(milliseconds=100)
+_LONGEST_WAIT = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +44,21 @@ class Handlers:
     voice: Voice
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """Who hears of it once it is written."""
+class _Lately:
+    """Events of which this process has told, the latest of them."""
 
-    feed: Feed
-    outcomes: Outcomes
-    wake_outbox: Callable[[], None]
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._events: dict[EventId, None] = {}
+
+    def __contains__(self, event: EventId) -> bool:
+        return event in self._events
+
+    def put(self, event: EventId) -> None:
+        """Remember one more, and forget the oldest."""
+        self._events[event] = None
+        if len(self._events) > self._size:
+            del self._events[next(iter(self._events))]
 
 
 class Converse:
@@ -56,23 +68,39 @@ class Converse:
     late or to the wrong worker does no harm.
     """
 
-    def __init__(
-        self, engines: Engines, *, handlers: Handlers, report: Report, max_tries: int
-    ) -> None:
+    def __init__(self, engines: Engines, *, handlers: Handlers, feed: Feed, max_tries: int) -> None:
         self._store = engines.store
         self._clock = engines.clock
         self._handlers = handlers
-        self._report = report
+        self._feed = feed
         self._max_tries = max_tries
         self._failures: Counter[EventId] = Counter()
+        self._told = _Lately(_REMEMBERED)
+
+    def take_over(self, handlers: Handlers, *, max_tries: int) -> None:
+        """Go on with these; an event in hand ends with those it began with."""
+        self._handlers = handlers
+        self._max_tries = max_tries
 
     async def handle(self, envelope: Envelope, *, tries: int) -> None:
-        """Work off the thread that this envelope speaks of."""
+        """Work off the thread that this envelope speaks of; waits for a store that is away."""
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                return await self._work_off_thread(envelope, tries=tries)
+            except StoreAway as error:
+                # Nobody's fault: counted as a try, it would end as a dead letter.
+                log.warning("store away", thread=envelope.thread, error=str(error))
+            await self._clock.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def _work_off_thread(self, envelope: Envelope, *, tries: int) -> None:
         stale = 0
         given_up = tries > self._max_tries * _DELIVERIES
         while stale < _LOOKS:
             turn = await self._store.turn(envelope.thread)
             if not turn.events:
+                await self._tell_of(envelope.event, turn)
                 return
             if given_up:
                 # Whatever it is, the process does not live to tell, or the store will not take it.
@@ -112,6 +140,24 @@ class Converse:
             return None
         return change
 
+    async def _tell_of(self, event: EventId, turn: Turn) -> None:
+        """Announce what another worker wrote for an event, as it may have died before it did.
+
+        Nor is it known here what became of a commit that the store did not answer.
+        """
+        if event in self._told:
+            return
+        spans = [Span(identity=identity.id) for identity in turn.identities]
+        newest = await self._store.entries(spans, limit=_LATELY, newest=True)
+        entries = tuple(entry for entry in newest if entry.event == event)
+        outcome = await self._store.outcome(event)
+        if outcome is not None:
+            self._told.put(event)
+            self._feed.announce(EventEnded(event=event, outcome=outcome))
+            self._feed.announce(
+                ThreadMoved(state=turn.state, identities=turn.identities, entries=entries)
+            )
+
     async def _effect(self, turn: Turn, event: ThreadEvent) -> ThreadChange:
         identity = turn.identity(event.identity)
         if identity is None:
@@ -127,9 +173,8 @@ class Converse:
     async def _commit(self, turn: Turn, change: ThreadChange) -> None:
         entries = await self._store.commit(change)
         self._failures.pop(change.event, None)
-        self._report.outcomes.tell(change.event, change.outcome)
-        if change.sends:
-            self._report.wake_outbox()
+        self._told.put(change.event)
+        self._feed.announce(EventEnded(event=change.event, outcome=change.outcome))
         log.info(
             "processed",
             event_id=change.event,
@@ -141,7 +186,7 @@ class Converse:
         identities = turn.identities
         if change.absorb:
             identities = (await self._store.turn(change.state.thread)).identities
-        self._report.feed.announce(
+        self._feed.announce(
             ThreadMoved(
                 state=change.state,
                 identities=identities,

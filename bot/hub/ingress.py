@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
+from bot.errors import BusError, StoreAway
 from bot.hub.outcomes import Outcomes
+from bot.hub.pressure import Pressure
+from bot.hub.spooling import Spooling
 from bot.model.channel import (
     Address,
     Answer,
@@ -26,7 +30,7 @@ from bot.model.channel import (
     Unreadable,
 )
 from bot.model.event import Outcome, ThreadEvent
-from bot.model.ids import EventId
+from bot.model.ids import EventId, IdentityId, ThreadId
 from bot.model.record import (
     Acceptance,
     Accepted,
@@ -41,48 +45,100 @@ from bot.ports import Bus, Channel, Clock, Store
 
 log = structlog.get_logger("samtal.ingress")
 
+_BUS_RESTS = timedelta(seconds=1)
+_AT_ONCE = 16
+
+Answered = TypeVar("Answered")
+
 
 class Ingress:
-    """Accepts requests of channels and commands of people."""
+    """Accepts requests of channels and commands of people.
 
-    def __init__(
-        self, *, store: Store, bus: Bus, clock: Clock, outcomes: Outcomes, join_by_phone: bool
+    With `spooling`, requests are accepted also while the store is away; commands never are: who
+    gave them hears that they failed.
+    """
+
+    def __init__(  # noqa: PLR0913 - what accepting consists of
+        self,
+        *,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        outcomes: Outcomes,
+        join_by_phone: bool,
+        spooling: Spooling | None = None,
+        pressure: Pressure | None = None,
     ) -> None:
         self._store = store
         self._bus = bus
         self._clock = clock
         self._outcomes = outcomes
-        self._join_by_phone = join_by_phone
+        self.join_by_phone = join_by_phone
+        self._spooling = spooling
+        self._pressure = pressure
+        # Whether events were recorded that the bus did not take: to be swept as soon as it does.
+        self.unpublished = False
+        self._bus_rests_until = clock.now()
 
     async def take(self, channel: Channel, request: Request) -> Answer:
         """Prove, read and record one request; the answer is for the provider.
 
-        Raises StoreError when nothing could be recorded: the provider must then try again.
+        Raises StoreError when it could neither be recorded nor spooled: the provider must then try
+        again; Overloaded among them, before anything is looked at, while too much waits.
         """
+        if self._pressure is not None:
+            self._pressure.check()
         received = channel.receive(request)
-        reading = _Reading(channel, request, join_by_phone=self._join_by_phone)
+        reading = _Reading(channel, request, join_by_phone=self.join_by_phone)
         for event in received.events:
             reading.add(event)
         acceptance = reading.acceptance()
         if acceptance is not None:
-            await self.accept(acceptance)
+            await self._keep(acceptance)
         return received.answer
 
-    async def accept(self, acceptance: Acceptance) -> Accepted:
-        """Record and put on the bus; durable when this returns."""
-        accepted = await self._store.accept(acceptance)
+    async def accept(
+        self, acceptance: Acceptance, *, patience: timedelta | None = None
+    ) -> Accepted:
+        """Record and put on the bus; durable when this returns.
+
+        What the bus does not take is accepted all the same. Raises StoreAway when the store does
+        not answer within `patience`: it may be recorded or not.
+        """
+        accepted = await _within(patience, self._store.accept(acceptance))
         if not accepted.queued:
-            await self.publish(accepted.events)
+            await self._wake([_envelope(event) for event in accepted.events])
         for event in accepted.events:
             log.info("accepted", event_id=event.id, thread=event.thread, kind=event.body.kind)
         return accepted
 
+    async def accept_again(self, acceptance: Acceptance, *, patience: timedelta) -> Accepted:
+        """Accept what may be recorded already, and wake the workers for that too."""
+        accepted = await self.accept(acceptance, patience=patience)
+        fresh = {event.id for event in accepted.events}
+        for arrival in acceptance.arrivals:
+            if arrival.id not in fresh and not accepted.queued:
+                await self._wake_again(arrival)
+        return accepted
+
+    async def threads_of(
+        self, identities: Collection[IdentityId], *, patience: timedelta
+    ) -> dict[IdentityId, ThreadId]:
+        """The threads of those identities that the store knows; raises StoreAway as `accept`."""
+        known: dict[IdentityId, ThreadId] = {}
+        wanted = list(identities)
+        # A few at a time: a store that is slow, but there, is not to be taken for one that is away.
+        for start in range(0, len(wanted), _AT_ONCE):
+            look = (self._store.identity(one) for one in wanted[start : start + _AT_ONCE])
+            for identity in await _within(patience, asyncio.gather(*look)):
+                if identity is not None:
+                    known[identity.id] = identity.thread
+        return known
+
     async def publish(self, events: Sequence[ThreadEvent]) -> None:
-        """Wake the workers for events that are recorded."""
+        """Wake the workers for events that are recorded; raises BusError."""
         if events:
-            await self._bus.publish(
-                [Envelope(event=event.id, thread=event.thread) for event in events]
-            )
+            await self._bus.publish([_envelope(event) for event in events])
 
     async def submit(self, arrivals: Sequence[Arrival]) -> Accepted:
         """Put commands or timers on the line."""
@@ -108,6 +164,55 @@ class Ingress:
             return future.result()
         finally:
             self._outcomes.forget(arrival.id, future)
+
+    async def _keep(self, acceptance: Acceptance) -> None:
+        """Record a request, or spool it while the store is away; durable when this returns."""
+        spooling = self._spooling
+        if spooling is None:
+            await self.accept(acceptance)
+            return
+        if not await spooling.waiting():
+            try:
+                await self.accept(acceptance, patience=spooling.patience)
+            except StoreAway as error:
+                log.warning("the store is away", reason=str(error))
+            else:
+                return
+        await spooling.keep(acceptance)
+
+    async def _wake(self, envelopes: Sequence[Envelope]) -> None:
+        """Put on the bus, or have it swept later: what is recorded is accepted in any case."""
+        if not envelopes:
+            return
+        # A bus that is away may take seconds to say so: not every request has to wait for that.
+        if self._clock.now() >= self._bus_rests_until:
+            try:
+                await self._bus.publish(envelopes)
+            except BusError as error:
+                log.warning("recorded, and not published yet", reason=str(error))
+                self._bus_rests_until = self._clock.now() + _BUS_RESTS
+            else:
+                return
+        self.unpublished = True
+
+    async def _wake_again(self, arrival: Arrival) -> None:
+        """Wake the workers for a repeat, if what it repeats was recorded and not processed."""
+        identity = await self._store.identity(arrival.identity)
+        if identity is not None and await self._store.outcome(arrival.id) is None:
+            await self._wake([Envelope(event=arrival.id, thread=identity.thread)])
+
+
+async def _within(patience: timedelta | None, answer: Awaitable[Answered]) -> Answered:
+    """What the store answers; raises StoreAway when it does not within `patience`."""
+    try:
+        async with asyncio.timeout(None if patience is None else patience.total_seconds()):
+            return await answer
+    except TimeoutError:
+        raise StoreAway(f"the store did not answer within {patience}") from None
+
+
+def _envelope(event: ThreadEvent) -> Envelope:
+    return Envelope(event=event.id, thread=event.thread)
 
 
 class _Reading:

@@ -86,7 +86,7 @@ class Linking:
         self._clock = clock
         self._channels = channels
         self._key = key
-        self._lifetime = lifetime
+        self.lifetime = lifetime
 
     def targets(self) -> list[tuple[str, str]]:
         """The channels (name, account) that a conversation can be continued on."""
@@ -100,7 +100,7 @@ class Linking:
         if (channel, account) not in self.targets():
             raise NotFound(f"no channel {channel}/{account} to continue on")
         code = new_code()
-        expires_at = self._clock.now() + self._lifetime
+        expires_at = self._clock.now() + self.lifetime
         await self._store.put_code(
             LinkCode(
                 hash=hash_code(code, key=self._key),

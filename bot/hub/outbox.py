@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -12,7 +12,7 @@ import structlog
 from bot.errors import StoreClosed, StoreError
 from bot.hub import gate
 from bot.hub.engines import Engines
-from bot.hub.feed import Announcement, Feed, SendMoved, ThreadMoved
+from bot.hub.feed import Announcement, Feed, Missed, SendMoved, ThreadMoved
 from bot.hub.pace import Pace
 from bot.hub.settings import HubSettings
 from bot.model.ids import SendId
@@ -37,6 +37,8 @@ log = structlog.get_logger("samtal.outbox")
 
 _FIRST_WAIT = timedelta(seconds=5)
 _LEAST_WAIT = timedelta(milliseconds=1)
+_TROUBLED = timedelta(seconds=1)
+_WRITE_AGAIN = timedelta(seconds=2)
 _LONGEST_WAIT = timedelta(minutes=10)
 _LOOK_AGAIN = timedelta(seconds=30)
 # A claim is prolonged long before it lapses, and no call begins that could outlast it: by the time
@@ -63,8 +65,7 @@ class Outbox:
         self._clock = engines.clock
         self._channels = engines.channels
         self._feed = feed
-        self._max_tries = settings.send_tries
-        self._grace = settings.stop_grace
+        self._settings = settings
         self._pace = Pace()
         self._wake = asyncio.Event()
         self._fresh = False
@@ -72,11 +73,24 @@ class Outbox:
         self._tend_at: datetime | None = None
 
     def hear(self, announcement: Announcement) -> None:
-        """Wake up when a thread got messages out."""
-        if isinstance(announcement, ThreadMoved) and any(
-            isinstance(entry.body, MessageOut) for entry in announcement.entries
-        ):
-            self.wake()
+        """Wake up when a thread got messages out, or may have."""
+        match announcement:
+            case ThreadMoved():
+                if any(isinstance(entry.body, MessageOut) for entry in announcement.entries):
+                    self.wake()
+            case Missed():
+                self.wake()
+            case _:
+                pass
+
+    def take_over(self, settings: HubSettings) -> None:
+        """Go on with these settings."""
+        self._settings = settings
+
+    @property
+    def under_way(self) -> int:
+        """How many sends are being made."""
+        return len(self._held_until)
 
     def wake(self) -> None:
         """There is something new to send."""
@@ -91,14 +105,25 @@ class Outbox:
                 self._wake.clear()
                 try:
                     await self._tend()
-                    pause = await self._begin(under_way)
+                    pause = await self._wholly(self._begin(under_way))
                 except StoreError:
                     log.exception("outbox failed; trying again")
-                    pause = _FIRST_WAIT
+                    pause = _TROUBLED
                 if pause:
                     await self._rest(pause)
         finally:
-            await _finished(under_way, grace=self._grace)
+            await _finished(under_way, grace=self._settings.stop_grace)
+
+    async def _wholly(self, beginning: Coroutine[object, object, timedelta]) -> timedelta:
+        """Begin sends without being cut short: a claim that nobody hears of ends as unknown."""
+        task = asyncio.create_task(beginning)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task}, timeout=self._settings.stop_grace.total_seconds())
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            raise
 
     async def drain(self) -> None:
         """Make everything that is due now, one after another (for commands and tests)."""
@@ -271,11 +296,12 @@ class Outbox:
             except StoreError:
                 tries += 1
                 log.exception("not written yet; trying again", tries=tries)
-                await self._clock.sleep(back_off(tries))
+                # Soon again: once the claim has lapsed it is too late.
+                await self._clock.sleep(_WRITE_AGAIN)
 
     async def _settle(self, claim: Claim, delivery: Delivery) -> None:
         now = self._clock.now()
-        settlement = settle(claim, delivery, now=now, max_tries=self._max_tries)
+        settlement = settle(claim, delivery, now=now, max_tries=self._settings.send_tries)
         await self._written(partial(self._store.settle, settlement))
         failure = None if isinstance(delivery, Sent) else delivery.failure
         if failure and failure.kind is FailureKind.OPTED_OUT and not claim.opted_out:

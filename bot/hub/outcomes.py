@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+from bot.hub.feed import Announcement, EventEnded
 from bot.model.event import Outcome
 from bot.model.ids import EventId
 
 
 class Outcomes:
-    """Futures by event, for callers in this process."""
+    """Futures by event, for callers in this process; listens on the feed."""
 
     def __init__(self) -> None:
         self._waiting: dict[EventId, list[asyncio.Future[Outcome]]] = {}
@@ -19,6 +20,11 @@ class Outcomes:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(event, []).append(future)
         return future
+
+    def hear(self, announcement: Announcement) -> None:
+        """Tell the callers of an event that ended, in whichever process it did."""
+        if isinstance(announcement, EventEnded):
+            self.tell(announcement.event, announcement.outcome)
 
     def tell(self, event: EventId, outcome: Outcome) -> None:
         """The event ended so."""

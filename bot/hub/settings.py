@@ -50,7 +50,14 @@ class HubSettings(Value):
     max_tries: int = Field(5, description="Tries at an event before it becomes a dead letter.")
     send_tries: int = Field(8, description="Tries at a send before it counts as failed.")
     stop_grace: timedelta = Field(
-        timedelta(seconds=5), description="How long sends under way may take when stopping."
+        timedelta(seconds=5),
+        ge=timedelta(0),
+        description="How long a message in hand and sends under way may take when stopping.",
+    )
+    backlog_limit: int = Field(
+        20_000,
+        ge=1,
+        description="Messages that may wait for the workers before more are put off.",
     )
     keep_requests: timedelta = Field(
         timedelta(days=30),

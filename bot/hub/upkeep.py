@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 import structlog
 
-from bot.errors import StoreError
+from bot.errors import BusError, StoreError
 from bot.hub.ingress import Ingress
+from bot.model.ids import EventId
 from bot.ports import Clock, Store
 
 log = structlog.get_logger("samtal.upkeep")
@@ -16,7 +19,12 @@ _EVERY = timedelta(seconds=1)
 _SWEEP_EVERY = 15
 _PRUNE_EVERY = timedelta(hours=1)
 _LOST_AFTER = timedelta(seconds=30)
+# What waits long because there is much work is not lost: once put on the bus again, it is left
+# alone for a while. Several workers sweep the same; the bus drops what it has already.
+_AGAIN_AFTER = timedelta(seconds=60)
 _BATCH = 500
+_CLOCKS = timedelta(seconds=30)  # by how much others' clocks may be ahead
+_REMEMBERED = 20 * _BATCH
 
 
 class Upkeep:
@@ -28,26 +36,32 @@ class Upkeep:
     def __init__(
         self, *, store: Store, ingress: Ingress, clock: Clock, keep_requests: timedelta
     ) -> None:
+        self.keep_requests = keep_requests
         self._store = store
         self._ingress = ingress
         self._clock = clock
-        self._keep_requests = keep_requests
+        self._swept: OrderedDict[EventId, datetime] = OrderedDict()
+        self._mend_before: datetime | None = None
 
     async def run(self) -> None:
         """Do so until cancelled."""
         round_number = 0
         prune_at = self._clock.now()
         while True:
-            try:
-                await self.timers()
-                if round_number % _SWEEP_EVERY == 0:
-                    await self.sweep()
-                # A little in each round while there is more: nobody waits long behind it.
-                if self._clock.now() >= prune_at and not await self.prune():
-                    prune_at = self._clock.now() + _PRUNE_EVERY
-            except StoreError:
-                log.exception("upkeep failed; trying again")
+            await self._try(self.timers)
+            await self._try(self.mend)
+            if round_number % _SWEEP_EVERY == 0:
+                await self._try(self.sweep)
+            # A little in each round while there is more: nobody waits long behind it.
+            if self._clock.now() >= prune_at and await self._try(self.prune) == 0:
+                prune_at = self._clock.now() + _PRUNE_EVERY
             round_number += 1
+            await self._clock.sleep(_EVERY)
+
+    async def run_mending(self) -> None:
+        """Only put on the bus what this process could not, until cancelled."""
+        while True:
+            await self._try(self.mend)
             await self._clock.sleep(_EVERY)
 
     async def timers(self) -> int:
@@ -56,18 +70,59 @@ class Upkeep:
         await self._ingress.publish(due)
         return len(due)
 
+    async def mend(self) -> int:
+        """After the bus was away: put on it what was recorded meanwhile; returns how many.
+
+        Some at a time, as fast as they are processed.
+        """
+        if self._ingress.unpublished:
+            self._ingress.unpublished = False
+            self._mend_before = self._clock.now() + _CLOCKS
+            self._swept.clear()
+        if self._mend_before is None:
+            return 0
+        found, swept = await self._sweep(before=self._mend_before)
+        if found < _BATCH:
+            self._mend_before = None
+        return swept
+
     async def sweep(self) -> int:
         """Put events on the bus again that were recorded long ago and not processed."""
-        before = self._clock.now() - _LOST_AFTER
-        lost = await self._store.unprocessed(before=before, limit=_BATCH)
-        if lost:
-            log.warning("swept", events=len(lost))
-        await self._ingress.publish(lost)
-        return len(lost)
+        _, swept = await self._sweep(before=self._clock.now() - _LOST_AFTER)
+        return swept
 
     async def prune(self) -> int:
         """Forget some of the raw requests that are old enough; returns how many, 0 for no more."""
-        went = await self._store.prune(before=self._clock.now() - self._keep_requests)
+        went = await self._store.prune(before=self._clock.now() - self.keep_requests)
         if went:
             log.info("pruned", requests=went)
         return went
+
+    async def _sweep(self, *, before: datetime) -> tuple[int, int]:
+        """How many were found, and how many of them were put on the bus."""
+        found = await self._store.unprocessed(before=before, limit=_BATCH)
+        now = self._clock.now()
+        lost = [event for event in found if not self._lately(event.id, now)]
+        await self._ingress.publish(lost)
+        if lost:
+            log.warning("swept", events=len(lost))
+        for event in lost:
+            self._swept[event.id] = now
+        while len(self._swept) > _REMEMBERED:
+            self._swept.popitem(last=False)
+        return len(found), len(lost)
+
+    def _lately(self, event: EventId, now: datetime) -> bool:
+        swept = self._swept.get(event)
+        return swept is not None and now - swept < _AGAIN_AFTER
+
+    async def _try(self, work: Callable[[], Awaitable[int]]) -> int | None:
+        """What it did; None when the store or the bus failed it."""
+        try:
+            return await work()
+        except BusError as error:
+            self._ingress.unpublished = True
+            log.warning("the bus is away", error=str(error))
+        except StoreError as error:
+            log.warning("upkeep failed; trying again", error=f"{type(error).__name__}: {error}")
+        return None

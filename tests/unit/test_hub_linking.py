@@ -40,7 +40,7 @@ from tests.builders import START
 from tests.fakes.clock import settle
 from tests.fakes.store import FakeStore
 from tests.hubs import ANNA, BO, HubKit, assert_rebuilds, hub_kit, only_thread
-from tests.records import KINDS, Record
+from tests.records import KINDS, record_of
 
 WEB, SMS = ("webchat", "v1"), ("twilio_sms", "+46701234567")
 REFUSED = "[link.refused]"
@@ -48,7 +48,7 @@ REFUSED = "[link.refused]"
 
 @pytest.fixture(params=KINDS)
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
-    record = Record(request.param, tmp_path)
+    record = record_of(request, tmp_path)
     async with (
         record.open() as (store, bus),
         hub_kit(store=store, bus=bus, clock=record.clock) as made,

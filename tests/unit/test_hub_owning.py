@@ -27,7 +27,7 @@ from bot.model.thread import (
     SendStatus,
 )
 from tests.hubs import ANNA, BO, HubKit, assert_rebuilds, hub_kit
-from tests.records import KINDS, Record
+from tests.records import KINDS, record_of
 
 SMS, PHONE = "twilio_sms", "+46701234567"
 PAGE, PSID = "messenger", "7001"
@@ -36,7 +36,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture(params=KINDS)
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
-    record = Record(request.param, tmp_path)
+    record = record_of(request, tmp_path)
     async with (
         record.open() as (store, bus),
         hub_kit(store=store, bus=bus, clock=record.clock) as made,

@@ -1,19 +1,21 @@
-"""What upkeep forgets, and when."""
+"""What upkeep forgets, and when; what it puts on the bus again."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
 from typing_extensions import override
 
-from bot.errors import StoreError
+from bot.errors import BusError, StoreError
 from bot.hub.settings import HubSettings
+from bot.model.record import Envelope
 from tests.builders import START
+from tests.fakes.bus import FakeBus
 from tests.fakes.clock import settle
 from tests.fakes.store import FakeStore
 from tests.hubs import HubKit, hub_kit
@@ -100,3 +102,81 @@ async def test_requests_are_kept_as_long_as_the_settings_say(days: int) -> None:
 def test_requests_cannot_be_kept_for_less_than_no_time() -> None:
     with pytest.raises(ValidationError, match="keep_requests"):
         HubSettings(keep_requests=timedelta(seconds=-1))
+
+
+# --- the bus was away ------------------------------------------------------------------------
+
+
+class Away(FakeBus):
+    """A bus that may be away, and that keeps nothing then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self.asked = 0
+
+    @override
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        self.asked += 1
+        if self.away:
+            raise BusError("away")
+        await super().publish(envelopes)
+
+
+async def test_what_could_not_be_published_is_swept_as_soon_as_the_bus_is_back() -> None:
+    bus = Away()
+    async with hub_kit(bus=bus) as kit, keeping(kit):
+        bus.away = True
+        await kit.deliver(SMS, kit.webhook(SMS, PHONE, "leverans"))
+        await kit.clock.advance(10)
+        assert bus.published == []
+        bus.away = False
+        await kit.clock.advance(2)
+        await settle()
+        await kit.quiet()
+        assert kit.phone(SMS, PHONE) == ["[answer.delivery.time]"]
+        assert len(bus.published) == 1
+
+
+async def test_an_edge_mends_alone_and_leaves_all_else_to_others() -> None:
+    bus, store = Away(), Asked()
+    async with hub_kit(store=store, bus=bus, working=False) as kit:
+        task = asyncio.create_task(kit.hub.upkeep.run_mending())
+        bus.away = True
+        await kit.deliver(SMS, kit.webhook(SMS, PHONE, "leverans"))
+        bus.away = False
+        await kit.clock.advance(3)
+        assert len(bus.published) == 1
+        # What others lost is not its to look for, and neither is what is old.
+        bus.published.clear()
+        bus.memory.waiting.clear()
+        await kit.clock.advance(HOUR)
+        assert (bus.published, store.calls) == ([], [])
+        task.cancel()
+
+
+async def test_what_waits_long_is_put_on_the_bus_again_once_a_minute() -> None:
+    bus = Away()
+    async with hub_kit(bus=bus, working=False) as kit, keeping(kit):
+        await kit.deliver(SMS, kit.webhook(SMS, PHONE, "leverans"))
+        moments = []
+        for second in range(200):
+            before = len(bus.published)
+            await kit.clock.advance(1)
+            if len(bus.published) > before:
+                moments.append(second + 1)
+        # Older than half a minute at a look each 15 s; then left alone for a minute.
+        assert moments == [45, 105, 165]
+
+
+async def test_timers_that_could_not_be_published_are_swept_too() -> None:
+    bus, store = Away(), FakeStore()
+    async with hub_kit(store=store, bus=bus) as kit:
+        await kit.write(SMS, PHONE, "människa")
+        async with keeping(kit):
+            bus.away = True
+            await kit.clock.advance(timedelta(minutes=10, seconds=1))
+            assert (await kit.state(SMS, PHONE)).owner.kind == "offered"
+            bus.away = False
+            await kit.clock.advance(3)
+            assert (await kit.state(SMS, PHONE)).owner.kind == "bot"

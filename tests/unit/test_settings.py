@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from bot.app.configuration import check_role
+from bot.app.roles import ProcessRole
 from bot.errors import ConfigError
 from config.settings import Settings, load
 
@@ -61,3 +63,95 @@ def test_an_unreadable_variable_is_named_without_its_value(monkeypatch: pytest.M
     with pytest.raises(ConfigError, match=r'environment: .*"channels"') as caught:
         load(None)
     assert "hush" not in str(caught.value)
+
+
+# --- engines ---------------------------------------------------------------------------------
+
+MONGO = {
+    "SAMTAL_SECRET": "a secret for all processes",
+    "SAMTAL_STORE__ENGINE": "mongo",
+    "SAMTAL_STORE__URL": "mongodb://anna:hush@db.example/",
+    "SAMTAL_BUS__ENGINE": "nats",
+    "SAMTAL_BUS__SERVERS": '["nats://bus:hush@one.example:4222", "nats://two.example"]',
+}
+
+
+def _set(monkeypatch: pytest.MonkeyPatch, values: dict[str, str]) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_engines_for_several_processes_go_with_every_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, MONGO)
+    said = load(None)
+    assert said.store.url is not None
+    assert said.store.url.get_secret_value() == "mongodb://anna:hush@db.example/"
+    assert [url.get_secret_value() for url in said.bus.servers] == [
+        "nats://bus:hush@one.example:4222",
+        "nats://two.example",
+    ]
+    assert "hush" not in repr(said)
+    for role in ProcessRole:
+        check_role(said, role)
+
+
+@pytest.mark.parametrize(
+    ("without", "found"),
+    [
+        ("SAMTAL_STORE__URL", r"store\.url: is missing for the engine mongo\. .*SAMTAL_STORE__URL"),
+        ("SAMTAL_SECRET", r"secret: is missing: several processes share it\. .*SAMTAL_SECRET"),
+        ("SAMTAL_BUS__SERVERS", r"bus\.servers: is missing for the engine nats\. .*nats://"),
+        ("SAMTAL_BUS__ENGINE", r'bus\.engine: a SQLite bus .*MongoDB\. Set engine = "nats"'),
+    ],
+)
+def test_an_engine_without_what_it_needs_is_refused(
+    without: str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set(monkeypatch, {name: value for name, value in MONGO.items() if name != without})
+    with pytest.raises(ConfigError, match=f"environment: {found}"):
+        load(None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SAMTAL_STORE__ENGINE", "hush"),
+        ("SAMTAL_STORE__URL", "postgres://anna:hush@db.example/"),
+        ("SAMTAL_STORE__URL", "mongodb://"),
+        ("SAMTAL_STORE__DATABASE", "../hush"),
+        ("SAMTAL_STORE__DRIVER", "hush"),
+        ("SAMTAL_BUS__ENGINE", "hush"),
+        ("SAMTAL_BUS__SERVERS", '["http://hush@bus.example"]'),
+        ("SAMTAL_BUS__SERVERS", '["nats://[hush"]'),
+        ("SAMTAL_BUS__NAME", "hush hush"),
+        ("SAMTAL_BUS__REPLICAS", "0"),
+        ("SAMTAL_SPOOL__LONGEST", "PT0S"),
+        ("SAMTAL_SPOOL__MOST_BYTES", "1"),
+        ("SAMTAL_HUB__BACKLOG_LIMIT", "0"),
+        ("SAMTAL_HUB__STOP_GRACE", "-PT1S"),
+        ("SAMTAL_EDGE__DRAIN_DELAY", "PT1H"),
+    ],
+)
+def test_a_wrong_value_is_named_and_never_repeated(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set(monkeypatch, MONGO | {name: value})
+    key = name.removeprefix("SAMTAL_").lower().replace("__", ".")
+    with pytest.raises(ConfigError) as caught:
+        load(None)
+    assert f"environment: {key}" in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("role", [role for role in ProcessRole if role is not ProcessRole.ALL])
+def test_sqlite_is_for_one_process(role: ProcessRole, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_role(load(None), ProcessRole.ALL)
+    with pytest.raises(ConfigError, match=rf"store\.engine: .*--role {role}.*mongo"):
+        check_role(load(None), role)
+    _set(monkeypatch, {name: value for name, value in MONGO.items() if "BUS" in name})
+    with pytest.raises(ConfigError, match=r"store\.engine"):
+        check_role(load(None), role)
+    _set(monkeypatch, MONGO | {"SAMTAL_SANDBOX": "true"})
+    check_role(load(None), ProcessRole.ALL)
+    with pytest.raises(ConfigError, match=r"^sandbox: "):
+        check_role(load(None), role)

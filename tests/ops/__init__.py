@@ -1,0 +1,1 @@
+"""What operators rely on, with real servers: parts that go away, backups, lost streams."""
