@@ -6,6 +6,9 @@ EXAMPLES := $(shell find config/nlu -type f 2>/dev/null)
 READER := $(wildcard nlu/*.py nlu/*.txt)
 WORKERS ?= 2
 ARGS ?=
+FAULTS ?= 200
+MESSAGES ?= 50000
+SECONDS ?= 1800
 
 # PYTHON=... names the interpreter; otherwise the first of these that is 3.11, 3.12 or 3.13.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -14,7 +17,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test check bench format lock clean
+.PHONY: help install run test check bench faults format lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +37,9 @@ check: install ## Format, lint, types and layers
 
 bench: install $(if $(EXAMPLES),$(MODEL)) ## Measure speed against the budgets
 	$(BIN)/python -m tests.bench $(ARGS)
+
+faults: install $(if $(EXAMPLES),$(MODEL)) ## Kill, stop and cut a whole installation (as root); FAULTS= MESSAGES= SECONDS=
+	$(BIN)/python -m tests.faults --faults $(FAULTS) --messages $(MESSAGES) --seconds $(SECONDS) $(ARGS)
 
 format: install ## Format, and mend what can be mended without thought
 	$(BIN)/ruff check --fix --exit-zero

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -16,6 +17,7 @@ from typing import Annotated, ParamSpec, TypeVar
 
 import typer
 
+from bot.app.roles import ProcessRole
 from bot.errors import SamtalError
 
 P = ParamSpec("P")
@@ -61,11 +63,20 @@ def one_line(command: Callable[P, R]) -> Callable[P, R]:
 
 @cli.command()
 @one_line
-def serve(config: ConfigFile = None) -> None:
-    """Run everything in one process until SIGTERM or Ctrl-C."""
-    from bot import app
+def serve(
+    config: ConfigFile = None,
+    *,
+    role: Annotated[
+        ProcessRole,
+        typer.Option(help="What this process does; parts other than all need MongoDB and NATS."),
+    ] = ProcessRole.ALL,
+) -> None:
+    """Run until SIGTERM or Ctrl-C, which end it in good order; SIGHUP reloads the configuration."""
+    # A reload that is asked for before anything is loaded must not end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    from bot.app import serving
 
-    work = app.serve(app.settings_from(config))
+    work = serving.serve(config, role=role)
     if find_spec("uvloop"):
         import uvloop
 
@@ -78,9 +89,10 @@ def serve(config: ConfigFile = None) -> None:
 @one_line
 def check_config(config: ConfigFile = None) -> None:
     """Say whether the settings, channels, content and forms are right; changes nothing."""
-    from bot import app
+    from bot.app import doctor as examination
+    from bot.app.configuration import settings_from
 
-    for line in app.check(app.settings_from(config)):
+    for line in examination.check(settings_from(config)):
         typer.echo(line)
 
 
@@ -88,9 +100,10 @@ def check_config(config: ConfigFile = None) -> None:
 @one_line
 def doctor(config: ConfigFile = None) -> None:
     """Say which parts are on, off or wanting, and what each would need."""
-    from bot import app
+    from bot.app import doctor as examination
+    from bot.app.configuration import settings_from
 
-    for line in app.examine(app.settings_from(config)):
+    for line in asyncio.run(examination.examine(settings_from(config))):
         typer.echo(line)
 
 
@@ -103,10 +116,11 @@ def replay(
     config: ConfigFile = None,
 ) -> None:
     """List dead letters, or put one (or all) back on the line; a running server takes them up."""
-    from bot import app
+    from bot.app import commands
+    from bot.app.configuration import settings_from
 
     for line in asyncio.run(
-        app.replay_dead_letters(app.settings_from(config), event=event, everything=everything)
+        commands.replay_dead_letters(settings_from(config), event=event, everything=everything)
     ):
         typer.echo(line)
 
@@ -115,12 +129,43 @@ def replay(
 @one_line
 def rebuild(config: ConfigFile = None) -> None:
     """Make every thread's snapshot anew from its entries; names the threads that differed."""
-    from bot import app
+    from bot.app import commands
+    from bot.app.configuration import settings_from
 
-    mended = asyncio.run(app.rebuild(app.settings_from(config)))
+    mended = asyncio.run(commands.rebuild(settings_from(config)))
     for thread in mended:
         typer.echo(thread)
     typer.echo(f"{len(mended)} snapshots differed")
+
+
+@cli.command()
+@one_line
+def backup(
+    to: Annotated[Path, typer.Option(help="New file to copy the store to.")],
+    *,
+    config: ConfigFile = None,
+) -> None:
+    """Copy the SQLite store as of this moment, also while a server runs."""
+    from bot.app import backups
+    from bot.app.configuration import settings_from
+
+    for line in backups.make_backup(settings_from(config), to):
+        typer.echo(line)
+
+
+@cli.command()
+@one_line
+def restore(
+    source: Annotated[Path, typer.Option("--from", help="File that `backup` made.")],
+    *,
+    config: ConfigFile = None,
+) -> None:
+    """Put a copy in the SQLite store's place; no server may run. What was there is kept."""
+    from bot.app import backups
+    from bot.app.configuration import settings_from
+
+    for line in backups.restore_backup(settings_from(config), source):
+        typer.echo(line)
 
 
 @nlu.command("train")
@@ -189,9 +234,9 @@ def sandbox_send(  # noqa: PLR0913 - what there is to say about one message
     wait: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 5.0,
 ) -> None:
     """Write as a customer on a played provider; prints what came back on the phone."""
-    from bot import app
+    from bot.app.sandboxing import sandbox_send as send
 
-    lines = asyncio.run(app.sandbox_send(url, (channel, account, sender), text=text, wait_s=wait))
+    lines = asyncio.run(send(url, (channel, account, sender), text=text, wait_s=wait))
     for line in lines:
         typer.echo(line)
     if not lines:
@@ -209,7 +254,8 @@ def user_add(
     config: ConfigFile = None,
 ) -> None:
     """Add a person who logs in; asks for the password, or reads it from standard input."""
-    from bot import app
+    from bot.app import commands
+    from bot.app.configuration import settings_from
 
     password = (
         typer.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -217,8 +263,8 @@ def user_add(
         else sys.stdin.readline().rstrip("\n")
     )
     asyncio.run(
-        app.add_user(
-            app.settings_from(config), email=email, name=name, role=role, password=password
+        commands.add_user(
+            settings_from(config), email=email, name=name, role=role, password=password
         )
     )
     typer.echo(f"{email} can log in")
@@ -233,9 +279,10 @@ def token_add(
     config: ConfigFile = None,
 ) -> None:
     """Make a bearer token for a machine; prints it once, only its hash is kept."""
-    from bot import app
+    from bot.app import commands
+    from bot.app.configuration import settings_from
 
-    typer.echo(asyncio.run(app.add_token(app.settings_from(config), name=name, role=role)))
+    typer.echo(asyncio.run(commands.add_token(settings_from(config), name=name, role=role)))
 
 
 @cli.command()

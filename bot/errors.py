@@ -6,7 +6,8 @@ SamtalError
 │   ├── StaleVersion   the thread has moved on: load it again and decide anew
 │   ├── StoreClosed    the store is stopping or its writer died
 │   ├── StoreAway      the store does not answer; asking again later does no harm
-│   └── SpoolFull      this machine keeps no more while the store is away
+│   ├── SpoolFull      this machine keeps no more while the store is away
+│   └── Overloaded     too much waits already; nothing was recorded
 ├── BusError           the bus or the fan-out does not answer, or will not take it
 ├── NotFound           no such thread, entry, person ...
 ├── Denied             not allowed, or not logged in
@@ -48,6 +49,10 @@ class StoreAway(StoreError):
 
 class SpoolFull(StoreError):
     """The spool has no room, or what waits in it is too old; nothing was kept."""
+
+
+class Overloaded(StoreError):
+    """Too many messages wait for the workers; nothing was recorded, it is to be sent again."""
 
 
 class BusError(SamtalError):

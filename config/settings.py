@@ -8,10 +8,22 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -29,18 +41,63 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _with_scheme(*schemes: str) -> Callable[[SecretStr], SecretStr]:
+    """Refuse a URL of another kind; its text is never repeated, as it has credentials in it."""
+
+    def check(url: SecretStr) -> SecretStr:
+        try:
+            parts = urlsplit(url.get_secret_value())
+            known = parts.scheme in schemes and bool(parts.hostname)
+        except ValueError:
+            known = False
+        if not known:
+            msg = f"is no URL of the form {schemes[0]}://host:port"
+            raise ValueError(msg)
+        return url
+
+    return check
+
+
+Prefix = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+MongoUrl = Annotated[SecretStr, AfterValidator(_with_scheme("mongodb", "mongodb+srv"))]
+NatsUrl = Annotated[SecretStr, AfterValidator(_with_scheme("nats", "tls"))]
+_LEAST_SECOND = timedelta(seconds=1)
+
+
 class StoreSection(_Section):
     """Where everything is kept."""
 
-    engine: Literal["sqlite"] = "sqlite"
+    engine: Literal["sqlite", "mongo"] = "sqlite"
     path: Path = Field(Path("var/samtal.db"), description="The SQLite file.")
+    url: MongoUrl | None = Field(None, description="MongoDB's address, with its credentials.")
+    database: Prefix = Field("samtal", description="Database in MongoDB.")
+    driver: Literal["motor", "pymongo"] = "motor"
+    start_patience: timedelta = Field(
+        timedelta(seconds=30), ge=timedelta(0), description="How long a start waits for the store."
+    )
 
 
 class BusSection(_Section):
-    """What wakes the workers."""
+    """What wakes the workers, and tells every process what happened."""
 
-    engine: Literal["sqlite"] = "sqlite"
+    engine: Literal["sqlite", "nats"] = "sqlite"
     partitions: int = Field(16, ge=1, le=1024, description="Threads worked on side by side.")
+    servers: tuple[NatsUrl, ...] = Field((), description="Addresses of NATS servers.")
+    name: Prefix = Field("samtal", description="Prefix of the stream and its subjects.")
+    replicas: int = Field(1, ge=1, le=5, description="Copies of the stream in a NATS cluster.")
+
+
+class SpoolSection(_Section):
+    """What an edge keeps on its own disk while MongoDB is away."""
+
+    path: Path = Field(Path("var/spool.db"), description="The file; each edge needs its own.")
+    patience: timedelta = Field(
+        timedelta(seconds=2), ge=timedelta(0), description="How long a request waits for the store."
+    )
+    longest: timedelta = Field(
+        timedelta(minutes=15), ge=_LEAST_SECOND, description="Age of the oldest that may wait."
+    )
+    most_bytes: int = Field(268_435_456, ge=1_048_576, description="How much may wait.")
 
 
 class NluSection(_Section):
@@ -78,6 +135,7 @@ class Settings(BaseSettings):
     sandbox: bool = Field(default=False, description="Play the providers on the loopback.")
     store: StoreSection = StoreSection()
     bus: BusSection = BusSection()
+    spool: SpoolSection = SpoolSection()
     nlu: NluSection = NluSection()
     content: ContentSection = ContentSection()
     hub: HubSettings = HubSettings()
@@ -114,13 +172,43 @@ def load(path: Path | None) -> Settings:
             f"cannot be read: {error}", where=where, mend="Mend it as TOML in UTF-8."
         ) from error
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
         raise explained(error, Settings, where=where) from None
     except SettingsError as error:  # it names the variable's field, never the value
         raise ConfigError(
             str(error), where="environment", mend="Write JSON, or one variable for each key."
         ) from None
+    _check_engines(settings, where=where)
+    return settings
+
+
+def _check_engines(settings: Settings, *, where: str) -> None:
+    """Refuse engines without what they need, and such as do not go together."""
+    store, bus = settings.store, settings.bus
+    if store.engine == "mongo":
+        if store.url is None:
+            mend = "Set it, best as SAMTAL_STORE__URL=mongodb://..."
+            raise ConfigError(
+                "is missing for the engine mongo", where=f"{where}: store.url", mend=mend
+            )
+        if settings.secret is None:
+            mend = "Set one secret for all processes, best as SAMTAL_SECRET."
+            raise ConfigError(
+                "is missing: several processes share it", where=f"{where}: secret", mend=mend
+            )
+        if bus.engine == "sqlite":
+            mend = 'Set engine = "nats" and servers.'
+            raise ConfigError(
+                "a SQLite bus lives in a SQLite store, and the store is MongoDB",
+                where=f"{where}: bus.engine",
+                mend=mend,
+            )
+    if bus.engine == "nats" and not bus.servers:
+        mend = 'Set servers = ["nats://host:4222"].'
+        raise ConfigError(
+            "is missing for the engine nats", where=f"{where}: bus.servers", mend=mend
+        )
 
 
 def explained(error: ValidationError, schema: type[BaseModel], *, where: str) -> ConfigError:

@@ -23,6 +23,7 @@ from bot.hub.forms import Forms
 from bot.hub.hub import Hub
 from bot.hub.rebuild import rebuilt
 from bot.hub.settings import HubSettings
+from bot.hub.spooling import Spooling
 from bot.model.channel import Address, Answer, Request
 from bot.model.ids import AgentId, IdentityId, ThreadId
 from bot.model.people import ByAgent
@@ -333,6 +334,7 @@ async def hub_kit(
     settings: HubSettings | None = None,
     wire: PhoneWire | None = None,
     sms_rate: float | None = None,
+    spooling: Spooling | None = None,
     working: bool = True,
 ) -> AsyncIterator[HubKit]:
     """A hub whose bus runs (`working`); sends are made by `quiet`, so that tests choose when.
@@ -351,6 +353,7 @@ async def hub_kit(
         nlu=nlu or FakeNlu(TABLE),
         clock=clock,
         channels=channels,
+        spooling=spooling,
     )
     hub = Hub(
         engines,

@@ -21,6 +21,10 @@ class Buckets:
         self._keys = keys
         self._levels: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
 
+    def retune(self, rate: Rate) -> None:
+        """Fill at another rate from now on."""
+        self._rate = rate
+
     def take(self, key: str) -> float:
         """Take one token; returns 0, or the seconds until there is one (then none was taken)."""
         now = self._clock.now()

@@ -32,11 +32,28 @@ def configure(*, level: str, as_json: bool) -> None:
     )
     structlog.configure(
         processors=[*shared, *shown],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
+        wrapper_class=_Leveled,
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     _configure_others(number, shared=shared, shown=shown)
+    set_level(level)
+
+
+class _Leveled(structlog.make_filtering_bound_logger(logging.NOTSET)):  # type: ignore[misc]  # made
+    """A logger whose level can be changed after it was taken into use."""
+
+
+def set_level(level: str) -> None:
+    """Write events from this level on, also those of loggers that are in use."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    # What is below the level is a method that does nothing: the cheapest there is.
+    for name, method in vars(structlog.make_filtering_bound_logger(number)).items():
+        if not name.startswith("__"):
+            setattr(_Leveled, name, method)
+    logging.getLogger().setLevel(number)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
 
 
 def _console() -> structlog.dev.ConsoleRenderer:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from bot.hub.feed import Announcement, SendMoved, ThreadMoved
+from bot.hub.feed import Announcement, EventEnded, Missed, SendMoved, ThreadMoved
+from bot.hub.spooling import SpoolState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -56,9 +57,23 @@ class Metrics:
             "Sockets dropped because they did not read.",
             registry=registry,
         )
+        self._resynced = Counter(
+            "samtal_sockets_resynced",
+            "Sockets told to come again because something may have been missed.",
+            registry=registry,
+        )
+        self._fanouts = Counter(
+            "samtal_fanout_messages",
+            "What processes tell each other, by what became of it.",
+            ["subject", "result"],
+            registry=registry,
+        )
+        self._work = _WorkFigures(registry)
+        self._spool = _SpoolFigures(registry)
+        self._config = _ConfigFigures(registry)
 
     def webhook(self, channel: str, account: str, *, result: str) -> None:
-        """A webhook request ended: accepted, forged, refused, limited or failed."""
+        """A webhook request ended: accepted, forged, refused, limited, full or failed."""
         self._webhooks.labels(channel, account, result).inc()
 
     def request(self, method: str, route: str, *, status: int, seconds: float) -> None:
@@ -81,6 +96,42 @@ class Metrics:
         """A socket did not read and was dropped."""
         self._dropped.inc()
 
+    def fanout(self, subject: str, *, result: str) -> None:
+        """One message was told, untold, heard, unread, or a stretch of them missed."""
+        self._fanouts.labels(subject, result).inc()
+
+    def handled(self, seconds: float, tries: int, *, well: bool) -> None:
+        """One delivery of the bus was worked off, or failed and comes again."""
+        self._work.seconds.labels("done" if well else "failed").observe(seconds)
+        if tries > 1:
+            self._work.again.inc()
+
+    def work(self, *, in_hand: int, sending: int) -> None:
+        """How many deliveries and sends are being worked on."""
+        self._work.in_hand.set(in_hand)
+        self._work.sending.set(sending)
+
+    def backlog(self, depth: int, *, full: bool) -> None:
+        """How many envelopes are on the bus, and whether new messages are put off."""
+        self._work.depth.set(depth)
+        self._work.full.set(full)
+
+    def spool(self, state: SpoolState) -> None:
+        """How it stands with the spool."""
+        self._spool.waiting.set(state.waiting.count)
+        self._spool.bytes.set(state.waiting.bytes)
+        self._spool.age.set(state.age.total_seconds())
+
+    def reloaded(self, *, version: int | None) -> None:
+        """A new configuration was taken over, or (None) was wrong and was not."""
+        self._config.reloads.labels("failed" if version is None else "ok").inc()
+        if version is not None:
+            self._config.version.set(version)
+
+    def sockets_resynced(self, count: int) -> None:
+        """So many sockets were told to come again."""
+        self._resynced.inc(count)
+
     def hear(self, announcement: Announcement) -> None:
         """Count what the hub announces."""
         match announcement:
@@ -89,7 +140,57 @@ class Metrics:
                     self._entries.labels(entry.body.kind).inc()
             case SendMoved():
                 self._sends.labels(announcement.send.status.value).inc()
+            case EventEnded() | Missed():
+                pass
 
     def exposition(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+class _WorkFigures:
+    """What a worker, and an outbox, are doing."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.seconds = Histogram(
+            "samtal_handling_seconds",
+            "Time to work off one delivery of the bus.",
+            ["result"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.again = Counter(
+            "samtal_redeliveries", "Deliveries that were not the first.", registry=registry
+        )
+        self.in_hand = Gauge("samtal_in_hand", "Deliveries being worked off.", registry=registry)
+        self.sending = Gauge("samtal_sends_under_way", "Sends being made.", registry=registry)
+        self.depth = Gauge("samtal_bus_depth", "Envelopes on the bus.", registry=registry)
+        self.full = Gauge(
+            "samtal_backlog_full", "1 while new messages are put off.", registry=registry
+        )
+
+
+class _SpoolFigures:
+    """What waits on this machine for the store."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.waiting = Gauge("samtal_spool_waiting", "Spooled requests.", registry=registry)
+        self.bytes = Gauge("samtal_spool_bytes", "Bytes of spooled requests.", registry=registry)
+        self.age = Gauge(
+            "samtal_spool_oldest_seconds", "Age of the oldest spooled request.", registry=registry
+        )
+
+
+class _ConfigFigures:
+    """Which configuration is in force."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.version = Gauge(
+            "samtal_config_version",
+            "How many configurations this process has taken over.",
+            registry=registry,
+        )
+        self.version.set(1)
+        self.reloads = Counter(
+            "samtal_config_reloads", "Reloads by how they ended.", ["result"], registry=registry
+        )

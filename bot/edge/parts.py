@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
 from bot.edge.auth import Passwords
+from bot.edge.health import Probed
 from bot.edge.live import Live
 from bot.edge.metrics import Metrics
+from bot.edge.retuning import Retuning
 from bot.edge.settings import EdgeSettings
 from bot.hub.chat import Chat
 from bot.hub.desk import Desk
@@ -17,10 +19,9 @@ from bot.hub.feed import Feed
 from bot.hub.hub import Hub
 from bot.hub.ingress import Ingress
 from bot.hub.linking import Linking
-from bot.ports import Channel, Clock, Provider, Store, Wire
+from bot.ports import Channel, Clock, Fanout, Provider, Store, Wire
 
 Account = tuple[str, str]
-Check = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +29,10 @@ class EdgeParts:
     """The hub and the edge's own pieces, as the composition root made them.
 
     `secret` signs the visitors' tokens. `providers`, keyed by (channel name, account name), are
-    played on the loopback: none, no sandbox. `checks` are what `/readyz` asks beside the store,
-    the bus and the reader: each returns when its part is ready and raises when it is not.
-    `webchat` is the name of the channel behind `/chat`.
+    played on the loopback: none, no sandbox. `probed` is what `/readyz` and `/metrics` look at
+    (None: what a process that does everything has). `webchat` is the name of the channel behind
+    `/chat`. `fanout` reaches the edges of other processes (None: there are none); `live` has the
+    same.
     """
 
     settings: EdgeSettings
@@ -38,9 +40,11 @@ class EdgeParts:
     live: Live
     secret: SecretStr
     providers: Mapping[Account, Provider] = field(default_factory=dict)
-    checks: Mapping[str, Check] = field(default_factory=dict)
+    probed: Probed | None = None
     passwords: Passwords = field(default_factory=Passwords)
     webchat: str = "webchat"
+    fanout: Fanout | None = None
+    retuning: Retuning = field(default_factory=Retuning)
 
     @property
     def sandbox(self) -> bool:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
 from bot.edge import api
 from bot.edge.auth import Gatekeeper
-from bot.edge.health import Health
+from bot.edge.health import Health, Probed
 from bot.edge.live import PATH as SOCKET_PATH
 from bot.edge.logs import one_line_log
+from bot.edge.metrics import Metrics
 from bot.edge.middleware import security_headers, surrounding
 from bot.edge.pages import Pages
 from bot.edge.parts import EdgeParts
+from bot.edge.probing import probe
 from bot.edge.sandbox import Sandbox
+from bot.edge.settings import EdgeSettings
 from bot.edge.sockets.chat import ChatNamespace
 from bot.edge.sockets.chat_feed import ChatFeed
 from bot.edge.sockets.desk import DeskNamespace
 from bot.edge.sockets.dispatch import Dispatcher
+from bot.edge.sockets.resync import Resync
 from bot.edge.webhooks import Webhooks
+from bot.hub.feed import Feed
 
-__all__ = ["EdgeParts", "make_runner", "make_server"]
+__all__ = ["EdgeParts", "make_probe_runner", "make_runner", "make_server"]
 
 
 def make_server(parts: EdgeParts) -> web.Application:
@@ -35,7 +41,7 @@ def make_server(parts: EdgeParts) -> web.Application:
     gate = Gatekeeper(
         store=parts.store, clock=parts.clock, settings=settings, passwords=parts.passwords
     )
-    Health(parts).add_to(app)
+    Health(_probed(parts)).add_to(app)
     Webhooks(parts).add_to(app)
     api.offer(app, parts, gate)
     if parts.sandbox:
@@ -43,6 +49,7 @@ def make_server(parts: EdgeParts) -> web.Application:
     if settings.pages:
         Pages(settings, sandbox=parts.sandbox).add_to(app)
     app.router.add_route("*", SOCKET_PATH, parts.live.handle)
+    app.cleanup_ctx.append(_counting(parts.feed, parts.metrics))
     app.cleanup_ctx.append(_sockets(parts, gate))
 
     async def hang_up(_: web.Application) -> None:
@@ -54,8 +61,21 @@ def make_server(parts: EdgeParts) -> web.Application:
 
 def make_runner(parts: EdgeParts) -> web.AppRunner:
     """A runner that leaves bodies as they came; `setup` it and give it to a site."""
+    return _runner(make_server(parts))
+
+
+def make_probe_runner(probed: Probed, settings: EdgeSettings, feed: Feed) -> web.AppRunner:
+    """A runner for a process without an edge: with what watches over it, and nothing else."""
+    app = web.Application(middlewares=[surrounding(settings, probed.metrics)])
+    app.on_response_prepare.append(security_headers(settings))
+    Health(probed).add_to(app)
+    app.cleanup_ctx.append(_counting(feed, probed.metrics))
+    return _runner(app)
+
+
+def _runner(app: web.Application) -> web.AppRunner:
     return web.AppRunner(
-        make_server(parts),
+        app,
         access_log=None,  # the middleware's line has no secrets in it
         auto_decompress=False,  # signatures cover the bytes that were sent
         shutdown_timeout=5.0,
@@ -68,16 +88,32 @@ def _sockets(
     parts: EdgeParts, gate: Gatekeeper
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     chat, desk = ChatNamespace(parts), DeskNamespace(parts, gate)
-    dispatcher = Dispatcher([ChatFeed(parts), desk])
+    dispatcher = Dispatcher([ChatFeed(parts), desk, Resync(parts.live)])
     chat.register()
     desk.register()
 
     async def run(_: web.Application) -> AsyncIterator[None]:
-        unsubscribe = parts.feed.subscribe(parts.metrics.hear)
         dispatcher.start(parts.feed)
+        await asyncio.gather(parts.live.open(), desk.open())
         yield
+        await desk.leave()
         await dispatcher.close()
-        unsubscribe()
         parts.passwords.close()
 
     return run
+
+
+def _counting(feed: Feed, metrics: Metrics) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Count what this process announces; what others tell it, they count."""
+
+    async def run(_: web.Application) -> AsyncIterator[None]:
+        unsubscribe = feed.subscribe(metrics.hear, own=True)
+        yield
+        unsubscribe()
+
+    return run
+
+
+def _probed(parts: EdgeParts) -> Probed:
+    token = parts.settings.metrics_token
+    return parts.probed or probe(parts.hub, metrics=parts.metrics, token=token)

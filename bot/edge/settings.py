@@ -44,6 +44,12 @@ class EdgeSettings(Value):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    drain_delay: timedelta = Field(
+        timedelta(0),
+        ge=timedelta(0),
+        le=timedelta(minutes=5),
+        description="How long to listen on when stopping, so that balancers see `/readyz` first.",
+    )
     site_name: str = Field("Fjällbutiken", description="Name shown on the pages.")
     trusted_proxies: tuple[Network, ...] = Field(
         (), description="Networks whose X-Forwarded-For is believed."
@@ -79,6 +85,11 @@ class EdgeSettings(Value):
     socket_max_bytes: int = Field(65_536, ge=1024, description="Largest packet of a socket.")
     backlog_bytes: int = Field(
         1_048_576, ge=4096, description="Unread bytes after which a socket is dropped."
+    )
+    resync_spread: timedelta = Field(
+        timedelta(seconds=5),
+        ge=timedelta(0),
+        description="Over how long sockets come again after something may have been missed.",
     )
     session_lifetime: timedelta = Field(timedelta(hours=12), description="How long a log-in lasts.")
     cookie_secure: bool = Field(

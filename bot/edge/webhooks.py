@@ -13,7 +13,7 @@ from bot.edge.limits import Buckets
 from bot.edge.parts import EdgeParts
 from bot.edge.problems import Refusal, too_many
 from bot.edge.settings import EdgeSettings
-from bot.errors import StoreError
+from bot.errors import Overloaded, SpoolFull, StoreError
 from bot.model.channel import Answer, Request
 from bot.model.value import AwareDatetime
 from bot.ports import Channel
@@ -31,6 +31,7 @@ class Webhooks:
         self._parts = parts
         self._by_address = Buckets(parts.settings.address_rate, clock=parts.clock)
         self._by_account = Buckets(parts.settings.account_rate, clock=parts.clock)
+        parts.retuning.subscribe(self._retune)
 
     def add_to(self, app: web.Application) -> None:
         """Offer the routes."""
@@ -49,6 +50,11 @@ class Webhooks:
         request = await self._read(http)
         try:
             answer = await self._parts.ingress.take(channel, request)
+        except (Overloaded, SpoolFull) as error:
+            self._note(channel, "full")
+            log.info("put off", channel=channel.name, account=channel.account, reason=str(error))
+            later = {"Retry-After": "10"}
+            raise Refusal(503, "Too much waits; send it again later.", headers=later) from None
         except StoreError:
             self._note(channel, "failed")
             log.exception("not recorded", channel=channel.name, account=channel.account)
@@ -60,6 +66,10 @@ class Webhooks:
             body=answer.body,
             headers={"Content-Type": answer.content_type},
         )
+
+    def _retune(self, settings: EdgeSettings) -> None:
+        self._by_address.retune(settings.address_rate)
+        self._by_account.retune(settings.account_rate)
 
     def _channel(self, http: web.Request) -> Channel:
         name, account = http.match_info["channel"], http.match_info["account"]

@@ -19,6 +19,7 @@ from yarl import URL
 
 from bot.edge.guard import Forbidden, GuardedResolver, Permits, check_url, is_public
 from bot.edge.metrics import Metrics
+from bot.errors import BusError
 from bot.model.sending import Call, CallResult, Emit, HttpCall, Lost, Reply, Unreached
 
 log = structlog.get_logger("samtal.wire")
@@ -87,7 +88,10 @@ class HttpWire:
             data: JsonValue = json.loads(call.data)
         except ValueError:
             return Unreached(reason="the event's data is no JSON document")
-        await self._emit(call.namespace, call.room, call.event, data)
+        try:
+            await self._emit(call.namespace, call.room, call.event, data)
+        except BusError as error:  # sockets of this process have it; twice does them no harm
+            return Unreached(reason=str(error))
         return Reply(status=200)
 
     async def _http(self, call: HttpCall) -> CallResult:

@@ -1,4 +1,4 @@
-"""Our hub for the corpus's sequences: the real steps on a SQLite file of its own."""
+"""Our hub for the corpus's sequences: the real steps on a record of its own."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import contextlib
 from datetime import timedelta
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pydantic import SecretStr
 from typing_extensions import override
 
-from bot.buses.sqlite import SqliteBus
-from bot.embedded.database import Database
 from bot.errors import StaleVersion, StoreClosed, StoreError
 from bot.hub.engines import Engines
 from bot.hub.forms import Forms
@@ -23,18 +21,18 @@ from bot.model.channel import Answer, Referral, Sender
 from bot.model.event import Done, ThreadEvent
 from bot.model.ids import EntryId, EventId, SendId, ThreadId
 from bot.model.people import ByAgent, ByBot
-from bot.model.record import Acceptance, Accepted, Arrival, IdentitySeed, SendItem, ThreadChange
+from bot.model.record import Acceptance, Arrival, IdentitySeed, SendItem, ThreadChange
 from bot.model.sending import FailureKind, Origin, Outbound
 from bot.model.thread import Entry, LastInbound, MessageOut
-from bot.stores.sqlite import SqliteStore
 from tests.builders import understood
 from tests.corpus import adapters
-from tests.corpus.hub_under_test import HubUnderTest
+from tests.corpus.hub_under_test import HubUnderTest, MakeHub
 from tests.fakes.clock import FakeClock, settle
 from tests.hubs import ANNA, plain_content
+from tests.records import Record, Servers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from bot.hub.content import ContentSet
@@ -67,43 +65,54 @@ class GreetingNlu:
         return [understood("greet") for _ in utterances]
 
 
-class BreakableStore(SqliteStore):
-    """A store that can be kept from recording what comes in."""
+class Guarded:
+    """A store that can be kept from recording what comes in, and tells how much it is asked."""
 
-    broken = False
+    def __init__(self, store: Store) -> None:
+        self.broken = False
+        self.busy = 0
+        self._store = store
 
-    @override
-    async def accept(self, acceptance: Acceptance) -> Accepted:
-        if self.broken:
-            raise StoreClosed("the disk is gone, says the test")
-        return await super().accept(acceptance)
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[object]]:
+        ask: Callable[..., Awaitable[object]] = getattr(self._store, name)
+
+        async def asked(*arguments: object, **named: object) -> object:
+            if self.broken and name == "accept":
+                raise StoreClosed("the disk is gone, says the test")
+            self.busy += 1
+            try:
+                return await ask(*arguments, **named)
+            finally:
+                self.busy -= 1
+
+        return asked
 
 
 class OurHub(HubUnderTest):
-    """The hub with all its tasks running; what is durable is the file."""
+    """The hub with all its tasks running; what is durable is the record."""
 
     def __init__(
         self,
         channels: Mapping[tuple[str, str], Channel],
         *,
-        file: Path,
+        record: Record,
         content: ContentSet,
         wire: Wire,
-        at: datetime,
     ) -> None:
-        self._file = file
+        self._record = record
         self._channels = channels
         self._content = content
         self._wire = wire
-        self._clock = FakeClock(at)
+        self._clock = record.clock
         self._nlu = GreetingNlu(self._clock)
         self._number = 0
-        self._open()
+        self._opened = contextlib.AsyncExitStack()
 
-    def _open(self) -> None:
-        database = Database.open(self._file)
-        self._bus = SqliteBus(database, clock=self._clock)
-        self._store = BreakableStore(database, self._bus)
+    async def open(self) -> None:
+        """Start, on whatever the record holds."""
+        store, self._bus = await self._opened.enter_async_context(self._record.open())
+        self._guarded = Guarded(store)
+        self._store = cast("Store", self._guarded)  # it has all that its store has
         engines = Engines(
             store=self._store,
             bus=self._bus,
@@ -200,8 +209,9 @@ class OurHub(HubUnderTest):
         while rounds < _QUIET_ROUNDS:
             await settle()
             await self._store.ready()  # whatever was to be written before is written then
-            after = (await self._bus.depth(), self._clock.sleepers, await self._written())
-            rounds = rounds + 1 if after == before else 0
+            depth, written = await self._bus.depth(), await self._written()
+            after = (self._guarded.busy, depth, self._clock.sleepers, written)
+            rounds = rounds + 1 if after == before and not self._guarded.busy else 0
             before = after
 
     async def _written(self) -> tuple[int, ...]:
@@ -217,21 +227,20 @@ class OurHub(HubUnderTest):
         self._running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._running
-        await self._bus.close()
-        await self._store.close()
+        await self._opened.aclose()
 
     @override
     async def restart(self) -> None:
-        self._open()
+        await self.open()
         await self.calm()
 
     @override
     async def break_store(self) -> None:
-        self._store.broken = True
+        self._guarded.broken = True
 
     @override
     async def mend_store(self) -> None:
-        self._store.broken = False
+        self._guarded.broken = False
 
     @override
     async def slow_bot(self, duration: timedelta) -> None:
@@ -281,7 +290,21 @@ def _item(
 async def make_hub(
     folder: Path, *, channels: Mapping[tuple[str, str], Channel], wire: Wire, at: datetime
 ) -> HubUnderTest:
-    """See `tests.corpus.hub_under_test.MakeHub`."""
-    content = plain_content(folder, _SLOTS)
-    file = Path(mkdtemp(dir=folder)) / "samtal.db"
-    return OurHub(channels, file=file, content=content, wire=wire, at=at)
+    """See `tests.corpus.hub_under_test.MakeHub`; on SQLite."""
+    return await make_hub_on("sqlite", None)(folder, channels=channels, wire=wire, at=at)
+
+
+def make_hub_on(kind: str, servers: Servers | None) -> MakeHub:
+    """Makes hubs that stand on this kind of record (`tests.records.KINDS`)."""
+
+    async def make(
+        folder: Path, *, channels: Mapping[tuple[str, str], Channel], wire: Wire, at: datetime
+    ) -> HubUnderTest:
+        content = plain_content(folder, _SLOTS)
+        own = Path(mkdtemp(dir=folder))
+        record = Record(kind, own, servers=servers, clock=FakeClock(at))
+        hub = OurHub(channels, record=record, content=content, wire=wire)
+        await hub.open()
+        return hub
+
+    return make

@@ -16,6 +16,8 @@ from tests.corpus.cases import LEVELS, Case, Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from tests.corpus.hub_under_test import MakeHub
+
 _RUN: dict[str, Callable[[Case], list[str]]] = {
     "incoming": incoming.run,
     "outgoing": outgoing.run,
@@ -24,14 +26,17 @@ _RUN: dict[str, Callable[[Case], list[str]]] = {
 }
 
 
-def run(case: Case) -> Outcome:
-    """Run one case; an exception is a problem like any other."""
+def run(case: Case, make_hub: MakeHub | None = None) -> Outcome:
+    """Run one case; an exception is a problem like any other.
+
+    Sequences run on hubs that `make_hub` makes; without it on SQLite.
+    """
     why = cannot_run(case)
     if why is not None:
         return Outcome(case, skipped=why)
     try:
         if case.kind == "sequence":
-            return sequence(case)
+            return sequence(case, make_hub)
         return Outcome(case, tuple(_RUN[case.kind](case)))
     except Exception as error:  # noqa: BLE001  # the runner's outermost loop: a case may not end it
         place = traceback.extract_tb(error.__traceback__)[-1]
@@ -39,13 +44,13 @@ def run(case: Case) -> Outcome:
         return Outcome(case, (said.replace("\n", " ")[:500],))
 
 
-def sequence(case: Case) -> Outcome:
+def sequence(case: Case, make_hub: MakeHub | None = None) -> Outcome:
     """Play a sequence on a hub of its own."""
     # Loaded for sequences alone: all other cases run without a hub.
-    from tests.corpus.our_hub import make_hub  # noqa: PLC0415
+    from tests.corpus import our_hub  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(sequences.run(case, make_hub, Path(folder)))
+        return asyncio.run(sequences.run(case, make_hub or our_hub.make_hub, Path(folder)))
 
 
 def cannot_run(case: Case) -> str | None:

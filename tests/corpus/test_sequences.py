@@ -12,11 +12,14 @@ import pytest
 
 from tests.corpus import sequences
 from tests.corpus.cases import Case, load
-from tests.corpus.our_hub import make_hub
+from tests.corpus.our_hub import make_hub, make_hub_on
 from tests.corpus.test_corpus import FOLDER
+from tests.records import DISTRIBUTED, servers_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.corpus.hub_under_test import MakeHub
 
 FILE = FOLDER / "sequences.json"
 CASES = load([FILE]) if FILE.is_file() else []
@@ -25,9 +28,15 @@ PHONE = "+46701740605"
 LONG = "Hela meningen ryms i ett meddelande. " * 60
 
 
+@pytest.fixture(params=("sqlite", DISTRIBUTED))
+def engines(request: pytest.FixtureRequest) -> MakeHub:
+    """Makes hubs on each pair of engines."""
+    return make_hub_on(request.param, servers_of(request))
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-async def test_a_sequence(case: Case, tmp_path: Path) -> None:
-    outcome = await sequences.run(case, make_hub, tmp_path)
+async def test_a_sequence(case: Case, engines: MakeHub, tmp_path: Path) -> None:
+    outcome = await sequences.run(case, engines, tmp_path)
     if outcome.skipped:
         pytest.skip(outcome.skipped)
     assert outcome.problems == ()

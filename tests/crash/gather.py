@@ -1,29 +1,32 @@
-"""Reads what a run left in the SQLite file, through the store."""
+"""Reads what a run left in a store, through its port."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.embedded.database import Database
 from bot.hub.rebuild import rebuilt
 from bot.model.ids import SendId, ThreadId
+from bot.model.people import ByAgent, ByBot
 from bot.model.record import Span, Turn
-from bot.model.thread import Entry, MessageIn, MessageOut, SendState
+from bot.model.thread import Entry, MessageIn, MessageOut, OwnedByAgent, OwnerChanged, SendState
+from bot.ports import Store
 from bot.stores.sqlite import SqliteStore
 from tests.bench.provider import Call
-from tests.crash.facts import Answered, Facts, Posted, Shown
+from tests.crash.facts import Answered, Facts, Posted, Shown, Turned
 
-SEEDED = "SEEDED"  # events of this beginning were put into the file before the run
+SEEDED = "SEEDED"  # events of this beginning were put into the store before the run
 _PAGE = 1000
+_ALL = 1_000_000
 _MOVING = """
 SELECT (SELECT count(*) FROM events WHERE state = 0) + (SELECT count(*) FROM sends WHERE status < 2)
 """
 
 
 async def gather(path: Path, *, posted: Sequence[Posted], calls: Sequence[Call]) -> Facts:
-    """All facts of a run whose server has ended."""
+    """All facts of a run whose server, on one SQLite file, has ended."""
     async with opened(path) as (database, store):
         order = dict(
             await database.read(lambda look: list(look.execute("SELECT id, seq FROM events")))
@@ -31,18 +34,9 @@ async def gather(path: Path, *, posted: Sequence[Posted], calls: Sequence[Call])
         waiting: int = database.glance(
             lambda look: look.execute("SELECT count(*) FROM events WHERE state = 0").get
         )
-        reader = _Reader(store, order)
-        for thread in await store.thread_ids():
-            await reader.read(thread)
-        return Facts(
-            posted=tuple(posted),
-            shown=tuple(reader.shown),
-            answered=tuple(reader.answered),
-            calls=tuple(calls),
-            waiting=waiting,
-            dead=tuple(letter.reason for letter in await store.dead_letters()),
-            differing=tuple(reader.differing),
-        )
+        reader = Reader(store, order)
+        await reader.read_all()
+        return await reader.facts(posted=posted, calls=calls, waiting=waiting)
 
 
 async def moving(path: Path) -> int:
@@ -62,15 +56,39 @@ async def opened(path: Path) -> AsyncIterator[tuple[Database, SqliteStore]]:
         await database.close()
 
 
-class _Reader:
-    """Goes through the threads."""
+class Reader:
+    """Goes through the threads of a store.
 
-    def __init__(self, store: SqliteStore, order: dict[str, int]) -> None:
+    `order` is the place of each event in the order of acceptance, None where nobody knows it.
+    """
+
+    def __init__(self, store: Store, order: Mapping[str, int] | None = None) -> None:
         self.shown: list[Shown] = []
         self.answered: list[Answered] = []
         self.differing: list[str] = []
+        self.turned: list[Turned] = []
         self._store = store
         self._order = order
+
+    async def read_all(self) -> None:
+        """Take in every thread."""
+        for thread in await self._store.thread_ids():
+            await self.read(thread)
+
+    async def facts(
+        self, *, posted: Sequence[Posted], calls: Sequence[Call], waiting: int
+    ) -> Facts:
+        """What was read, with what the others know."""
+        return Facts(
+            posted=tuple(posted),
+            shown=tuple(self.shown),
+            answered=tuple(self.answered),
+            calls=tuple(calls),
+            waiting=waiting,
+            dead=tuple(letter.reason for letter in await self._store.dead_letters(limit=_ALL)),
+            differing=tuple(self.differing),
+            turned=tuple(self.turned),
+        )
 
     async def read(self, thread: ThreadId) -> None:
         """Take in one thread."""
@@ -88,10 +106,15 @@ class _Reader:
         ids = [entry.body.send for entry in entries if isinstance(entry.body, MessageOut)]
         states = {state.send: state for state in await self._store.sends(ids)}
         for entry in entries:
-            if isinstance(entry.body, MessageIn):
-                self._in(turn, entry, entry.body)
-            elif isinstance(entry.body, MessageOut):
-                self._out(turn, entry, entry.body, states)
+            match entry.body:
+                case MessageIn() as body:
+                    self._in(turn, entry, body)
+                case MessageOut() as body:
+                    self._out(turn, entry, body, states)
+                case OwnerChanged() as body:
+                    self._owner(turn, entry, body)
+                case _:
+                    pass
 
     def _in(self, turn: Turn, entry: Entry, body: MessageIn) -> None:
         self.shown.append(
@@ -99,10 +122,11 @@ class _Reader:
                 thread=turn.state.thread,
                 seq=entry.seq,
                 event=entry.event,
-                accepted=self._order[entry.event],
+                accepted=None if self._order is None else self._order[entry.event],
                 sender=_user(turn, entry),
                 sid=body.external_id or "",
                 text=body.text,
+                entry=entry.id,
             )
         )
 
@@ -110,6 +134,7 @@ class _Reader:
         self, turn: Turn, entry: Entry, body: MessageOut, states: dict[SendId, SendState]
     ) -> None:
         state = states.get(body.send)
+        identity = turn.identity(entry.identity)
         self.answered.append(
             Answered(
                 thread=turn.state.thread,
@@ -121,8 +146,33 @@ class _Reader:
                 status=state.status.value if state else "missing",
                 sids=tuple(part.external_id for part in state.parts) if state else (),
                 reached=state.reached.value if state and state.reached else None,
+                channel=identity.address.channel if identity else "",
+                author=_author(entry),
+                entry=entry.id,
             )
         )
+
+    def _owner(self, turn: Turn, entry: Entry, body: OwnerChanged) -> None:
+        owner = body.owner.name if isinstance(body.owner, OwnedByAgent) else body.owner.kind
+        self.turned.append(
+            Turned(
+                thread=turn.state.thread,
+                seq=entry.seq,
+                event=entry.event,
+                epoch=body.epoch,
+                owner=owner,
+            )
+        )
+
+
+def _author(entry: Entry) -> str:
+    match entry.by:
+        case ByAgent(name=name):
+            return name
+        case ByBot():
+            return "bot"
+        case _:
+            return "system"
 
 
 def _user(turn: Turn, entry: Entry) -> str:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.bench.provider import Call
-from tests.crash.checker import check, count
-from tests.crash.facts import Answered, Facts, Posted, Shown
+from tests.crash.checker import check, count, late_sends, parts
+from tests.crash.facts import Answered, Facts, Posted, Shown, Turned
 
 ANNA, BO = "+46700000001", "+46700000002"
 
@@ -56,6 +56,7 @@ def good() -> Facts:
 
 
 WHO = ((1, ANNA), (2, ANNA), (3, BO), (4, ANNA))
+FOUR = (call(1, ANNA), call(9, ANNA), call(3, BO), call(4, ANNA))
 THREE = replace(good(), calls=(call(1, ANNA), call(2, ANNA), call(3, BO), call(4, ANNA)))
 
 
@@ -72,6 +73,40 @@ def test_what_was_never_accepted_may_be_shown_or_not() -> None:
     facts = good()
     lost = posted(5, BO, first=5, taken=None)
     assert check(replace(facts, posted=(*facts.posted, lost))) == []
+
+
+def test_while_an_agent_owns_the_thread_the_bot_says_nothing() -> None:
+    facts = good()
+    said = replace(answered(9, ANNA, seq=16), author="Eva", event="evt_reply")
+    first, _, *rest = facts.answered
+    quiet = replace(
+        facts, answered=(first, said, *rest), turned=(OVER, BACK), calls=FOUR, posted=facts.posted
+    )
+    assert check(quiet) == []
+
+
+def test_a_bots_answer_may_be_dropped_when_somebody_took_over() -> None:
+    facts = good()
+    rows = (facts.answered[0], replace(facts.answered[1], status="dropped", sids=()))
+    calls = (call(1, ANNA), call(3, BO))
+    late = replace(OVER, seq=22)
+    dropped = replace(
+        facts, answered=(*rows, *facts.answered[2:]), calls=calls, turned=(late, BACK)
+    )
+    assert check(dropped) == []
+
+
+def test_a_long_answer_is_taken_in_its_parts() -> None:
+    facts = good()
+    bodies = parts(replace(facts.answered[0], text=LONG))
+    assert len(bodies) == 2
+    rows = (replace(facts.answered[0], text=LONG, sids=("XX1", "XX1b")), *facts.answered[1:])
+    first = replace(call(1, ANNA), body=bodies[0])
+    second = replace(call(1, ANNA), sid="XX1b", body=bodies[1])
+    whole = replace(facts, answered=rows, calls=(first, second, call(2, ANNA), call(3, BO)))
+    assert check(whole) == []
+    half = replace(rows[0], status="unknown", sids=("XX1",))
+    assert check(replace(whole, answered=(half, *rows[1:]))) == []
 
 
 def shown_as(place: int, **changes: object) -> Facts:
@@ -107,6 +142,11 @@ def without(place: int) -> Facts:
 
 def with_calls(*calls: Call) -> Facts:
     return replace(good(), calls=calls)
+
+
+LONG = "Ett långt svar. " * 120
+OVER = Turned(f"thr_{ANNA}", 15, "evt_over", 1, "Eva")
+BACK = Turned(f"thr_{ANNA}", 25, "evt_back", 2, "bot")
 
 
 BROKEN = {
@@ -194,6 +234,30 @@ BROKEN = {
         ),
         f"{ANNA}: the provider did not take XX1 (snd_1) in its turn",
     ),
+    "an unknown one out of its turn": (
+        replace(
+            THREE,
+            answered=(
+                replace(answered(1, ANNA, seq=11), status="unknown", sids=(), text="Hej!"),
+                answered(2, ANNA, seq=21),
+                *good().answered[2:],
+            ),
+            calls=(call(2, ANNA), replace(call(1, ANNA), body="Hej!"), call(3, BO)),
+        ),
+        f"{ANNA}: the provider took XX1 for snd_1 out of its turn",
+    ),
+    "a part is missing": (
+        answered_as(0, text=LONG),
+        "send snd_1 counts as sent with 1 parts",
+    ),
+    "the bot answers for an agent": (
+        replace(good(), turned=(OVER, BACK)),
+        f"message SM2 of {ANNA} was answered while Eva owned the thread",
+    ),
+    "dropped while nobody took over": (
+        answered_as(1, status="dropped"),
+        f"send snd_2 to {ANNA} ended as dropped",
+    ),
     "waiting": (replace(good(), waiting=2), "2 accepted events still wait"),
     "dead": (replace(good(), dead=("KeyError: x",)), "dead letter: KeyError: x"),
     "snapshot": (
@@ -207,3 +271,10 @@ BROKEN = {
 def test_a_broken_run_is_found_out(name: str) -> None:
     facts, expected = BROKEN[name]
     assert expected in check(facts)
+
+
+def test_an_unknown_one_may_leave_late_where_somebody_slept() -> None:
+    facts, _ = BROKEN["an unknown one out of its turn"]
+    assert check(facts, late=True) == []
+    assert late_sends(facts) == 1
+    assert late_sends(good()) == 0

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 import socketio
@@ -29,7 +29,8 @@ from bot.edge.wire import HttpWire
 from bot.hub.content import ContentSet
 from bot.hub.engines import Engines
 from bot.hub.forms import Forms
-from bot.hub.hub import Hub
+from bot.hub.hub import EVERYTHING, Hub, Work
+from bot.hub.relay import Relay
 from bot.hub.settings import HubSettings
 from bot.model.ids import AgentId
 from bot.model.people import Agent, Role
@@ -42,7 +43,7 @@ from tests.fakes.nlu import FakeNlu
 from tests.fakes.store import FakeStore
 
 if TYPE_CHECKING:
-    from bot.ports import Channel, Provider
+    from bot.ports import Channel, Fanout, Provider, Wire
     from tests.fakes.memory import Memory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +51,20 @@ SECRET = SecretStr("the secret of the edge's tests")
 PASSWORD = "correct horse battery"
 TOKEN = "twilio-test-token"
 Key = tuple[str, str]
+Item = TypeVar("Item")
+
+
+@dataclass(kw_only=True)
+class Site:
+    """What several processes share; each has a fan-out of its own (or the same local one)."""
+
+    store: FakeStore
+    bus: FakeBus
+
+    @classmethod
+    def new(cls, memory: Memory | None = None) -> Site:
+        bus = FakeBus()
+        return cls(store=FakeStore(memory, bus=bus), bus=bus)
 
 
 @dataclass(kw_only=True)
@@ -58,7 +73,7 @@ class House:
 
     base: str
     parts: EdgeParts
-    app: web.Application
+    runner: web.AppRunner
     store: FakeStore
     http: aiohttp.ClientSession
     clients: list[Browser | Seat | aiohttp.ClientSession] = field(default_factory=list)
@@ -66,6 +81,20 @@ class House:
     @property
     def hub(self) -> Hub:
         return self.parts.hub
+
+    @property
+    def app(self) -> web.Application:
+        return self.runner.app
+
+    async def die(self) -> None:
+        """Be gone for the network, as a killed process is: nobody is told anything."""
+        for site in list(self.runner.sites):
+            await site.stop()
+        server = self.runner.server
+        assert server is not None
+        for connection in server.connections:
+            if isinstance(connection.transport, asyncio.Transport):
+                connection.transport.abort()
 
     async def idle(self) -> None:
         """Return when the hub waits for something to do."""
@@ -157,18 +186,48 @@ class Desk:
 class Browser:
     """A customer's browser: what it was told, and what it does."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(
+        self,
+        base: str,
+        *,
+        transports: Sequence[str] = ("polling", "websocket"),
+        faithful: bool = False,
+    ) -> None:
+        """`faithful`: it comes again by itself, and says from where to replay, as our page does."""
         self._base = base
-        self.client = socketio.AsyncClient(reconnection=False)
+        self._transports = list(transports)
+        self._auth: dict[str, object] = {}
+        # One that comes again forgets to close the sessions that it makes by itself.
+        self._http = aiohttp.ClientSession() if faithful else None
+        self.client = socketio.AsyncClient(
+            reconnection=faithful,
+            reconnection_delay=0.05,
+            reconnection_delay_max=0.2,
+            http_session=self._http,
+        )
         self.events: list[tuple[str, dict[str, Any]]] = []
+        self.last_seq = 0
+        self._caught_up = False
         self.client.on("*", self._hear, namespace="/chat")
 
     async def connect(self, auth: Mapping[str, object]) -> None:
-        await self.client.connect(self._base, namespaces=["/chat"], auth=dict(auth))
+        self._auth = dict(auth)
+        await self.client.connect(
+            self._base, namespaces=["/chat"], auth=self._now, transports=self._transports
+        )
         await until(lambda: bool(self.told("replayed")))
 
+    def _now(self) -> dict[str, object]:
+        """What it says of itself, at each connection anew."""
+        welcomes = self.told("welcome")
+        if not welcomes:
+            return self._auth
+        return {"token": welcomes[-1]["token"], "last_seq": self.last_seq}
+
     async def close(self) -> None:
-        await self.client.disconnect()
+        await self.client.shutdown()  # also while it tries to come again
+        if self._http is not None:
+            await self._http.close()
 
     async def do(self, event: str, data: object) -> dict[str, Any]:
         """Emit and wait for the acknowledgement."""
@@ -190,13 +249,26 @@ class Browser:
         once = {one["id"]: one for one in self.told("message")}
         return [one["text"] for one in once.values() if author in {None, one["author"]}]
 
+    def shown(self) -> list[str]:
+        """The texts as a page shows them: each message once, in its place in the thread."""
+        once = {one["id"]: one for one in self.told("message")}
+        return [one["text"] for one in sorted(once.values(), key=lambda one: int(one["seq"]))]
+
     async def hears(self, text: str) -> dict[str, Any]:
         """The message with this text, when it comes."""
         await until(lambda: any(text in one["text"] for one in self.told("message")))
         return next(one for one in self.told("message") if text in one["text"])
 
     def _hear(self, event: str, *data: dict[str, Any]) -> None:
-        self.events.append((event, data[0] if data else {}))
+        told = data[0] if data else {}
+        if event == "welcome":
+            self._caught_up = False
+        elif event == "replayed":
+            self._caught_up = True
+            self.last_seq = max(self.last_seq, told["seq"])
+        elif event == "message" and self._caught_up and told["author"] != "customer":
+            self.last_seq = max(self.last_seq, 0 if told.get("aside") else told["seq"])
+        self.events.append((event, told))
 
 
 class Seat:
@@ -239,7 +311,15 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: flo
             await asyncio.sleep(0.01)
 
 
-def _accounts(base: str, public: str) -> tuple[dict[Key, Channel], dict[Key, Provider]]:
+async def until_all(
+    items: Iterable[Item], holds: Callable[[Item], bool], *, seconds: float = 5
+) -> None:
+    """Return when it holds for all of them; fail when it does not in time."""
+    everything = list(items)
+    await until(lambda: all(holds(item) for item in everything), seconds=seconds)
+
+
+def accounts(base: str, public: str) -> tuple[dict[Key, Channel], dict[Key, Provider]]:
     def api(channel: str) -> str:
         return f"{base}/sandbox/{channel}/demo"
 
@@ -294,33 +374,27 @@ async def house(
     public: str | None = None,
     port: int = 0,
     extra: tuple[Channel, ...] = (),
+    site: Site | None = None,
+    fanout: Fanout | None = None,
+    work: Work = EVERYTHING,
     **settings: object,
 ) -> AsyncIterator[House]:
     """The server for as long as the block lasts; `settings` are the edge's.
 
-    With the `memory` of an earlier one it is the same server after a restart.
+    With the `memory` of an earlier one it is the same server after a restart. With the `site` of
+    another and a `fanout`, it is one of several processes; `work` says what it does of the work.
     """
+    site = site or Site.new(memory)
     with socket.create_server(("127.0.0.1", port)) as listening:
         base = f"http://127.0.0.1:{listening.getsockname()[1]}"
         edge = EdgeSettings.model_validate(
             {"public_base_url": public or base, "cookie_secure": False, **settings}
         )
-        channels, providers = _accounts(base, edge.public_base_url)
+        channels, providers = accounts(base, edge.public_base_url)
         channels |= {(one.name, one.account): one for one in extra}
-        clock, bus = SystemClock(), FakeBus()
-        store = FakeStore(memory, bus=bus)
-        live = Live(settings=edge, clock=clock, metrics=Metrics())
+        live = Live(settings=edge, clock=SystemClock(), metrics=Metrics(), fanout=fanout)
         async with HttpWire(emit=live.emit, metrics=live.metrics) as wire:
-            engines = Engines(
-                store=store, bus=bus, wire=wire, nlu=FakeNlu(), clock=clock, channels=channels
-            )
-            hub = Hub(
-                engines,
-                content=_content(),
-                forms=_forms(),
-                settings=HubSettings(offer_timeout=timedelta(minutes=10)),
-                secret=SECRET,
-            )
+            hub = make_hub(site, wire, channels)
             parts = EdgeParts(
                 settings=edge,
                 hub=hub,
@@ -328,9 +402,14 @@ async def house(
                 secret=SECRET,
                 providers=providers if sandbox else {},
                 passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)),
+                fanout=fanout,
             )
-            async with _serving(parts, listening) as app, aiohttp.ClientSession() as http:
-                running = House(base=base, parts=parts, app=app, store=store, http=http)
+            async with (
+                working(hub, fanout, work=work, metrics=live.metrics),
+                _serving(parts, listening) as runner,
+                aiohttp.ClientSession() as http,
+            ):
+                running = House(base=base, parts=parts, runner=runner, store=site.store, http=http)
                 try:
                     yield running
                 finally:
@@ -339,16 +418,49 @@ async def house(
 
 
 @contextlib.asynccontextmanager
-async def _serving(parts: EdgeParts, listening: socket.socket) -> AsyncIterator[web.Application]:
+async def _serving(parts: EdgeParts, listening: socket.socket) -> AsyncIterator[web.AppRunner]:
     runner = make_runner(parts)
     await runner.setup()
     site = web.SockSite(runner, listening)
     await site.start()
-    work = asyncio.create_task(parts.hub.run())
     try:
-        yield runner.app
+        yield runner
     finally:
         await runner.cleanup()
-        work.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
+
+
+def make_hub(site: Site, wire: Wire, channels: dict[Key, Channel]) -> Hub:
+    """One process' hub."""
+    return Hub(
+        Engines(
+            store=site.store,
+            bus=site.bus,
+            wire=wire,
+            nlu=FakeNlu(),
+            clock=SystemClock(),
+            channels=channels,
+        ),
+        content=_content(),
+        forms=_forms(),
+        settings=HubSettings(offer_timeout=timedelta(minutes=10)),
+        secret=SECRET,
+    )
+
+
+@contextlib.asynccontextmanager
+async def working(
+    hub: Hub, fanout: Fanout | None, *, work: Work, metrics: Metrics
+) -> AsyncIterator[None]:
+    """The hub at work, and its announcements on the fan-out."""
+    tasks = [asyncio.create_task(hub.run(work))]
+    if fanout is not None:
+        relay = Relay(hub.feed, fanout, clock=SystemClock(), tally=metrics)
+        tasks.append(asyncio.create_task(relay.run()))
+        await relay.listening.wait()
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

@@ -14,7 +14,7 @@ from nlu.commands import train
 from nlu.reader import Reader
 from nlu.serving import SpacyNlu
 from tests.hubs import ROOT, HubKit, PhoneWire, hub_kit, played, shipped_content, shipped_forms
-from tests.records import KINDS, Record
+from tests.records import KINDS, record_of
 
 
 class Start(Protocol):
@@ -41,7 +41,7 @@ async def nlu(reader: Reader) -> AsyncIterator[SpacyNlu]:
 @pytest.fixture(params=KINDS)
 def start(request: pytest.FixtureRequest, tmp_path: Path, nlu: SpacyNlu) -> Start:
     """Starts the hub on one kind of store and bus; phones and time go on between two starts."""
-    record = Record(request.param, tmp_path)
+    record = record_of(request, tmp_path)
     wire = PhoneWire(played()[1], record.clock)
 
     @contextlib.asynccontextmanager

@@ -36,4 +36,12 @@ Server to client:
 
 Client to server: `watch {thread, after}` -> `{ok, row, entries}`, `unwatch {thread}`,
 `typing {thread}`.
+
+# Several processes
+
+Each edge hears what all processes announce and tells its own sockets; what is emitted to a room
+from outside (messages of the web chat, typing) goes over the fan-out to the edges. Where any of
+that may have been missed the edge closes its sockets' transports, a few at a time: clients come
+again by themselves, here or at another edge, and get everything replayed from `last_seq` (`after`
+at the desk). An edge that stops does the same.
 """

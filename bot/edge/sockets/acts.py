@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from pydantic import JsonValue
@@ -10,10 +11,12 @@ from pydantic import JsonValue
 from bot.edge.limits import Buckets
 from bot.edge.parts import EdgeParts
 from bot.edge.problems import Refusal, too_many
+from bot.edge.settings import EdgeSettings
 from bot.edge.sockets.bodies import socket_request
 from bot.edge.sockets.incoming import Elsewhere, Filled, Opened, Pressed, Said, Seen, Wish, read
 from bot.edge.sockets.shapes import Ack, document
 from bot.edge.sockets.visitors import Visitor
+from bot.errors import BusError
 from bot.model.event import Rejected
 from bot.model.ids import EventId
 from bot.model.thread import MessageOut
@@ -32,6 +35,7 @@ class Acts:
         self._parts = parts
         self._by_visitor = Buckets(parts.settings.visitor_rate, clock=parts.clock)
         self._by_client = Buckets(parts.settings.socket_rate, clock=parts.clock)
+        parts.retuning.subscribe(self._retune)
 
     def named(self) -> dict[str, Act]:
         """The acts by the names of their events."""
@@ -52,6 +56,10 @@ class Acts:
         waits = self._by_visitor.take(visitor.address.user), self._by_client.take(visitor.client)
         if any(waits):
             raise too_many(max(waits), what="too many events")
+
+    def _retune(self, settings: EdgeSettings) -> None:
+        self._by_visitor.retune(settings.visitor_rate)
+        self._by_client.retune(settings.socket_rate)
 
     def text_limit(self, visitor: Visitor) -> int:
         """The longest text, in characters."""
@@ -126,7 +134,8 @@ class Acts:
         state = await self._parts.chat.state(visitor.address)
         if state is not None:
             told: Ack = {"thread": state.thread, "who": "customer", "name": ""}
-            await self._parts.live.emit("/desk", f"thread:{state.thread}", "typing", told)
+            with suppress(BusError):  # agents at other edges do not see it this once
+                await self._parts.live.emit("/desk", f"thread:{state.thread}", "typing", told)
         return {}
 
     async def _start(self, visitor: Visitor, opened: Opened) -> Ack:

@@ -14,7 +14,7 @@ from bot.edge.sockets.acts import Act, Acts
 from bot.edge.sockets.incoming import ChatAuth, read
 from bot.edge.sockets.shapes import Ack, chat_message, chat_state, document, refused
 from bot.edge.sockets.visitors import NAMESPACE, Reception, Visitor, room_of
-from bot.errors import NotFound, StoreError
+from bot.errors import NotFound, Overloaded, SpoolFull, StoreError
 from bot.hub.desk import EntryView
 from bot.model.thread import SendStatus
 
@@ -111,7 +111,7 @@ class ChatNamespace:
             await self._tell(visitor.sid, "message", document(message))
 
     async def _tell(self, sid: str, event: str, data: JsonValue) -> None:
-        await self._live.emit(NAMESPACE, sid, event, data)
+        await self._live.emit_here(NAMESPACE, sid, event, data)
 
     # --- events ------------------------------------------------------------------------------
 
@@ -133,9 +133,8 @@ class ChatNamespace:
             return refused(refusal)
         except NotFound as error:
             return refused(Refusal(404, str(error)))
-        except (StoreError, TimeoutError):
-            log.exception("a visitor's event was not taken")
-            return refused(Refusal(503, "It could not be kept; send it again with the same id."))
+        except (StoreError, TimeoutError) as error:
+            return refused(_not_kept(error))
         except Exception:  # outermost: one bad event must not end the connection
             log.exception("a visitor's event failed")
             return refused(Refusal(500, "It could not be taken."))
@@ -145,6 +144,13 @@ class ChatNamespace:
             raise Refusal(404, f"There is no event {event[:40]!r} here.")
 
         return await self._acted(self._visitors.get(sid), nothing, ())
+
+
+def _not_kept(error: StoreError | TimeoutError) -> Refusal:
+    if isinstance(error, Overloaded | SpoolFull):  # it says itself when that begins and ends
+        return Refusal(503, "Too much waits; send it again later with the same id.")
+    log.error("a visitor's event was not taken", exc_info=error)
+    return Refusal(503, "It could not be kept; send it again with the same id.")
 
 
 def _under_way(view: EntryView) -> bool:

@@ -6,10 +6,11 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from bot.edge.parts import EdgeParts
+from bot.edge.sockets.early import EarlySends
 from bot.edge.sockets.shapes import Ack, ChatMessage, chat_message, chat_state, document
 from bot.edge.sockets.visitors import NAMESPACE, room_of
 from bot.hub.desk import EntryView
-from bot.hub.feed import Announcement, SendMoved, ThreadMoved
+from bot.hub.feed import Announcement, EventEnded, Missed, SendMoved, ThreadMoved
 from bot.model.channel import Address
 from bot.model.ids import SendId
 from bot.model.people import ChannelIdentity
@@ -34,19 +35,23 @@ class ChatFeed:
 
     Messages out to the web chat itself are the adapter's to show, after the gate; those to the
     customer's other channels are shown here once they have left. One that cannot be delivered is
-    shown too, with its status; one that was dropped never is.
+    shown too, with its status; one that was dropped never is. How a send went may be heard before
+    the message itself.
     """
 
     def __init__(self, parts: EdgeParts) -> None:
         self._live = parts.live
         self._webchat = parts.webchat
         self._waiting: OrderedDict[SendId, _Waiting] = OrderedDict()
+        self._early = EarlySends()
 
     def concerns(self, announcement: Announcement) -> bool:
         """Whether anybody in a browser can have to do with it (cheap: asked for all of them)."""
         if isinstance(announcement, SendMoved):
-            return True
-        return any(one.address.channel == self._webchat for one in announcement.identities)
+            return announcement.send.status not in _UNDER_WAY
+        return isinstance(announcement, ThreadMoved) and any(
+            one.address.channel == self._webchat for one in announcement.identities
+        )
 
     async def tell(self, announcement: Announcement) -> None:
         """Tell the sockets it concerns."""
@@ -55,6 +60,8 @@ class ChatFeed:
                 await self._moved(announcement)
             case SendMoved():
                 await self._sent(announcement)
+            case EventEnded() | Missed():
+                pass
 
     async def _moved(self, moved: ThreadMoved) -> None:
         browsers = [one for one in moved.identities if one.address.channel == self._webchat]
@@ -80,16 +87,25 @@ class ChatFeed:
             return
         others = tuple(room_of(one.address.user) for one in browsers if one.id != entry.identity)
         waiting = _Waiting(message=message, others=others, rooms=rooms)
+        ended = self._early.take(entry.body.send)
+        if ended is not None:
+            await self._ended(waiting, ended.status)
+            return
         self._waiting[entry.body.send] = waiting
         if len(self._waiting) > _WAITING:
             self._waiting.popitem(last=False)
 
     async def _sent(self, moved: SendMoved) -> None:
-        status = moved.send.status
-        if status in _UNDER_WAY:
+        if moved.send.status in _UNDER_WAY:
             return
         waiting = self._waiting.pop(moved.send.send, None)
-        if waiting is None or status is SendStatus.DROPPED:
+        if waiting is None:
+            self._early.put(moved.send)
+        else:
+            await self._ended(waiting, moved.send.status)
+
+    async def _ended(self, waiting: _Waiting, status: SendStatus) -> None:
+        if status is SendStatus.DROPPED:
             return
         message = waiting.message.model_copy(update={"status": status})
         rooms = waiting.others if status is SendStatus.SENT else waiting.rooms
@@ -97,4 +113,4 @@ class ChatFeed:
 
     async def _tell(self, rooms: tuple[str, ...], event: str, data: Ack) -> None:
         for room in rooms:
-            await self._live.emit(NAMESPACE, room, event, data)
+            await self._live.emit_here(NAMESPACE, room, event, data)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -12,14 +14,18 @@ from bot.edge.auth import Gatekeeper, Principal
 from bot.edge.clients import own_origin
 from bot.edge.parts import EdgeParts
 from bot.edge.problems import Refusal
+from bot.edge.sockets.early import EarlySends
 from bot.edge.sockets.incoming import OneThread, Watch, read
+from bot.edge.sockets.presence import Presence, Viewer
+from bot.edge.sockets.sessions import EndedSessions
 from bot.edge.sockets.shapes import Ack, document, refused
-from bot.errors import NotFound, StoreError
+from bot.errors import BusError, NotFound, StoreError
 from bot.hub.desk import EntryView
-from bot.hub.feed import Announcement, SendMoved, ThreadMoved
+from bot.hub.feed import Announcement, EventEnded, Missed, SendMoved, ThreadMoved
 from bot.model.ids import ThreadId
 from bot.model.people import Role, Session
 from bot.model.record import ThreadRow
+from bot.model.thread import Entry, MessageOut, SendState
 
 log = structlog.get_logger("samtal.deskfeed")
 
@@ -27,6 +33,7 @@ NAMESPACE = "/desk"
 EVERYBODY = "desk"
 _ROLES = {Role.AGENT, Role.ADMIN}
 _MOST_WATCHED = 50
+_LISTENING = 5.0  # seconds to wait for the fan-out; without it the server starts all the same
 
 Act = Callable[["Seat", tuple[object, ...]], Awaitable[Ack]]
 
@@ -54,6 +61,11 @@ class DeskNamespace:
         self._live = parts.live
         self._gatekeeper = gatekeeper
         self._seats: dict[str, Seat] = {}
+        self._early = EarlySends()
+        self._presence = Presence(
+            parts.fanout, clock=parts.clock, changed=self._show_viewing, tally=parts.metrics
+        )
+        self._ended = EndedSessions(parts.fanout, clock=parts.clock, tally=parts.metrics)
 
     def register(self) -> None:
         """Listen."""
@@ -69,6 +81,20 @@ class DeskNamespace:
         self._live.on(NAMESPACE, "*", self._unknown)
         self._gatekeeper.on_log_out(self._logged_out)
 
+    async def open(self) -> None:
+        """Hear the desks of other edges from now on."""
+        self._live.start(self._presence.run())
+        self._live.start(self._ended.run(self._end_session, missed=self._recheck))
+        circles = [one.circle for one in (self._presence, self._ended) if one.circle]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LISTENING):
+                for circle in circles:
+                    await circle.listening.wait()
+
+    async def leave(self) -> None:
+        """Tell other edges that nobody looks at anything here any more."""
+        await self._presence.leave()
+
     # --- what is announced -------------------------------------------------------------------
 
     def concerns(self, announcement: Announcement) -> bool:
@@ -82,9 +108,12 @@ class DeskNamespace:
             case ThreadMoved():
                 await self._moved(announcement)
             case SendMoved():
+                self._early.put(announcement.send)
                 told = document(announcement)
                 del told["kind"]
                 await self._tell(room_of(announcement.thread), "send", told)
+            case EventEnded() | Missed():
+                pass
 
     async def _moved(self, moved: ThreadMoved) -> None:
         thread = moved.state.thread
@@ -95,10 +124,15 @@ class DeskNamespace:
         await self._tell(EVERYBODY, "thread", {"row": document(row), **absorbed})
         addresses = {one.id: one.address for one in moved.identities}
         entries = [
-            EntryView(entry=entry, address=addresses[entry.identity]) for entry in moved.entries
+            EntryView(entry=entry, address=addresses[entry.identity], send=self._state(entry))
+            for entry in moved.entries
         ]
         told: Ack = {"thread": thread, "entries": [document(view) for view in entries], **absorbed}
         await self._tell(room_of(thread), "entries", told)
+
+    def _state(self, entry: Entry) -> SendState | None:
+        """How a message out went, where that was heard before the message."""
+        return self._early.get(entry.body.send) if isinstance(entry.body, MessageOut) else None
 
     async def _follow(self, absorbed: ThreadId, into: ThreadId) -> None:
         """Whoever watches a thread that went up in another watches the other."""
@@ -108,6 +142,8 @@ class DeskNamespace:
                 seat.watched.add(into)
                 await self._live.leave(NAMESPACE, seat.sid, room_of(absorbed))
                 await self._live.enter(NAMESPACE, seat.sid, room_of(into))
+                await self._viewing(absorbed)
+                await self._viewing(into)
 
     # --- coming and going --------------------------------------------------------------------
 
@@ -135,9 +171,24 @@ class DeskNamespace:
             await self._viewing(thread)
 
     def _logged_out(self, session: Session) -> None:
+        self._end_session(session.token_hash)
+        self._live.start(self._ended.tell(session.token_hash))
+
+    def _end_session(self, token_hash: str) -> None:
         for seat in self._seats.values():
-            if seat.session.token_hash == session.token_hash:
+            if seat.session.token_hash == token_hash:
                 self._live.start(self._live.disconnect(NAMESPACE, seat.sid))
+
+    def _recheck(self) -> None:
+        """Some log-outs may not have been heard: ask the store about everybody."""
+        for seat in self._seats.values():
+            self._live.start(self._check_quietly(seat))
+
+    async def _check_quietly(self, seat: Seat) -> None:
+        try:
+            await self._check_session(seat)
+        except (Refusal, StoreError) as error:  # its next act is checked again
+            log.info("a seat was checked", error=type(error).__name__)
 
     async def _end_expired(self) -> None:
         """Let nobody hear on who only listens and whose session has run out."""
@@ -206,21 +257,26 @@ class DeskNamespace:
         row = await self._parts.desk.thread(read(OneThread, arguments).thread)
         thread, name = row.state.thread, seat.principal.name
         told: Ack = {"thread": thread, "who": "agent", "name": name}
-        await self._live.emit_to_others(NAMESPACE, room_of(thread), "typing", told, sid=seat.sid)
-        for one in row.identities:
-            if one.address.channel == self._parts.webchat:
-                room = f"visitor:{one.address.user}"
-                await self._live.emit("/chat", room, "typing", {"name": name})
+        room = room_of(thread)
+        with suppress(BusError):  # people at other edges do not see it this once
+            await self._live.emit_to_others(NAMESPACE, room, "typing", told, sid=seat.sid)
+            for one in row.identities:
+                if one.address.channel == self._parts.webchat:
+                    room = f"visitor:{one.address.user}"
+                    await self._live.emit("/chat", room, "typing", {"name": name})
         return {}
 
     async def _viewing(self, thread: ThreadId) -> None:
+        """Tell who looks at a thread, after that changed here."""
         seats = [seat for seat in self._seats.values() if thread in seat.watched]
-        names = {seat.principal.id: seat.principal.name for seat in seats}
-        agents: list[JsonValue] = [
-            {"agent": agent, "name": name} for agent, name in sorted(names.items())
-        ]
+        here = [Viewer(agent=seat.principal.id, name=seat.principal.name) for seat in seats]
+        await self._presence.set_here(thread, here)
+        await self._show_viewing(thread)
+
+    async def _show_viewing(self, thread: ThreadId) -> None:
+        agents: list[JsonValue] = [document(one) for one in self._presence.viewers(thread)]
         await self._tell(room_of(thread), "viewing", {"thread": thread, "agents": agents})
 
     async def _tell(self, room: str, event: str, data: Ack) -> None:
         if self._live.members(NAMESPACE, room):
-            await self._live.emit(NAMESPACE, room, event, data)
+            await self._live.emit_here(NAMESPACE, room, event, data)

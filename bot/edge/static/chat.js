@@ -57,8 +57,8 @@ function welcome(data) {
 // --- messages -------------------------------------------------------------------------------
 
 function message(data) {
-  // An aside says nothing about what came before it; until the replay is over nothing does.
-  if (caughtUp && !data.aside && data.author !== "customer") lastSeq = Math.max(lastSeq, data.seq ?? 0);
+  // Only a replay moves lastSeq: one message may be lost on its way to this server, and the next one,
+  // from another process, come through before anybody knows.
   const own = data.author === "customer" ? shown.get(data.external_id) : undefined;
   const known = shown.get(data.id) || own;
   if (known) {

@@ -12,7 +12,6 @@ const sends = new Map(); // send id -> list item
 let me = null;
 let current = null;
 let readTo = 0; // seq: up to here nothing of the thread is missing
-let behind = false; // pages are still to come; live entries run ahead of them
 let pendingReply = null; // {text, client_id}: the same id again when no answer came
 let typedAt = 0;
 let typingTimer;
@@ -163,14 +162,13 @@ function select(thread) {
 }
 
 async function watch(thread, after) {
-  behind = true;
   try {
     const answer = await socket.send("watch", { thread, after });
     if (!answer.ok) return banner(answer.problem.detail);
     if (current !== thread) return;
     current = answer.row.state.thread;
     rows.set(current, answer.row);
-    behind = Boolean(after) && answer.entries.length >= 100;
+    const behind = Boolean(after) && answer.entries.length >= 100;
     answer.entries.forEach(showEntry);
     readTo = Math.max(readTo, ...answer.entries.map(({ entry }) => entry.seq));
     drawRows();
@@ -180,9 +178,9 @@ async function watch(thread, after) {
   }
 }
 
+// What is heard says nothing about what came before it: only an answer to "watch" moves readTo.
 function heard(views) {
   views.forEach(showEntry);
-  if (!behind) readTo = Math.max(readTo, ...views.map(({ entry }) => entry.seq));
 }
 
 function drawHead(row) {

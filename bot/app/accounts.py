@@ -1,0 +1,119 @@
+"""The channels' accounts, as the configuration has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar, cast
+
+from pydantic import BaseModel, JsonValue, ValidationError
+from typing_extensions import override
+
+from bot.errors import ConfigError
+from bot.ports import Channel, Provider
+from config.settings import Settings, explained
+
+Key = tuple[str, str]
+T = TypeVar("T")
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+
+
+class _ChannelModule(Protocol):
+    """What every folder in `channels/` exports."""
+
+    Settings: type[BaseModel]
+
+    def Adapter(  # noqa: N802 - it is a class there
+        self, settings: BaseModel, *, account: str, public_base_url: str
+    ) -> Channel: ...
+
+
+class _SandboxModule(Protocol):
+    """What `sandbox.py` beside a channel exports."""
+
+    def Loopback(self, settings: BaseModel) -> Provider: ...  # noqa: N802 - it is a class there
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounts:
+    """Every configured account, and the providers that the sandbox plays for them."""
+
+    channels: Mapping[Key, Channel]
+    providers: Mapping[Key, Provider]
+
+
+class Current(Mapping[Key, T], Generic[T]):
+    """The accounts in force: whoever holds this sees others once they are taken over."""
+
+    def __init__(self, items: Mapping[Key, T]) -> None:
+        self._items = items
+
+    def take_over(self, items: Mapping[Key, T]) -> None:
+        """From now on these, all at once."""
+        self._items = items
+
+    @override
+    def __getitem__(self, key: Key) -> T:
+        return self._items[key]
+
+    @override
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._items)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+def load_accounts(settings: Settings) -> Accounts:
+    """Make an adapter for each configured account; raises ConfigError naming the key."""
+    channels: dict[Key, Channel] = {}
+    providers: dict[Key, Provider] = {}
+    for name, configured in settings.channels.items():
+        module = _channel_module(name)
+        for account, values in configured.items():
+            key = (name, account)
+            parsed, played = _parsed(module, settings, key, values)
+            public = settings.edge.public_base_url
+            channels[key] = module.Adapter(parsed, account=account, public_base_url=public)
+            if played:
+                sandbox = cast("_SandboxModule", import_module(f"channels.{name}.sandbox"))
+                providers[key] = sandbox.Loopback(parsed)
+    return Accounts(channels=channels, providers=providers)
+
+
+def folders() -> list[Path]:
+    """The folder of every channel there is, by name."""
+    root = Path(import_module("channels").__path__[0])
+    return sorted(path for path in root.iterdir() if (path / "samples.toml").is_file())
+
+
+def _parsed(
+    module: _ChannelModule, settings: Settings, key: Key, values: dict[str, JsonValue]
+) -> tuple[BaseModel, bool]:
+    """The account's settings, and whether its provider is played here."""
+    name, account = key
+    where = f"channels.{name}.{account}"
+    if not _NAME.fullmatch(account):
+        raise ConfigError("no good account name", where=where, mend="Use a-z, 0-9 and _ only.")
+    played = settings.sandbox and find_spec(f"channels.{name}.sandbox") is not None
+    if played:
+        edge = settings.edge
+        base = f"http://{edge.host}:{edge.port}/sandbox/{name}/{account}"
+        values = {"api_base": base, **values}
+    try:
+        return module.Settings.model_validate(values), played
+    except ValidationError as error:
+        raise explained(error, module.Settings, where=where) from None
+
+
+def _channel_module(name: str) -> _ChannelModule:
+    if not _NAME.fullmatch(name) or find_spec(f"channels.{name}") is None:
+        known = ", ".join(path.name for path in folders())
+        raise ConfigError("no such channel", where=f"channels.{name}", mend=f"There are: {known}.")
+    return cast("_ChannelModule", import_module(f"channels.{name}"))

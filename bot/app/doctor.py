@@ -1,0 +1,97 @@
+"""Says how things stand: whether a configuration is right, and which parts answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from importlib.util import find_spec
+
+from bot.app.accounts import folders, load_accounts
+from bot.app.words import load_words
+from bot.errors import BusError, SamtalError
+from config.settings import Settings
+
+_PATIENCE = timedelta(seconds=3)
+
+
+def check(settings: Settings) -> list[str]:
+    """What is configured, in words; raises ConfigError for the first thing that is wrong."""
+    accounts = load_accounts(settings)
+    words = load_words(settings)
+    content = words.content
+    return [
+        f"store: {settings.store.engine}, bus: {settings.bus.engine}",
+        *(f"channel {name}/{account}: ok" for name, account in accounts.channels),
+        f"content: {len(content.variants)} variants of {len(content.slots)} slots, {content.id}",
+        f"forms: {len(words.forms.all)}",
+    ]
+
+
+async def examine(settings: Settings) -> list[str]:
+    """Which parts are on, off or wanting, and what the others would need.
+
+    Never raises for a part; asks the engines for 3 seconds at the most.
+    """
+    lines = []
+    for path in folders():
+        accounts = sorted(settings.channels.get(path.name, {}))
+        state = f"on: {', '.join(accounts)}" if accounts else "off: needs an account in [channels]"
+        lines.append(f"channel {path.name}: {state}")
+    model = settings.nlu.model
+    trained = "on" if model.is_dir() else "wanting: run `samtal nlu train`"
+    vectors = "on" if find_spec("wordllama") else "off: install the extra `vectors`"
+    store, bus = await asyncio.gather(_store(settings), _bus(settings))
+    return [
+        *lines,
+        f"model {model}: {trained}",
+        f"sentence vectors: {vectors}",
+        store,
+        bus,
+        f"sandbox: {'on' if settings.sandbox else 'off'}",
+    ]
+
+
+async def _store(settings: Settings) -> str:
+    chosen = settings.store
+    if chosen.engine == "sqlite" or chosen.url is None:
+        return f"store {chosen.path}: {'there' if chosen.path.exists() else 'new'}"
+    from bot.stores.mongo.driver import Driver  # the store itself would make its collections
+
+    name = f"store mongo, database {chosen.database}"
+    began = time.monotonic()
+    try:
+        driver = Driver.open(chosen.url.get_secret_value(), chosen.database, chosen.driver)
+        try:
+            async with asyncio.timeout(_PATIENCE.total_seconds()):
+                await driver.ping()
+        finally:
+            await driver.close()
+    except TimeoutError:
+        return f"{name}: wanting: no answer within {_PATIENCE.total_seconds():g} s"
+    except SamtalError as error:
+        return f"{name}: wanting: {error}"
+    return f"{name}: answers in {_ms(began)} ms"
+
+
+async def _bus(settings: Settings) -> str:
+    chosen = settings.bus
+    if chosen.engine == "sqlite":
+        return "bus: in the store's file"
+    from bot.buses.nats import NatsConnection
+
+    name = f"bus nats, prefix {chosen.name}"
+    servers = [url.get_secret_value() for url in chosen.servers]
+    began = time.monotonic()
+    try:
+        connection = await NatsConnection.open(servers, name=chosen.name, patience=_PATIENCE)
+    except BusError as error:
+        return f"{name}: wanting: {error}"
+    try:
+        return f"{name}: answers in {_ms(began)} ms"
+    finally:
+        await connection.close()
+
+
+def _ms(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)
