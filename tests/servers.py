@@ -147,6 +147,8 @@ class Server:
             if time.monotonic() > limit:
                 raise Failed(f"{self.name} does not serve yet:\n{self._end_of_log()}")
             time.sleep(0.01)
+        if not self.is_running:
+            raise Failed(f"another one answers at port {self.port}:\n{self._end_of_log()}")
 
     def signal(self, number: signals.Signals) -> None:
         """SIGSTOP makes it stand still (it does when this returns), SIGCONT go on."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
 
 import structlog
 
-from bot.errors import StaleVersion, StoreAway, StoreError
+from bot.errors import StaleVersion, StoreError
 from bot.hub.agents import Agents, DeskEvent
 from bot.hub.customers import Customers
 from bot.hub.draft import Draft
@@ -31,8 +30,6 @@ _DELIVERIES = 2
 # So many entries of a thread are looked through for those of an event that somebody else handled.
 _LATELY = 50
 _REMEMBERED = 10_000
-_FIRST_WAIT = timedelta(milliseconds=100)
-_LONGEST_WAIT = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,18 +80,7 @@ class Converse:
         self._max_tries = max_tries
 
     async def handle(self, envelope: Envelope, *, tries: int) -> None:
-        """Work off the thread that this envelope speaks of; waits for a store that is away."""
-        wait = _FIRST_WAIT
-        while True:
-            try:
-                return await self._work_off_thread(envelope, tries=tries)
-            except StoreAway as error:
-                # Nobody's fault: counted as a try, it would end as a dead letter.
-                log.warning("store away", thread=envelope.thread, error=str(error))
-            await self._clock.sleep(wait)
-            wait = min(wait * 2, _LONGEST_WAIT)
-
-    async def _work_off_thread(self, envelope: Envelope, *, tries: int) -> None:
+        """Work off the thread that this envelope speaks of."""
         stale = 0
         given_up = tries > self._max_tries * _DELIVERIES
         while stale < _LOOKS:

@@ -40,7 +40,8 @@ _LEAST_WAIT = timedelta(milliseconds=1)
 _TROUBLED = timedelta(seconds=1)
 _WRITE_AGAIN = timedelta(seconds=2)
 _LONGEST_WAIT = timedelta(minutes=10)
-_LOOK_AGAIN = timedelta(seconds=30)
+# Announcements wake us at once; this is for those that were lost on the way.
+_LOOK_AGAIN = timedelta(seconds=5)
 # A claim is prolonged long before it lapses, and no call begins that could outlast it: by the time
 # somebody else calls a send unknown, nobody makes it any more.
 _HOLD = timedelta(seconds=90)

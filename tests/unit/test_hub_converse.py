@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from bot.errors import StoreAway
 from bot.hub.feed import Announcement, EventEnded, ThreadMoved
+from bot.hub.handling import Handling
 from bot.model.event import Done
 from bot.model.record import Envelope, ThreadChange
 from bot.model.thread import Entry
@@ -40,6 +41,11 @@ async def envelope(kit: HubKit, text: str) -> Envelope:
     return Envelope(event=event.id, thread=event.thread)
 
 
+def handling(kit: HubKit) -> Handling:
+    """What stands between the bus and the worker."""
+    return Handling(kit.hub.converse.handle, clock=kit.clock, grace=timedelta(seconds=1))
+
+
 def listening(kit: HubKit) -> list[Announcement]:
     heard: list[Announcement] = []
     kit.hub.feed.subscribe(heard.append)
@@ -51,7 +57,7 @@ async def test_a_store_that_is_away_is_waited_for_and_counts_as_no_try() -> None
     async with hub_kit(store=store, working=False) as kit:
         one = await envelope(kit, "leverans")
         store.failing = StoreAway("no route, says the test")
-        working = asyncio.create_task(kit.hub.converse.handle(one, tries=1))
+        working = asyncio.create_task(handling(kit).handle(one, tries=1))
         await kit.clock.advance(timedelta(minutes=10))
         assert not working.done()
         store.failing = None
@@ -67,7 +73,7 @@ async def test_a_commit_without_an_answer_is_told_of_once() -> None:
         one = await envelope(kit, "leverans")
         heard = listening(kit)
         store.times = 1
-        working = asyncio.create_task(kit.hub.converse.handle(one, tries=1))
+        working = asyncio.create_task(handling(kit).handle(one, tries=1))
         await kit.clock.advance(timedelta(seconds=1))
         await working
         assert await store.outcome(one.event) == Done()

@@ -40,9 +40,11 @@ def test_a_mongod_keeps_what_it_has_and_takes_transactions(mongod: Mongod) -> No
 
 
 def test_a_server_that_does_not_start_says_why(nats_server: NatsServer, tmp_path: Path) -> None:
-    taken = NatsServer(tmp_path / "other", nats_server.port, options=["--nothing"])
-    with pytest.raises(Failed, match=r"nats-server ended as it started:\n.*nothing"):
-        taken.start()
+    broken = NatsServer(tmp_path / "other", options=["-c", "nowhere.conf"])
+    with pytest.raises(Failed, match=r"nats-server ended as it started:\n.*nowhere\.conf"):
+        broken.start()
+    assert not broken.is_running
+    assert nats_server.is_ready()
 
 
 def test_ports_are_free_and_not_those_of_outgoing_connections() -> None:

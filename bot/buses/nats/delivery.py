@@ -121,7 +121,8 @@ class Delivery:
                     return
             except BusError as error:
                 failures += 1
-                _log.warning("bus.pull_failed", partition=lane.number, reason=str(error))
+                if failures == 1:  # the next ones of the same trouble say nothing new
+                    _log.warning("bus.pull_failed", partition=lane.number, reason=str(error))
                 pause = delay_after(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
                 await self._clock.sleep(pause)
                 continue
