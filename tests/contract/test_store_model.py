@@ -289,6 +289,7 @@ def compare(store: object, model: object) -> None:
     assert same, f"of the store and of the model: {(ours, theirs)}"
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("subject", sorted({*STORES, *MONGO_STORES} - {"fake"}))
 def test_random_histories_read_the_same(
     subject: str, make_store_home: Callable[[str, Path], StoreHome]
@@ -298,4 +299,5 @@ def test_random_histories_read_the_same(
         def make_home(self, folder: Path) -> StoreHome:
             return make_store_home(subject, folder)
 
-    run_state_machine_as_test(Subject, settings=QUICK)
+    few = settings(QUICK, max_examples=8) if subject in MONGO_STORES else QUICK
+    run_state_machine_as_test(Subject, settings=few)

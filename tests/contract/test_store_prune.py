@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from bot.model.channel import ReceiptStatus
@@ -142,11 +143,12 @@ async def test_an_event_without_a_request_is_none_of_it(store: Store) -> None:
 
 
 async def test_many_go_in_several_calls(store: Store) -> None:
-    for n in range(1201):
-        raw = request(str(n).encode())
-        await store.accept(Acceptance(request=raw, unreadable=f"no {n}"))
-    for letter in await store.dead_letters(limit=2000):
-        await store.discard_dead_letter(letter.event)
+    requests = [request(str(n).encode()) for n in range(1201)]
+    await asyncio.gather(
+        *(store.accept(Acceptance(request=raw, unreadable="no")) for raw in requests)
+    )
+    letters = await store.dead_letters(limit=2000)
+    await asyncio.gather(*(store.discard_dead_letter(letter.event) for letter in letters))
     went = []
     while number := await store.prune(before=LATER):
         went.append(number)

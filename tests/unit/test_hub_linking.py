@@ -40,13 +40,13 @@ from tests.builders import START
 from tests.fakes.clock import settle
 from tests.fakes.store import FakeStore
 from tests.hubs import ANNA, BO, HubKit, assert_rebuilds, hub_kit, only_thread
-from tests.records import KINDS, record_of
+from tests.records import ON_ONE_MACHINE, record_of
 
 WEB, SMS = ("webchat", "v1"), ("twilio_sms", "+46701234567")
 REFUSED = "[link.refused]"
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=ON_ONE_MACHINE)
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
     record = record_of(request, tmp_path)
     async with (

@@ -27,14 +27,14 @@ from bot.model.thread import (
     SendStatus,
 )
 from tests.hubs import ANNA, BO, HubKit, assert_rebuilds, hub_kit
-from tests.records import KINDS, record_of
+from tests.records import ON_ONE_MACHINE, record_of
 
 SMS, PHONE = "twilio_sms", "+46701234567"
 PAGE, PSID = "messenger", "7001"
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=ON_ONE_MACHINE)
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
     record = record_of(request, tmp_path)
     async with (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.buses.nats import ConnectionSettings, NatsConnection, Settings
+from bot.buses.nats.link import Link, Server
 from bot.errors import BusError
 from tests.cable import Cable
 from tests.servers import unique_name
@@ -460,3 +461,44 @@ async def test_a_worker_waits_for_a_server_that_comes_later(nats_server: NatsSer
             await until(lambda: worker.handled == [envelope("1").event])
     finally:
         await connection.close()
+
+
+async def test_the_keeper_outlives_whatever_goes_wrong(nats_server: NatsServer) -> None:
+    """Its end would leave the process without NATS for ever, and alive."""
+
+    class Faulty:
+        def __init__(self) -> None:
+            self.links = 0
+
+        async def restored(self, link: Link) -> None:
+            self.links += 1
+            if self.links == 1:
+                raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
+
+        def went(self) -> None:
+            """Nothing was held."""
+
+    async with connected(nats_server.url) as connection:
+        faulty = Faulty()
+        connection.watch(faulty)
+        nats_server.restart()
+        await until(lambda: faulty.links >= 2)  # the first fails, and another is made
+        nats_server.restart()
+        await until(lambda: faulty.links >= 3)
+        assert connection.is_up
+
+
+async def test_what_uvloop_says_of_a_closed_transport_is_a_bus_error(nats_url: str) -> None:
+    link = await Link.open(Server.of(nats_url), name="test", patience=timedelta(seconds=3))
+
+    async def refused(*_: object, **__: object) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
+
+    link.client.publish = refused  # type: ignore[method-assign]  # what uvloop does, at will
+    with pytest.raises(BusError, match="unable to perform operation"):
+        await link.send("test.nobody")
+    del link.client.publish
+    close, link.client.close = link.client.close, refused  # type: ignore[method-assign]  # as above
+    await link.abandon()
+    assert link.lost.is_set()
+    await close()
