@@ -84,13 +84,14 @@ class Balancer:
         waiting = self._unproven[sender]
         try:
             async with asyncio.timeout(_LOOK):
-                while waiting:
-                    if await self._store.outcome(waiting[0]) is None:
+                for event in tuple(waiting):  # others may look at the same time
+                    if await self._store.outcome(event) is None:
                         return False
-                    del waiting[0]
+                    if event in waiting:
+                        waiting.remove(event)
         except (SamtalError, TimeoutError):
             return False
-        return True
+        return not waiting  # one may have been accepted meanwhile
 
     def close(self) -> None:
         """End the connections."""

@@ -206,7 +206,7 @@ def why_not() -> str | None:
 
 
 def clear_away() -> None:
-    """Remove what runs that are gone have left: namespaces with their processes, and mounts."""
+    """Remove what runs that are gone have left: namespaces with their processes, full disks."""
     for space in _spaces():
         owner = _OWNED.match(space)
         if owner and not _alive(int(owner[1])):
@@ -217,6 +217,7 @@ def clear_away() -> None:
         if owner and not _alive(int(owner[1])):
             with suppress(subprocess.CalledProcessError):
                 _run("umount", "--lazy", place)
+            shutil.rmtree(place[: owner.end()], ignore_errors=True)
 
 
 def folder_name() -> str:

@@ -46,7 +46,8 @@ class Moody(Provider):
             case "errors":
                 return Behaviour(refuse=self._chance.choice([500, 502, 503]))
             case "busy":
-                return Behaviour(refuse=429)
+                # A wait that tells the truth, nearly: a send has so many tries, however short.
+                return Behaviour(refuse=429, after=self._chance.randint(3, 8))
             case "hangs":
                 return Behaviour(delay=_HANG, cut=self._chance.choice(["before", "after"]))
             case "resets":

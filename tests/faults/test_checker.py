@@ -233,7 +233,8 @@ BROKEN = {
                 *good().facts.shown[2:],
             )
         ),
-        f"thread {THREAD}: SM1 stands after a message that was posted after its 2xx",
+        f"thread {THREAD}: SM1 stands after a message that was posted after its 2xx "
+        "(edge1; SM2, edge1)",
     ),
 }
 

@@ -76,13 +76,16 @@ def test_nothing_is_left(lab: Namespaces) -> None:
     assert machine.prefix[-1].removesuffix("one") not in spaces()
 
 
-def test_what_a_run_that_is_gone_has_left_is_cleared_away(lab: Namespaces) -> None:
+def test_what_a_run_that_is_gone_has_left_is_cleared_away(lab: Namespaces, tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as gone:
         gone.wait()
     name = f"samtal-{gone.pid}-edge1"
     subprocess.run(["ip", "netns", "add", name], check=True)
+    folder = tmp_path / f"samtal-faults-{gone.pid}-x"
+    SmallDisk(folder / "edge1", megabytes=16)
     clear_away()
     assert name not in spaces()
+    assert not folder.exists()
     assert "hub" in spaces()
 
 

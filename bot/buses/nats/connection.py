@@ -150,20 +150,35 @@ class NatsConnection:
     async def _keep(self) -> None:
         """Make a link, mind it until it is lost, and again, until cancelled."""
         while True:
-            link = await self._reach()
-            self._link = link
-            self._up.set()
-            _log.info("bus.connected", server=link.place)
-            for watcher in list(self._watchers):
-                with suppress(BusError):  # lost again: the next link comes
-                    await watcher.restored(link)
-            await self._mind(link)
-            self._trouble = f"lost {link.place}"
-            _log.warning("bus.lost", server=link.place)
-            self._up.clear()
-            self._link = None
-            self._tell_went()
-            await link.abandon()
+            try:
+                await self._keep_one()
+            except Exception as error:  # noqa: BLE001 - outermost: its end would cut us off for ever
+                self._trouble = f"{type(error).__name__}: {error}"
+                _log.exception("bus.keeper_failed")
+                link = self._link
+                self._went()
+                if link is not None:
+                    await link.abandon()
+                await asyncio.sleep(self.settings.longest_delay.total_seconds())
+
+    async def _keep_one(self) -> None:
+        link = await self._reach()
+        self._link = link
+        self._up.set()
+        _log.info("bus.connected", server=link.place)
+        for watcher in list(self._watchers):
+            with suppress(BusError):  # lost again: the next link comes
+                await watcher.restored(link)
+        await self._mind(link)
+        self._trouble = f"lost {link.place}"
+        _log.warning("bus.lost", server=link.place)
+        self._went()
+        await link.abandon()
+
+    def _went(self) -> None:
+        self._up.clear()
+        self._link = None
+        self._tell_went()
 
     def _tell_went(self) -> None:
         for watcher in list(self._watchers):

@@ -26,8 +26,9 @@ PORT = 4222
 _MOST_UNSENT = 8 * 2**20
 _CLIENT_LIMIT = 2 * _MOST_UNSENT
 
-# Every trouble of the client's, a time-out among them.
-TROUBLE = (nats.errors.Error, OSError, TimeoutError)
+# Every trouble of the client's, a time-out among them. Where the standard loop lets a write to a
+# closed transport pass, uvloop raises a RuntimeError.
+TROUBLE = (nats.errors.Error, OSError, TimeoutError, RuntimeError)
 
 T = TypeVar("T")
 Heard = Callable[[Msg], Awaitable[None]]

@@ -11,10 +11,10 @@ Server to client:
   with owner `bot | waiting | agent | nobody`; `channels [{channel, account}]` to continue on.
 * `message`: one message, in the shape that the web chat adapter emits, see `shapes.ChatMessage`.
   `status` is that of a message out: `failed` could not be delivered. Dropped ones never come.
-  A message can come more than once (replay, tabs): `id` tells. With `aside: true` it does not
-  move the client's `last_seq`; a message without does, as own messages leave in order.
-* `replayed {seq}`: everything up to `seq` has been sent; the client's `last_seq` is at least that.
-  Until it comes, no `message` moves `last_seq`.
+  A message can come more than once (replay, tabs): `id` tells. None moves the client's `last_seq`:
+  one may be lost between processes, and the next come through before anybody knows. `aside: true`
+  marks one that was not emitted by the web chat adapter.
+* `replayed {seq}`: everything up to `seq` has been sent; from here the next replay is asked for.
 * `owner {owner, name, queue, language}`: who answers now.
 * `typing {name}`: an agent types.
 
