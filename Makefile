@@ -9,6 +9,7 @@ ARGS ?=
 FAULTS ?= 200
 MESSAGES ?= 50000
 SECONDS ?= 1800
+CROWD ?= 1000000
 
 # PYTHON=... names the interpreter; otherwise the first of these that is 3.11, 3.12 or 3.13.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -17,10 +18,10 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test check bench faults format lock clean
+.PHONY: help install run test check bench bench-scale faults format lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.installed ## Make .venv from requirements.lock; seconds when nothing changed
 
@@ -37,6 +38,9 @@ check: install ## Format, lint, types and layers
 
 bench: install $(if $(EXAMPLES),$(MODEL)) ## Measure speed against the budgets
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-scale: install $(if $(EXAMPLES),$(MODEL)) ## Measure many processes, sockets and customers; CROWD=
+	$(BIN)/python -m tests.bench.scale --crowd $(CROWD) $(ARGS)
 
 faults: install $(if $(EXAMPLES),$(MODEL)) ## Kill, stop and cut a whole installation (as root); FAULTS= MESSAGES= SECONDS=
 	$(BIN)/python -m tests.faults --faults $(FAULTS) --messages $(MESSAGES) --seconds $(SECONDS) $(ARGS)

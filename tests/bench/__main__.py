@@ -13,8 +13,9 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from tests.bench.checking import NoResult
 from tests.bench.report import as_json, as_text
-from tests.bench.scenario import QUICK, Bench, NoResult, Plan
+from tests.bench.scenario import QUICK, Bench, Plan
 from tests.bench.server import MODEL
 
 

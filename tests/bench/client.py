@@ -27,7 +27,11 @@ class Client:
 
     async def post(self, request: Signed) -> Answer:
         """Post one request."""
-        lines = [f"POST {request.path} HTTP/1.1", f"Host: {self._host}:{self._port}"]
+        return await self.send("POST", request)
+
+    async def send(self, method: str, request: Signed) -> Answer:
+        """Make one request."""
+        lines = [f"{method} {request.path} HTTP/1.1", f"Host: {self._host}:{self._port}"]
         lines += [f"{name}: {value}" for name, value in request.headers]
         lines.append(f"Content-Length: {len(request.body)}")
         return await self.exchange("\r\n".join(lines).encode() + b"\r\n\r\n" + request.body)
@@ -41,7 +45,11 @@ class Client:
     async def exchange(self, request: bytes) -> Answer:
         """Send bytes as they are and read one answer; raises ConnectionError."""
         connection = await self._connection()
-        answer = await connection.exchange(request)
+        try:
+            answer = await connection.exchange(request)
+        except BaseException:  # given up: what still comes would be taken for the next answer
+            connection.close()
+            raise
         self._idle.append(connection)
         return answer
 

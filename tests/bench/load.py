@@ -34,7 +34,11 @@ _PATIENCE = 30.0  # seconds for answers that are still out at the end
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What to do. `kind` http: the answer is in the response, else at the provider."""
+    """What to do. `kind` http: the answer is in the response, else at the provider.
+
+    Message n is from customer `first + (start + n) * step % senders`, in a text that is repeated
+    until it has `length` characters.
+    """
 
     port: int
     stream: int = 0
@@ -44,6 +48,9 @@ class Order:
     seconds: float = 3.0
     senders: int = 2000
     first: int = 0
+    start: int = 0
+    step: int = 1
+    length: int = 0
     record: str = ""
 
 
@@ -73,6 +80,12 @@ def percentiles(times: Sequence[float]) -> dict[str, float]:
 
 
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
+
+
+def lengthened(text: str, length: int) -> str:
+    """A text said again and again, so that it means the same and is so many characters long."""
+    times = -(-length // (len(text) + 1))
+    return " ".join([text] * max(times, 1))
 
 
 class Replies:
@@ -166,9 +179,10 @@ class Generator:
     async def _one(self, number: int, meant: float) -> None:
         """Write one message and wait for its answer."""
         order = self._order
-        sender = f"+4670{order.first + number % order.senders:07d}"
+        place = (order.start + number) * order.step % order.senders
+        sender = f"+4670{order.first + place:07d}"
         sid = f"SM{order.first + number:08x}{order.port:08x}{time.time_ns() & (2**64 - 1):016x}"
-        text = QUESTIONS[number % len(QUESTIONS)].format(number)
+        text = lengthened(QUESTIONS[number % len(QUESTIONS)].format(number), order.length)
         reply = self._replies.expect(sender) if order.kind == "callback" else None
         request = twilio.message(self._base, sid=sid, sender=sender, text=text)
         first = time.monotonic()

@@ -11,11 +11,14 @@ import asyncio
 import itertools
 import json
 import os
+import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Literal
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -38,10 +41,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How to answer one call: after how long, and whether to say that it is too busy."""
+    """How to answer one call: after how long, and what goes wrong.
+
+    `refuse` is a status to answer instead of taking the message (429 says to come again `after` so
+    many seconds); `cut` ends the connection without an answer, before or after the message was
+    taken.
+    """
 
     delay: float = 0.0
-    busy: bool = False
+    refuse: int = 0
+    after: int = 1
+    cut: Literal["", "before", "after"] = ""
 
 
 class Provider:
@@ -61,16 +71,16 @@ class Provider:
         self._tasks: list[asyncio.Task[None]] = []
         self._clients: dict[str, Client] = {}
 
-    async def start(self, port: int = 0) -> int:
+    async def start(self, port: int = 0, *, host: str = "127.0.0.1") -> int:
         """Listen; returns the port."""
         app = web.Application()
         app.router.add_post("/2010-04-01/Accounts/{sid}/Messages.json", self._take)
         app.router.add_get("/calls", self._tell)
         app.router.add_get("/counts", self._count)
         app.router.add_post("/behave", self._change)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        site = web.TCPSite(self._runner, host, port)
         await site.start()
         self._tasks = [asyncio.create_task(self._report()) for _ in range(_RECEIPTS_AT_ONCE)]
         return int(self._runner.addresses[0][1])
@@ -88,10 +98,13 @@ class Provider:
     async def _take(self, request: web.Request) -> web.Response:
         form = await request.post()
         behaviour = self.behave()
-        if behaviour.busy:
+        if behaviour.refuse:
             self.refused += 1
-            too_many = {"code": 20429, "message": "Too Many Requests", "status": 429}
-            return web.json_response(too_many, status=429, headers={"Retry-After": "1"})
+            return _refusal(behaviour)
+        if behaviour.cut == "before":
+            self.refused += 1
+            await asyncio.sleep(behaviour.delay)
+            return _cut(request)
         sid = f"SM{next(self._numbers):032x}"
         call = Call(sid, str(form["To"]), str(form["Body"]), time.monotonic())
         self.calls.append(call)
@@ -102,6 +115,8 @@ class Provider:
         if self.receipts and "StatusCallback" in form:
             self._due.append((sid, call.to, str(form["StatusCallback"])))
             self._woken.set()
+        if behaviour.cut == "after":
+            return _cut(request)
         return web.json_response({"sid": sid, "status": "queued", "error_code": None}, status=201)
 
     async def _report(self) -> None:
@@ -109,19 +124,21 @@ class Provider:
         while True:
             while self._due:
                 sid, to, callback = self._due.popleft()
-                parts = urlsplit(callback)
-                base = f"{parts.scheme}://{parts.netloc}"
-                client = self._clients.setdefault(
-                    base, Client(parts.hostname or "", parts.port or 80)
-                )
-                request = twilio.receipt(base, parts.path, sid=sid, to=to, status="delivered")
-                try:
-                    answer = await client.post(request)
-                except OSError:
-                    continue
-                self.receipts_made += answer.status == HTTPStatus.OK
+                accepted = await self.report(sid, to=to, callback=callback)
+                self.receipts_made += accepted  # not before the await: others count meanwhile
             self._woken.clear()
             await self._woken.wait()
+
+    async def report(self, sid: str, *, to: str, callback: str) -> bool:
+        """Tell of one delivery; whether it was accepted."""
+        parts = urlsplit(callback)
+        base = f"{parts.scheme}://{parts.netloc}"
+        client = self._clients.setdefault(base, Client(parts.hostname or "", parts.port or 80))
+        request = twilio.receipt(base, parts.path, sid=sid, to=to, status="delivered")
+        try:
+            return (await client.post(request)).status == HTTPStatus.OK
+        except OSError:
+            return False
 
     async def _tell(self, _: web.Request) -> web.Response:
         rows = [[call.sid, call.to, call.body, call.at] for call in self.calls]
@@ -139,6 +156,25 @@ class Provider:
             self.calls.clear()
             self.receipts_made = 0
         return web.Response()
+
+
+def _refusal(behaviour: Behaviour) -> web.Response:
+    """Too many requests, or trouble of its own."""
+    status, busy = behaviour.refuse, behaviour.refuse == HTTPStatus.TOO_MANY_REQUESTS
+    code = 20429 if busy else 20500
+    said = {"code": code, "message": HTTPStatus(status).phrase, "status": status}
+    headers = {"Retry-After": str(behaviour.after)} if busy else {}
+    return web.json_response(said, status=status, headers=headers)
+
+
+def _cut(request: web.Request) -> web.Response:
+    """End the connection with a reset; the answer that this returns reaches nobody."""
+    if request.transport is not None:
+        connection: socket.socket | None = request.transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.abort()
+    return web.Response()
 
 
 class Stream:

@@ -11,16 +11,23 @@ from tests.bench.figures import Report, Row
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A budget: what was measured, and what is the most it may be."""
+    """A budget: what was measured, and what is the most (or the least) it may be."""
 
     name: str
     value: float
     limit: float
     unit: str
+    at_least: bool = False
 
     @property
     def met(self) -> bool:
-        return self.value <= self.limit
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    def line(self) -> str:
+        """What came of it."""
+        mark = "ok  " if self.met else "UNDER" if self.at_least else "OVER"
+        bound = "at least" if self.at_least else "at most"
+        return f"{mark} {self.name}: {self.value:.2f} {self.unit} ({bound} {self.limit:g})"
 
 
 def targets(report: Report) -> list[Target]:
@@ -92,6 +99,4 @@ def _profile(report: Report) -> Iterator[str]:
 
 
 def _verdict(report: Report) -> Iterator[str]:
-    for target in targets(report):
-        mark = "ok  " if target.met else "OVER"
-        yield f"{mark} {target.name}: {target.value:.2f} {target.unit} (at most {target.limit:g})"
+    yield from (target.line() for target in targets(report))

@@ -13,23 +13,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.model.channel import ReceiptStatus
+from tests.bench.checking import NoResult, refuse, wrong_with
 from tests.bench.figures import Report, Row, stages, together
 from tests.bench.load import Order
 from tests.bench.playing import Played, carry_out, played, read_posted
 from tests.bench.seed import lengthen
 from tests.bench.server import MODEL, Place, Process, free_port, serve
 from tests.bench.store import sync_time
-from tests.crash.checker import check
 from tests.crash.gather import gather
 
 _AFTER = 0.4  # seconds for receipts that come after the last answer
 _LONG = 10_000  # entries
 _LOOKS = 6  # at short and long threads, in turn
-
-
-class NoResult(Exception):
-    """A message was lost, doubled or out of order: what was measured means nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,22 +218,7 @@ class Bench:
         """Raise NoResult unless everything was shown, answered and reported, once and in order."""
         posted = read_posted(self._record(place.port))
         facts = await gather(place.database, posted=posted, calls=await self._provider.calls())
-        problems = check(facts)
-        problems += [
-            f"send {one.send} ended as {one.status}"
-            for one in facts.answered
-            if one.status != "sent"
-        ]
-        problems += [
-            f"message {one.sid} was not accepted" for one in posted if one.accepted_at is None
-        ]
-        reached = Counter(one.reached for one in facts.answered)
-        told = (await self._provider.counts())[1]
-        if reached[ReceiptStatus.DELIVERED.value] != told:
-            problems.append(f"{told} receipts were accepted, {dict(reached)} are folded")
-        if problems:
-            shown = "\n  ".join(problems[:20])
-            raise NoResult(f"{len(problems)} problems:\n  {shown}")
+        refuse(wrong_with(facts, receipts=(await self._provider.counts())[1]))
         self.report.checked = max(self.report.checked, len(facts.shown))
 
     # --- orders ------------------------------------------------------------------------------

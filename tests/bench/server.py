@@ -94,6 +94,20 @@ class Place:
         return path
 
 
+def cpu_seconds(pid: int) -> float:
+    """CPU seconds that a process has taken until now, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def resident(pid: int) -> float:
+    """Resident memory of a process, MB."""
+    for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
 class Process:
     """A process of ours, its cost by the operating system, and its end."""
 
@@ -113,15 +127,11 @@ class Process:
 
     def cpu(self) -> float:
         """CPU seconds until now, user and system."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return cpu_seconds(self.pid)
 
     def rss(self) -> float:
         """Resident memory, MB."""
-        for line in Path(f"/proc/{self.pid}/status").read_text("ascii").splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        return 0.0
+        return resident(self.pid)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -142,10 +152,17 @@ class Process:
             self.kill()
             return -signal.SIGKILL
 
-    async def ready(self, port: int, path: str = "/readyz", *, patience: float = 60.0) -> float:
+    async def ready(
+        self,
+        port: int,
+        path: str = "/readyz",
+        *,
+        host: str = "127.0.0.1",
+        patience: float = 60.0,
+    ) -> float:
         """Wait for a 200; returns the seconds since the start, raises RuntimeError."""
         deadline = time.monotonic() + patience
-        client = Client("127.0.0.1", port)
+        client, said = Client(host, port), "no answer"
         try:
             while time.monotonic() < deadline:
                 if not self.running:
@@ -155,14 +172,16 @@ class Process:
                     )
                 try:
                     async with asyncio.timeout(5):
-                        if (await client.get(path)).status == 200:
-                            return time.monotonic() - self.started
+                        answer = await client.get(path)
+                    if answer.status == 200:
+                        return time.monotonic() - self.started
+                    said = answer.body.decode("utf-8", "replace")
                 except (OSError, TimeoutError):
                     pass
                 await asyncio.sleep(_LOOK)
         finally:
             client.close()
-        raise RuntimeError(f"it was not ready within {patience:.0f} s")
+        raise RuntimeError(f"it was not ready within {patience:.0f} s: {said}")
 
 
 def serve(place: Place, *, module: str = "bot", extra: tuple[str, ...] = ()) -> Process:
