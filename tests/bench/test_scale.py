@@ -196,7 +196,7 @@ def test_it_measures_everything(tmp_path: Path) -> None:
     }
     assert figures["sockets"]["sockets"] == QUICK.sockets
     assert [fans["messages"] for fans in figures["sockets"]["fans"].values()] == [
-        *(QUICK.replies, QUICK.replies, QUICK.replies, QUICK.burst, QUICK.sockets)
+        *(QUICK.replies, QUICK.replies, QUICK.replies, QUICK.replies, QUICK.burst, QUICK.sockets)
     ]
     assert {name: one["customers"] for name, one in figures["seeded"].items()} == {
         f"{engine}, {size}": count

@@ -139,11 +139,16 @@ def _out_of_order(facts: Facts) -> Iterator[str]:
 
 def _against_the_clock(thread: str, rows: Sequence[Posted]) -> Iterator[str]:
     """What was answered with a 2xx before something else was first posted must stand before it."""
-    latest = rows[0].first_at if rows else 0.0
+    latest = rows[0] if rows else None
     for one in rows:
-        if one.accepted_at is not None and one.accepted_at < latest:
-            yield f"thread {thread}: {one.sid} stands after a message that was posted after its 2xx"
-        latest = max(latest, one.first_at)
+        if latest is None or one.first_at > latest.first_at:
+            latest = one
+        elif one.accepted_at is not None and one.accepted_at < latest.first_at:
+            where = f" ({one.edge}; {latest.sid}, {latest.edge})" if one.edge else ""
+            yield (
+                f"thread {thread}: {one.sid} stands after a message that was posted after its 2xx"
+                f"{where}"
+            )
 
 
 # --- out -------------------------------------------------------------------------------------

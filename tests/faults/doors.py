@@ -69,11 +69,11 @@ class Balancer:
         place = self._bound.setdefault(sender, zlib.crc32(sender.encode()) % len(self._doors))
         other = (place + 1) % len(self._doors)
         better = self._doors[place].silent and not self._doors[other].silent
-        if better and await self.all_recorded(sender):
+        # Another message of this sender may have moved it meanwhile.
+        if better and await self.all_recorded(sender) and self._bound[sender] == place:
             self._bound[sender] = other
             self.moves += 1
-            return self._doors[other]
-        return self._doors[place]
+        return self._doors[self._bound[sender]]
 
     def took(self, one: Posted) -> None:
         """A message was accepted; whether it is recorded nobody knows yet."""

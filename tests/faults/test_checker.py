@@ -131,6 +131,7 @@ def test_a_run_that_was_right_has_no_problem() -> None:
     assert lines_of(good().facts, VISITOR) == ["ent_in_4", "ent_out_4"]
 
 
+BOTH = " (edge1; SM2, edge1)"
 OVER, BACK_TURN = good().facts.turned
 IN_4, OUT_4 = good().views[0].lines
 BROKEN = {
@@ -233,8 +234,7 @@ BROKEN = {
                 *good().facts.shown[2:],
             )
         ),
-        f"thread {THREAD}: SM1 stands after a message that was posted after its 2xx "
-        "(edge1; SM2, edge1)",
+        f"thread {THREAD}: SM1 stands after a message that was posted after its 2xx{BOTH}",
     ),
 }
 

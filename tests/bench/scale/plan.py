@@ -27,6 +27,7 @@ class Plan:
     # --- sockets ---
     sockets: int = 5000
     deflate: bool = True  # offer compression, as browsers do
+    hold: float = 30.0  # a ping goes to each every 25 s
     replies: int = 100
     burst: int = 500
     pace: float = 500.0  # messages a second
@@ -45,6 +46,7 @@ QUICK = Plan(
     drivers=False,
     long=2000,
     sockets=60,
+    hold=2.0,
     replies=5,
     burst=20,
     pace=50.0,

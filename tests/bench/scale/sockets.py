@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from bot.buses.nats import NatsConnection, NatsFanout
 from bot.edge.auth import token_hash
 from bot.edge.fanout import FanoutEmitter
+from bot.model.ids import EntryId
 from bot.model.people import ApiToken, Role
 from tests.bench.checking import NoResult, refuse, wrong_with
 from tests.bench.client import Client
@@ -31,7 +32,8 @@ from tests.roles.installation import until
 
 BOT = "a question answered: written -> on the page"
 AGENT = "an agent's reply at the other edge: asked -> on the page"
-DECIDED = "an agent's reply: decided -> on the page"
+DECIDED = "the same: turn of the worker -> on the page"
+CLAIMED = "the same: taken up by the outbox -> on the page"
 BURST = "told at once: fan-out -> on the page"
 PACED = "told one after the other: fan-out -> on the page"
 
@@ -63,8 +65,8 @@ class Chat:
             await self._get_warm(pages)
             empty = self._memory()
             seconds, cpu = await self._connect(pages)
+            idle = await self._site.idle(self._plan.hold)
             held = self._memory()
-            idle = await self._site.idle(_SETTLE)
             await self._ask_and_reply(pages)
             async with _emitter(self._site) as emitter:
                 await self._tell(pages, emitter, BURST, await self._some(pages), pace=0)
@@ -157,8 +159,21 @@ class Chat:
         seconds = time.monotonic() - began
         refuse([f"{one.visitor} was shown {one.text!r}" for one in told if one.text != _said(one)])
         self._fans[AGENT] = _fans([one.arrived - asked[one.visitor] for one in told], seconds)
-        decided = [one.clock - datetime.fromisoformat(one.at).timestamp() for one in told]
+        decided = [one.clock - moment for one, moment in await self._decided(told)]
         self._fans[DECIDED] = _fans(decided, seconds)
+        claimed = [one.clock - datetime.fromisoformat(one.at).timestamp() for one in told]
+        self._fans[CLAIMED] = _fans(claimed, seconds)
+
+    async def _decided(self, told: Sequence[Told]) -> list[tuple[Told, float]]:
+        """What was told, with the moment that the store has for it: just before the commit."""
+        found: list[tuple[Told, float]] = []
+        async with self._site.store() as store:
+            for one in told:
+                entry = await store.entry(EntryId(one.id))
+                if entry is None:
+                    raise NoResult(f"visitor {one.visitor} was told {one.id}, which is not there")
+                found.append((one, entry.at.timestamp()))
+        return found
 
     async def _token(self) -> str:
         token = secrets.token_urlsafe(16)

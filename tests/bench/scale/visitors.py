@@ -40,7 +40,7 @@ class Here:
 class Told:
     """One message that a visitor was shown: when, in monotonic seconds and on the clock.
 
-    `sent` is the moment in monotonic seconds that the teller wrote into it, `at` the store's.
+    `sent` is the moment in monotonic seconds that the teller wrote into it, `at` the outbox's.
     """
 
     visitor: int
