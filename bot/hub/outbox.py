@@ -47,7 +47,8 @@ _LOOK_AGAIN = timedelta(seconds=5)
 _HOLD = timedelta(seconds=90)
 _TEND_EVERY = timedelta(seconds=15)
 _LONGEST_CALL = timedelta(seconds=45)
-_AT_ONCE = 256
+# A killed outbox leaves all that it claimed unknown, and the wire carries fifty calls a host.
+_AT_ONCE = 64
 # Whose messages the epoch fences: a person's and the system's are sent whoever owns the thread.
 _FENCED = frozenset({Origin.BOT, Origin.CAMPAIGN})
 _CUT = "cut"

@@ -214,7 +214,7 @@ async def test_what_waits_for_one_account_holds_up_no_other() -> None:
         await kit.deliver("telegram", kit.webhook("telegram", "77", "leverans"))
         await cast("FakeBus", kit.bus).idle()
         async with running(kit.hub.outbox):
-            for _ in range(40):
+            for _ in range(100):
                 await settle()
             assert kit.phone("telegram", "77") == [DELIVERY]
             assert len(to_sms(kit)) == 2  # the first SMS, and the one to Telegram
@@ -409,10 +409,10 @@ async def test_a_full_outbox_waits_without_spinning() -> None:
         async with running(kit.hub.outbox):
             for _ in range(20):
                 await settle()
-            assert held.begun == 256
+            assert held.begun == 64
             assert store.looks == 0
             held.go.set()
-            for _ in range(40):
+            for _ in range(100):
                 await settle()
             assert held.begun == 300
 
