@@ -22,6 +22,7 @@ from bot.model.record import (
     Envelope,
     GapCount,
     LinkMade,
+    SendItem,
     Settlement,
     Span,
     ThreadChange,
@@ -369,7 +370,7 @@ class Outbox(Protocol):
         QUEUED without `due` is due at once.
         """
 
-    async def recover_sends(self, *, now: datetime) -> list[SendId]:
+    async def recover_sends(self, *, now: datetime) -> list[SendItem]:
         """Sends whose claim has lapsed have an unknown outcome; returns them, oldest first.
 
         A claim lapses at its moment (inclusive), or as soon as the store knows that whoever made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -16,7 +16,7 @@ from bot.hub.feed import Announcement, Feed, Missed, SendMoved, ThreadMoved
 from bot.hub.pace import Pace
 from bot.hub.settings import HubSettings
 from bot.model.ids import SendId
-from bot.model.record import Acceptance, Claim, ConsentFact, Settlement
+from bot.model.record import Acceptance, Claim, ConsentFact, SendItem, Settlement
 from bot.model.sending import (
     CallResult,
     Delivery,
@@ -144,7 +144,8 @@ class Outbox:
                 self._held_until[send] = until
         lapsed = await self._store.recover_sends(now=now)
         if lapsed:
-            log.warning("sends unknown", sends=lapsed)
+            log.warning("sends unknown", sends=[item.id for item in lapsed])
+            await self._announce(lapsed)
         self._tend_at = now + _TEND_EVERY
 
     async def _claim(self, limit: int) -> list[Claim]:
@@ -288,7 +289,7 @@ class Outbox:
         await self._store.accept(Acceptance(consents=(fact,)))
 
     async def _written(self, write: Callable[[], Awaitable[None]]) -> None:
-        """Write down what has happened outside; it cannot be undone, so try until it is written."""
+        """Write down, or tell of, what cannot be undone any more; tries until it is done."""
         tries = 0
         while True:
             try:
@@ -317,10 +318,14 @@ class Outbox:
             failure=failure.kind if failure else None,
             tries=claim.tries,
         )
-        for state in await self._store.sends([claim.item.id]):
-            self._feed.announce(
-                SendMoved(thread=claim.item.thread, identity=claim.item.identity, send=state)
-            )
+        await self._written(partial(self._announce, [claim.item]))
+
+    async def _announce(self, items: Sequence[SendItem]) -> None:
+        """Tell how far these messages have come."""
+        known = {item.id: item for item in items}
+        for state in await self._store.sends(list(known)):
+            item = known[state.send]
+            self._feed.announce(SendMoved(thread=item.thread, identity=item.identity, send=state))
 
 
 def _refusal(claim: Claim, message: Outbound, channel: Channel) -> Failure | None:

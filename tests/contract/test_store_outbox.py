@@ -352,7 +352,7 @@ async def test_after_a_crash_what_was_being_made_is_unknown(store_home: StoreHom
     await store.part_sent(first.id, PartSent(external_id="SM1"), at=at(1))
     again = await store_home.open()
     assert await claimed(again, 10) == []
-    assert await again.recover_sends(now=LAPSES) == [first.id]
+    assert await again.recover_sends(now=LAPSES) == [first]
     found = await state(again, first)
     assert (found.status, found.failure) == (SendStatus.UNKNOWN, FailureKind.UNCERTAIN)
     assert [part.external_id for part in found.parts] == ["SM1"]
@@ -369,7 +369,7 @@ async def test_a_claim_holds_until_its_moment_and_can_be_prolonged(store: Store)
     assert await store.recover_sends(now=at(59.999)) == []
     unknown = SendId.of("unknown")
     assert await store.hold_sends([unknown, first.id], until=at(90)) == [first.id]
-    assert await store.recover_sends(now=at(60)) == [other.id]
+    assert await store.recover_sends(now=at(60)) == [other]
     assert await store.recover_sends(now=at(89)) == []
     # What has lapsed or ended is not held any more.
     assert await store.hold_sends([first.id, other.id], until=at(95)) == [first.id]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.model.ids import IdentityId, SendId
-    from bot.model.record import Settlement
+    from bot.model.record import SendItem, Settlement
 
 
 class FakeOutbox(Section):
@@ -61,7 +61,7 @@ class FakeOutbox(Section):
             tries=row.state.tries - (not settlement.counted),
         )
 
-    async def recover_sends(self, *, now: datetime) -> list[SendId]:
+    async def recover_sends(self, *, now: datetime) -> list[SendItem]:
         memory = await self._begin()
         lost = [
             row
@@ -70,7 +70,7 @@ class FakeOutbox(Section):
         ]
         for row in lost:
             row.move(SendStatus.UNKNOWN, failure=FailureKind.UNCERTAIN)
-        return [row.item.id for row in lost]
+        return [row.item for row in lost]
 
     async def next_due(self) -> datetime | None:
         memory = await self._begin()

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing_extensions import override
 
 from bot.errors import StoreAway
+from bot.hub.feed import SendMoved
 from bot.hub.outbox import Outbox
 from bot.model.ids import SendId
 from bot.model.sending import Call, CallResult, Origin
@@ -102,12 +103,17 @@ async def test_whoever_lost_the_claim_makes_no_further_call() -> None:
         Slow(kit, timedelta(minutes=5))
         before = len(to_sms(kit))
         store.away = True
+        moved: list[SendMoved] = []
+        kit.hub.feed.subscribe(lambda a: moved.append(a) if isinstance(a, SendMoved) else None)
         async with two(kit, store):
             await queue(kit, PHONE, "Ett ord till. " * 150, origin=Origin.AGENT)
             await kit.clock.advance(timedelta(minutes=4))
             first, second = await kit.sends(SMS, PHONE)
             assert first.status is SendStatus.SENT
             assert second.status is SendStatus.UNKNOWN  # found by the other outbox
+            told = [one.send.status for one in moved if one.send.send == second.send]
+            assert told
+            assert set(told) == {SendStatus.UNKNOWN}
             await kit.clock.advance(HOUR)
         # The call under way ended; the second part was never begun.
         assert len(to_sms(kit)) == before + 1

@@ -32,6 +32,7 @@ from tests.unit.mongo_house import House, Killer, new_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from datetime import datetime
 
     from bot.model.channel import Address
     from bot.model.ids import SendId
@@ -81,6 +82,10 @@ async def claim(store: Store, *, now: float = 1, limit: int = 10) -> list[Claim]
 
 async def claimed(store: Store, *, now: float = 1, limit: int = 10) -> list[SendId]:
     return [one.item.id for one in await claim(store, now=now, limit=limit)]
+
+
+async def recovered(store: Store, *, now: datetime) -> list[SendId]:
+    return [item.id for item in await store.recover_sends(now=now)]
 
 
 async def state(store: Store, send: SendId) -> SendState:
@@ -168,7 +173,7 @@ async def test_a_part_written_down_by_a_dead_worker_has_its_receipt(house: House
         return order.model_copy(update={"send": sends[0], "part": PartSent(external_id="SM1")})
 
     async def check(store: Store) -> None:
-        assert await store.recover_sends(now=at(50)) == sends
+        assert await recovered(store, now=at(50)) == sends
         found = await state(store, sends[0])
         assert (found.status, found.failure) == (UNKNOWN, FailureKind.UNCERTAIN)
         assert [part.error_code for part in found.parts] in [[], ["30003"]]
@@ -190,7 +195,7 @@ async def test_what_a_dead_worker_claimed_is_not_sent_by_another(house: House) -
 
     async def check(store: Store) -> None:
         now = await claimed(store)
-        unknown = await store.recover_sends(now=at(50))
+        unknown = await recovered(store, now=at(50))
         assert sorted([*now, *unknown]) == sorted([mine[0], others[0]])
         lost.append(len(unknown))
         for send in now:
@@ -260,7 +265,7 @@ async def test_another_process_does_not_get_what_was_only_stranded(
                 await claim(store)
         assert await claimed(second) == []
         # It lapsed before we could give it back: then it is known to be uncertain.
-        assert await second.recover_sends(now=LAPSES) == [send]
+        assert await recovered(second, now=LAPSES) == [send]
         assert await claimed(store) == []
     assert ((await state(store, send)).status, (await state(store, send)).tries) == (UNKNOWN, 1)
 
@@ -392,7 +397,7 @@ async def test_a_claim_that_is_prolonged_does_not_lapse(house: House, store: Mon
     first, other = *await queue(store, 1), *await queue(store, 1, BO)
     assert len(await store.claim_sends(now=at(1), limit=9, until=at(10))) == 2
     assert await store.hold_sends([first], until=at(20)) == [first]
-    assert await store.recover_sends(now=at(19)) == [other]
+    assert await recovered(store, now=at(19)) == [other]
     assert await store.hold_sends([other, first], until=at(30)) == [first]
     assert await store.hold_sends([], until=at(30)) == []
     await store.settle(settled(first))

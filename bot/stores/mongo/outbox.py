@@ -11,7 +11,7 @@ from bot.errors import NotFound, StoreError
 from bot.model.channel import ReceiptStatus
 from bot.model.ids import IdentityId, SendId
 from bot.model.moments import micros, moment
-from bot.model.record import Claim, Settlement
+from bot.model.record import Claim, SendItem, Settlement
 from bot.model.sending import FailureKind, PartSent
 from bot.model.thread import SendStatus
 from bot.stores.mongo.claims import FINAL, QUEUED, SENDING, Queued, Queues
@@ -131,19 +131,20 @@ class MongoOutbox:
         if settlement.status is not SendStatus.QUEUED:
             await self._queues.release_next(text(found, "identity"))
 
-    async def recover_sends(self, *, now: datetime) -> list[SendId]:
+    async def recover_sends(self, *, now: datetime) -> list[SendItem]:
         """See the port; only a lapsed claim tells that whoever made it is gone."""
         await self._give_back()
         sends = self._collections.sends
         lapsed = {"status": SENDING, "until": {"$lte": micros(now)}}
-        lost: list[SendId] = []
-        for one in await sends.find(lapsed, fields=["identity", "parts"], sort=[("place", 1)]):
+        lost: list[SendItem] = []
+        fields = ["identity", "parts", "value"]
+        for one in await sends.find(lapsed, fields=fields, sort=[("place", 1)]):
             send, identity = SendId(text(one, "_id")), IdentityId(text(one, "identity"))
             # Whoever wrote a part down may have died before it looked for receipts.
             for part in documents(one, "parts"):
                 await take_progress(self._collections, _part(send, identity, part))
             if await sends.update_one({"_id": send, "identity": identity, **lapsed}, _LOST):
-                lost.append(send)
+                lost.append(SendItem.model_validate_json(text(one, "value")))
                 await self._queues.release_next(identity)
         await self._queues.release_forgotten()
         return lost

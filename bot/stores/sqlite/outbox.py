@@ -60,7 +60,7 @@ UPDATE sends SET held_until = ? WHERE id = ? AND status = 1 AND claimed_by = ?
 """
 # `status < 2` lets the index of active sends serve.
 _LAPSED = """
-SELECT id FROM sends WHERE status < 2 AND status = 1 AND (held_until <= ? OR claimed_by <> ?)
+SELECT id, item FROM sends WHERE status < 2 AND status = 1 AND (held_until <= ? OR claimed_by <> ?)
 ORDER BY place
 """
 
@@ -105,7 +105,7 @@ class SqliteOutbox:
         """See the port; what is final stays as it is. Raises NotFound for an unknown send."""
         await self._database.write(partial(_settle, settlement))
 
-    async def recover_sends(self, *, now: datetime) -> list[SendId]:
+    async def recover_sends(self, *, now: datetime) -> list[SendItem]:
         """See the port; recovery has no moment of its own in the record."""
         hold = (micros(now), self._opening)
         return await self._database.write(partial(_recover, hold=hold))
@@ -214,8 +214,8 @@ def _settle(settlement: Settlement, connection: apsw.Connection) -> None:
         raise NotFound(f"no send {settlement.send} to settle")
 
 
-def _recover(connection: apsw.Connection, *, hold: _Hold) -> list[SendId]:
-    rows: list[tuple[str]] = list(connection.execute(_LAPSED, hold))
+def _recover(connection: apsw.Connection, *, hold: _Hold) -> list[SendItem]:
+    rows: list[tuple[str, str]] = list(connection.execute(_LAPSED, hold))
     connection.executemany(
         "UPDATE sends SET status = ?, failure = ?, detail = ? WHERE id = ?",
         [
@@ -225,8 +225,8 @@ def _recover(connection: apsw.Connection, *, hold: _Hold) -> list[SendId]:
                 "whoever was sending this stopped, or lost touch",
                 send,
             )
-            for (send,) in rows
+            for send, _ in rows
         ],
     )
-    connection.executemany(_RELEASE_NEXT, rows)
-    return [SendId(send) for (send,) in rows]
+    connection.executemany(_RELEASE_NEXT, [(send,) for send, _ in rows])
+    return [SendItem.model_validate_json(item) for _, item in rows]
