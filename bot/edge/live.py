@@ -21,6 +21,7 @@ from bot.edge.fanout import SUBJECT, FanoutManager
 from bot.edge.limits import Buckets
 from bot.edge.logs import one_line_log
 from bot.edge.metrics import Metrics
+from bot.edge.plain_socket import PlainSocket
 from bot.edge.problems import Refusal, too_many
 from bot.edge.settings import EdgeSettings
 from bot.hub.circle import Circle
@@ -87,6 +88,8 @@ class Live:
             engineio_logger=one_line_log("samtal.engineio"),
         )
         self._server.eio.create_queue = self._new_backlog
+        # Where Engine.IO takes its driver's parts from; a server of its own may differ.
+        self._server.eio._async = {**self._server.eio._async, "websocket": PlainSocket}  # noqa: SLF001 - it offers no other way
         self._server.eio.start_background_task = self._start
 
     async def open(self) -> None:

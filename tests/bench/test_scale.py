@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,11 +16,9 @@ from bot.model.thread import SendStatus
 from bot.stores.mongo import MongoStore
 from bot.stores.sqlite import SqliteStore
 from tests.bench import twilio
-from tests.bench.scale.plan import QUICK
 from tests.bench.scale.seeding import fill_mongo, fill_sqlite, mongo_pattern, sqlite_pattern
 from tests.bench.scale.site import phone
 from tests.bench.scale.stamping import TOKEN, number_of
-from tests.bench.server import MODEL, ROOT
 from tests.builders import (
     LAPSES,
     acceptance,
@@ -37,7 +32,6 @@ from tests.builders import (
     spans,
 )
 from tests.crash.gather import SEEDED
-from tests.servers import Missing, do_without, find_mongod, find_nats_server
 from tests.unit.mongo_house import new_database
 
 if TYPE_CHECKING:
@@ -164,45 +158,3 @@ async def test_customers_put_into_a_file_are_as_those_who_wrote(tmp_path: Path) 
         assert await left_by(store, others[-1]) == made
     finally:
         await store.close()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_it_measures_everything(tmp_path: Path) -> None:
-    if not (MODEL / "model.json").is_file():
-        pytest.skip(f"no trained model in {MODEL}; `make test` trains one")
-    try:
-        find_mongod(), find_nats_server()
-    except Missing as missing:
-        do_without(str(missing))
-    document = tmp_path / "figures.json"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "tests.bench.scale", "--quick"),
-            *("--json", str(document), "--folder", str(tmp_path)),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=880,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr[-4000:]
-    figures: dict[str, Any] = json.loads(document.read_text("utf-8"))
-    assert figures["checked"] > 100
-    assert len(figures["many"]) == 7
-    assert set(figures["many"]["edge, 2 workers, outbox"]["cpu"]) == {
-        *("edge", "worker 1", "worker 2", "outbox", "mongod", "nats")
-    }
-    assert figures["sockets"]["sockets"] == QUICK.sockets
-    assert [fans["messages"] for fans in figures["sockets"]["fans"].values()] == [
-        *(QUICK.replies, QUICK.replies, QUICK.replies, QUICK.replies, QUICK.burst, QUICK.sockets)
-    ]
-    assert {name: one["customers"] for name, one in figures["seeded"].items()} == {
-        f"{engine}, {size}": count
-        for engine in ("MongoDB+NATS", "SQLite")
-        for size, count in (("a few", QUICK.few), ("a crowd", QUICK.crowd))
-    }
-    assert len(figures["targets"]) == 5
-    assert all(target["value"] > 0 for target in figures["targets"])
-    assert not list(tmp_path.glob("samtal-scale-*"))  # what it needed is gone

@@ -263,6 +263,14 @@ async def test_a_press_a_form_and_a_start_travel_too(server: House) -> None:
     assert kinds == ["started", "inbound", "inbound"]
 
 
+async def test_compression_is_declined(server: House) -> None:
+    """A compressor for each of thousands of sockets would take more than all the rest."""
+    url = f"{server.base.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
+    async with server.http.ws_connect(url, compress=15) as ws:
+        assert ws.compress == 0
+        assert (await ws.receive_str()).startswith("0{")
+
+
 async def test_rubbish_on_the_wire_ends_at_most_its_own_connection(server: House) -> None:
     url = f"{server.base.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
     for rubbish in ("x", "4", "42/chat,", '42/chat,["message"', "42/chat,{}", "45-", "9", "\0"):
