@@ -30,6 +30,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -73,7 +74,7 @@ def free_port(host: str = "127.0.0.1") -> int:
     raise Missing(f"no free port on {host} among a hundred of {PORTS}")
 
 
-class Server:
+class Server(ABC):
     """One process that serves at a port and keeps its data in a folder.
 
     `host` is where it listens; `prefix` goes before its command, to start it elsewhere, and
@@ -99,12 +100,13 @@ class Server:
         self._options = tuple(options)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """What starts it."""
 
+    @abstractmethod
     def is_ready(self) -> bool:
         """Whether it serves now; may take a second to say so."""
-        raise NotImplementedError
 
     @property
     def log(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
@@ -67,19 +68,20 @@ async def store(house: House) -> AsyncIterator[MongoStore]:
 # --- killed in the middle --------------------------------------------------------------------
 
 
-class Story:
+class Story(ABC):
     """Something committed before, something that waits, and the change that a worker makes."""
 
     event: ThreadEvent
     waiting: tuple[ThreadEvent, ...]
     sends: tuple[SendId, ...]
 
+    @abstractmethod
     async def begin(self, store: Store) -> None:
-        raise NotImplementedError
+        """Commit what was before, and accept what waits."""
 
+    @abstractmethod
     async def change(self, store: Store) -> ThreadChange | None:
         """What the event does to the threads as they are now; None when it has done it."""
-        raise NotImplementedError
 
     async def read(self, store: Store) -> list[object]:
         events = (self.event, *self.waiting)

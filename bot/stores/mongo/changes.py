@@ -9,11 +9,12 @@ from typing import NamedTuple
 from bot.errors import StaleVersion, StoreError
 from bot.model.ids import IdentityId, ThreadId
 from bot.model.moments import micros
+from bot.model.numbers import SEND_NUMBERS
 from bot.model.record import SendItem, ThreadChange
 from bot.model.thread import Entry, SendStatus, ThreadState
 from bot.stores.mongo.attempts import Attempts
 from bot.stores.mongo.copying import Copying
-from bot.stores.mongo.documents import SEND_NUMBERS, WAITING, integer, text
+from bot.stores.mongo.documents import WAITING, integer, text
 from bot.stores.mongo.driver import Duplicate
 from bot.stores.mongo.heads import HEAD, Head, Mark, Pending
 from bot.stores.mongo.meeting import link_document

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from bot.model.ids import SendId
+from bot.model.numbers import SEND_NUMBERS
 from bot.model.thread import SendStatus
 from bot.stores.mongo.collection import Change, Collection, Document
-from bot.stores.mongo.documents import SEND_NUMBERS, integer, text
+from bot.stores.mongo.documents import integer, text
 
 QUEUED: Final = SEND_NUMBERS[SendStatus.QUEUED]
 SENDING: Final = SEND_NUMBERS[SendStatus.SENDING]

@@ -13,36 +13,15 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from bot.errors import StoreError
-from bot.model.channel import Address, ReceiptStatus
+from bot.model.channel import Address
 from bot.model.event import ThreadEvent
 from bot.model.ids import IdentityId, ThreadId
 from bot.model.moments import micros, moment
 from bot.model.people import ChannelIdentity
 from bot.model.record import RawRequest
-from bot.model.thread import SendStatus
 from bot.stores.mongo.collection import Document
 
 _T = TypeVar("_T")
-
-# A higher number is further on; failed is set apart, as it is final and yet not "further".
-RECEIPT_NUMBERS: Final = {
-    ReceiptStatus.QUEUED: 0,
-    ReceiptStatus.SENT: 1,
-    ReceiptStatus.DELIVERED: 2,
-    ReceiptStatus.READ: 3,
-    ReceiptStatus.FAILED: 9,
-}
-RECEIPT_STATUSES: Final = {number: status for status, number in RECEIPT_NUMBERS.items()}
-
-SEND_NUMBERS: Final = {
-    SendStatus.QUEUED: 0,
-    SendStatus.SENDING: 1,
-    SendStatus.SENT: 2,
-    SendStatus.FAILED: 3,
-    SendStatus.DROPPED: 4,
-    SendStatus.UNKNOWN: 5,
-}
-SEND_STATUSES: Final = {number: status for status, number in SEND_NUMBERS.items()}
 
 # What an event's `state` is.
 WAITING: Final = 0

@@ -11,20 +11,13 @@ from bot.errors import NotFound, StoreError
 from bot.model.channel import ReceiptStatus
 from bot.model.ids import IdentityId, SendId
 from bot.model.moments import micros, moment
+from bot.model.numbers import RECEIPT_NUMBERS, SEND_NUMBERS
 from bot.model.record import Claim, SendItem, Settlement
 from bot.model.sending import FailureKind, PartSent
 from bot.model.thread import SendStatus
 from bot.stores.mongo.claims import FINAL, QUEUED, SENDING, Queued, Queues
 from bot.stores.mongo.collection import Change, Document
-from bot.stores.mongo.documents import (
-    RECEIPT_NUMBERS,
-    SEND_NUMBERS,
-    documents,
-    integer,
-    maybe,
-    part_key,
-    text,
-)
+from bot.stores.mongo.documents import documents, integer, maybe, part_key, text
 from bot.stores.mongo.people import People
 from bot.stores.mongo.receipts import Part, take_progress
 from bot.stores.mongo.remembered import Remembered, both

@@ -13,8 +13,9 @@ from bot.errors import StoreError
 from bot.model.channel import ReceiptStatus
 from bot.model.ids import IdentityId, SendId
 from bot.model.moments import micros
+from bot.model.numbers import RECEIPT_NUMBERS
 from bot.model.record import ConsentFact, ReceiptFact
-from bot.stores.mongo.documents import RECEIPT_NUMBERS, framed, integer, maybe, part_key, text
+from bot.stores.mongo.documents import framed, integer, maybe, part_key, text
 from bot.stores.mongo.driver import Document, Duplicate
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.remembered import both

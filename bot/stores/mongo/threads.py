@@ -11,6 +11,7 @@ from bot.errors import StaleVersion
 from bot.model.event import ThreadEvent
 from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
 from bot.model.moments import micros, moment
+from bot.model.numbers import RECEIPT_STATUSES, SEND_STATUSES
 from bot.model.people import ChannelIdentity, Link
 from bot.model.record import GapCount, LinkMade, Span, ThreadChange, ThreadRow, Turn
 from bot.model.sending import FailureKind
@@ -20,8 +21,6 @@ from bot.stores.mongo.changes import Changes, Where, as_it_was, snapshot
 from bot.stores.mongo.collection import Document
 from bot.stores.mongo.copying import Copying
 from bot.stores.mongo.documents import (
-    RECEIPT_STATUSES,
-    SEND_STATUSES,
     WAITING,
     documents,
     event_of,

@@ -15,11 +15,11 @@ from bot.errors import NotFound, StoreError
 from bot.model.channel import Address
 from bot.model.ids import IdentityId, SendId
 from bot.model.moments import micros, moment
+from bot.model.numbers import SEND_NUMBERS
 from bot.model.record import Claim, SendItem, Settlement
 from bot.model.sending import FailureKind, PartSent
 from bot.model.thread import LastInbound, SendStatus
 from bot.stores.sqlite.receipts import PartKey, take_progress
-from bot.stores.sqlite.rows import SEND_NUMBERS
 from bot.stores.sqlite.texts import texts
 
 _DUE = """

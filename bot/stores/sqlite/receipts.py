@@ -11,8 +11,8 @@ from bot.errors import StoreError
 from bot.model.channel import ReceiptStatus
 from bot.model.ids import IdentityId
 from bot.model.moments import micros
+from bot.model.numbers import RECEIPT_NUMBERS
 from bot.model.record import ConsentFact, ReceiptFact
-from bot.stores.sqlite.rows import RECEIPT_NUMBERS
 
 _FAILED = RECEIPT_NUMBERS[ReceiptStatus.FAILED]
 _DELIVERED = RECEIPT_NUMBERS[ReceiptStatus.DELIVERED]

@@ -6,31 +6,10 @@ from typing import Final
 
 import apsw
 
-from bot.model.channel import Address, ReceiptStatus
+from bot.model.channel import Address
 from bot.model.ids import IdentityId, ThreadId
 from bot.model.moments import moment
 from bot.model.people import ChannelIdentity
-from bot.model.thread import SendStatus
-
-# A higher number is further on; failed is set apart, as it is final and yet not "further".
-RECEIPT_NUMBERS: Final = {
-    ReceiptStatus.QUEUED: 0,
-    ReceiptStatus.SENT: 1,
-    ReceiptStatus.DELIVERED: 2,
-    ReceiptStatus.READ: 3,
-    ReceiptStatus.FAILED: 9,
-}
-RECEIPT_STATUSES: Final = {number: status for status, number in RECEIPT_NUMBERS.items()}
-
-SEND_NUMBERS: Final = {
-    SendStatus.QUEUED: 0,
-    SendStatus.SENDING: 1,
-    SendStatus.SENT: 2,
-    SendStatus.FAILED: 3,
-    SendStatus.DROPPED: 4,
-    SendStatus.UNKNOWN: 5,
-}
-SEND_STATUSES: Final = {number: status for status, number in SEND_NUMBERS.items()}
 
 _IDENTITY: Final = """
 SELECT id, thread, channel, account, user, phone, name, username, language, created_at

@@ -13,17 +13,13 @@ from bot.embedded.database import Database
 from bot.model.event import ThreadEvent
 from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
 from bot.model.moments import micros, moment
+from bot.model.numbers import RECEIPT_STATUSES, SEND_STATUSES
 from bot.model.people import ChannelIdentity, Link
 from bot.model.record import GapCount, LinkMade, Span, ThreadChange, ThreadRow, Turn
 from bot.model.sending import FailureKind
 from bot.model.thread import Entry, Gap, PartState, SendState, ThreadState
 from bot.stores.sqlite.changes import write_change, write_state
-from bot.stores.sqlite.rows import (
-    RECEIPT_STATUSES,
-    SEND_STATUSES,
-    find_identity,
-    identities_in,
-)
+from bot.stores.sqlite.rows import find_identity, identities_in
 from bot.stores.sqlite.texts import texts
 
 # So many events at most are handed to one turn: the rest wait for the next.
