@@ -367,8 +367,7 @@ def settle(claim: Claim, delivery: Delivery, *, now: datetime, max_tries: int) -
     detail = f"{failure.code}: {failure.message}" if failure.code else failure.message
     status, due = SendStatus.FAILED, None
     if isinstance(delivery, Retry) and claim.tries < max_tries:
-        wait = back_off(claim.tries) if delivery.after is None else delivery.after
-        status, due = SendStatus.QUEUED, now + wait
+        status, due = SendStatus.QUEUED, now + next_wait(claim.tries, told=delivery.after)
     elif isinstance(delivery, Uncertain):
         status = SendStatus.UNKNOWN
     elif failure.kind is FailureKind.STALE and failure.code != _CUT:
@@ -376,6 +375,17 @@ def settle(claim: Claim, delivery: Delivery, *, now: datetime, max_tries: int) -
     return Settlement(
         send=send, status=status, at=now, due=due, failure=failure.kind, detail=detail
     )
+
+
+def next_wait(tries: int, *, told: timedelta | None) -> timedelta:
+    """How long to wait after so many tries, when the provider may have told a wait.
+
+    Its word is taken exactly the first time, and as the least from then on: a provider that says
+    "in a second" throughout its bad ten minutes would have all tries in eight seconds.
+    """
+    if told is None:
+        return back_off(tries)
+    return told if tries == 1 else max(told, back_off(tries))
 
 
 def back_off(tries: int) -> timedelta:

@@ -46,8 +46,7 @@ class Moody(Provider):
             case "errors":
                 return Behaviour(refuse=self._chance.choice([500, 502, 503]))
             case "busy":
-                # A wait that tells the truth, nearly: a send has so many tries, however short.
-                return Behaviour(refuse=429, after=self._chance.randint(3, 8))
+                return Behaviour(refuse=429, after=self._chance.randint(1, 8))
             case "hangs":
                 return Behaviour(delay=_HANG, cut=self._chance.choice(["before", "after"]))
             case "resets":

@@ -168,6 +168,29 @@ async def test_retry_after_nothing_means_at_once(kit: HubKit) -> None:
     assert kit.phone(SMS, PHONE) == [DELIVERY]
 
 
+async def test_a_short_retry_after_does_not_use_up_the_tries(kit: HubKit) -> None:
+    kit.wire.failing = [refused(429, after="1")] * 7
+    await kit.write(SMS, PHONE, "leverans")
+    for tries, wait in enumerate([1, 10, 20, 40, 80, 160, 320], start=1):
+        assert len(to_sms(kit)) == tries
+        await kit.pass_time(wait - 0.001)
+        assert len(to_sms(kit)) == tries
+        await kit.pass_time(0.001)
+    assert kit.phone(SMS, PHONE) == [DELIVERY]
+    assert await statuses(kit) == [SendStatus.SENT]
+
+
+async def test_a_long_retry_after_is_waited_for_each_time(kit: HubKit) -> None:
+    kit.wire.failing = [refused(429, after="60")] * 3
+    await kit.write(SMS, PHONE, "leverans")
+    for tries in (1, 2, 3):
+        assert len(to_sms(kit)) == tries
+        await kit.pass_time(59.999)
+        assert len(to_sms(kit)) == tries
+        await kit.pass_time(0.001)
+    assert kit.phone(SMS, PHONE) == [DELIVERY]
+
+
 def test_the_back_off_doubles_up_to_ten_minutes() -> None:
     waits = [back_off(tries).total_seconds() for tries in (*range(1, 10), 1000)]
     assert waits == [5, 10, 20, 40, 80, 160, 320, 600, 600, 600]
