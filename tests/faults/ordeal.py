@@ -38,7 +38,7 @@ from tests.faults.provider import Moody
 _ALL = 1_000_000
 _UNSETTLED = {"status": {"$lt": 2}}  # queued or being sent: bot/stores/mongo/schema.py
 _FAR = datetime(9000, 1, 1, tzinfo=UTC)
-# Longer than a claim takes to lapse, and than the last wait of a send that was refused again and again.
+# Longer than a claim takes to lapse, and than the last wait of a send that is refused each time.
 _STUCK = 400.0
 _VIEW = 60.0  # seconds that a page gets to show what is there
 _TELL_EVERY = 30.0
