@@ -51,6 +51,7 @@ SECRET = SecretStr("the secret of the edge's tests")
 PASSWORD = "correct horse battery"
 TOKEN = "twilio-test-token"
 Key = tuple[str, str]
+_PLACE = ("seq", "author", "text")  # what a page does not change of a message it shows
 Item = TypeVar("Item")
 
 
@@ -207,7 +208,6 @@ class Browser:
         )
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.last_seq = 0
-        self._caught_up = False
         self.client.on("*", self._hear, namespace="/chat")
 
     async def connect(self, auth: Mapping[str, object]) -> None:
@@ -250,8 +250,14 @@ class Browser:
         return [one["text"] for one in once.values() if author in {None, one["author"]}]
 
     def shown(self) -> list[str]:
-        """The texts as a page shows them: each message once, in its place in the thread."""
-        once = {one["id"]: one for one in self.told("message")}
+        """The texts as a page shows them: each message once, in its place in the thread.
+
+        One may be told again (in a replay, too), but never as another.
+        """
+        once: dict[str, dict[str, Any]] = {}
+        for one in self.told("message"):
+            known = once.setdefault(one["id"], one)
+            assert [known[key] for key in _PLACE] == [one[key] for key in _PLACE]
         return [one["text"] for one in sorted(once.values(), key=lambda one: int(one["seq"]))]
 
     async def hears(self, text: str) -> dict[str, Any]:
@@ -261,13 +267,8 @@ class Browser:
 
     def _hear(self, event: str, *data: dict[str, Any]) -> None:
         told = data[0] if data else {}
-        if event == "welcome":
-            self._caught_up = False
-        elif event == "replayed":
-            self._caught_up = True
+        if event == "replayed":
             self.last_seq = max(self.last_seq, told["seq"])
-        elif event == "message" and self._caught_up and told["author"] != "customer":
-            self.last_seq = max(self.last_seq, 0 if told.get("aside") else told["seq"])
         self.events.append((event, told))
 
 
