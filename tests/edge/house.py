@@ -302,7 +302,7 @@ class Seat:
         self.events.append((event, data[0] if data else {}))
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = 5) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = 15) -> None:
     """Return when the condition (plain or async) holds; fail when it does not in time."""
     async with asyncio.timeout(seconds):
         while True:
@@ -313,7 +313,7 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: flo
 
 
 async def until_all(
-    items: Iterable[Item], holds: Callable[[Item], bool], *, seconds: float = 5
+    items: Iterable[Item], holds: Callable[[Item], bool], *, seconds: float = 15
 ) -> None:
     """Return when it holds for all of them; fail when it does not in time."""
     everything = list(items)

@@ -61,7 +61,7 @@ async def test_it_says_that_it_drains_goes_on_meanwhile_and_finishes_what_it_has
     assert (await node.probe())[0] == 200
     place.provider.behave = lambda: _slow(3)
     assert await asked(place, node, 1) == 200
-    await until(lambda: len(place.provider.calls) == 1, 10)
+    await until(lambda: len(place.provider.calls) == 1, 30)
     began = time.monotonic()
     node.running.signal(signal.SIGTERM)
     await until(lambda: _is(node, 503), 1)
@@ -78,7 +78,7 @@ async def test_it_says_that_it_drains_goes_on_meanwhile_and_finishes_what_it_has
     # What was accepted meanwhile is answered by the next process, and only that.
     place.provider.behave = lambda: _slow(0)
     await place.start(node)
-    await until(lambda: len(place.shown(PHONE)) == 2, 15)
+    await until(lambda: len(place.shown(PHONE)) == 2, 30)
     await asyncio.sleep(0.5)
     assert len(place.shown(PHONE)) == 2
 
@@ -147,7 +147,7 @@ async def test_a_reload_takes_over_everything_or_nothing(place: Installation) ->
     node = place.node("all", content=str(content), edge=FEW)
     await place.start(node)
     assert await asked(place, node, 1) == 200
-    await until(lambda: len(place.shown(PHONE)) == 1, 10)
+    await until(lambda: len(place.shown(PHONE)) == 1, 30)
     assert ANSWER in place.shown(PHONE)[0]
     await _one_wrong_file_changes_nothing(place, node, content)
     await _once_mended_it_holds_whole(place, node, content)
@@ -167,7 +167,7 @@ async def _one_wrong_file_changes_nothing(place: Installation, node: Node, conte
     assert await node.figure("samtal_config_version") == 1
     assert (await node.get("/webhooks/twilio_sms/second"))[0] == 404
     assert await asked(place, node, 2) == 200
-    await until(lambda: len(place.shown(PHONE)) == 2, 10)
+    await until(lambda: len(place.shown(PHONE)) == 2, 30)
     assert ANSWER in place.shown(PHONE)[1]
     assert await asked(place, node, 3) == 429
 
@@ -189,7 +189,7 @@ async def _once_mended_it_holds_whole(place: Installation, node: Node, content: 
     assert "token" not in str(taken)
     assert [line["keys"] for line in node.events("needs a restart to change")] == [["edge.port"]]
     assert await asked(place, node, 3) == 200
-    await until(lambda: len(place.shown(PHONE)) == 3, 10)
+    await until(lambda: len(place.shown(PHONE)) == 3, 30)
     assert place.shown(PHONE)[2].startswith("Vi har öppet")
     assert (await node.get("/webhooks/twilio_sms/second"))[0] != 404
     assert [line for line in node.lines() if line["level"] == "debug"]
@@ -217,7 +217,7 @@ async def reloaded(node: Node, *, ok: int = 0, failed: int = 0) -> None:
         return f'samtal_config_reloads_total{{result="{result}"}} {count}.0' in body
 
     node.running.signal(signal.SIGHUP)
-    await until(done, 15)
+    await until(done, 30)
 
 
 def _account(name: str) -> str:
