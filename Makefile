@@ -11,6 +11,11 @@ MESSAGES ?= 50000
 SECONDS ?= 1800
 CROWD ?= 1000000
 
+# The browser apps are built by the Node of .venv, whatever else is installed.
+NPM := cd web && PATH="$(CURDIR)/.venv/bin:$$PATH" npm
+WEB := bot/edge/static/.built
+WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' 2>/dev/null)
+
 # PYTHON=... names the interpreter; otherwise the first of these that is 3.11, 3.12 or 3.13.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
@@ -18,22 +23,26 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test check bench bench-scale faults format lock clean
+.PHONY: help install web run test check bench bench-scale faults format lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.installed ## Make .venv from requirements.lock; seconds when nothing changed
 
-run: install $(if $(EXAMPLES),$(MODEL)) ## Train the reader if needed, then serve the demo
+web: install $(WEB) ## Build the browser apps
+
+run: install web $(if $(EXAMPLES),$(MODEL)) ## Train the reader if needed, then serve the demo
 	$(BIN)/samtal serve --config config/demo.toml
 
-test: install $(if $(EXAMPLES),$(MODEL)) ## Every test; ARGS="-k thread" chooses
+test: install web $(if $(EXAMPLES),$(MODEL)) ## Every test; ARGS="-k thread" chooses
+	$(NPM) test --silent
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-check: install ## Format, lint, types and layers
+check: install web ## Format, lint, types and layers
 	@failed=; for step in "ruff format --check" "ruff check" "mypy" "lint-imports --no-logo"; do \
 		echo "== $$step"; $(BIN)/$$step || failed="$$failed [$$step]"; done; \
+	echo "== types of the browser apps"; ($(NPM) run check --silent) || failed="$$failed [web]"; \
 	test -z "$$failed" || { echo "make check: failed:$$failed" >&2; exit 1; }
 
 bench: install $(if $(EXAMPLES),$(MODEL)) ## Measure speed against the budgets
@@ -50,15 +59,23 @@ format: install ## Format, and mend what can be mended without thought
 	$(BIN)/ruff format
 
 lock: install ## Resolve requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra test --extra servers --extra vectors --extra speed --universal --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra test --extra servers --extra vectors --extra speed --extra web --universal --upgrade \
 		--generate-hashes --no-header --no-annotate --quiet -o requirements.lock
 
 clean: ## Remove what these commands made; conversations in var/ stay
-	rm -rf .venv dist var/model var/.trained .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv dist web/node_modules bot/edge/static var/model var/.trained .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -not -path './.git/*' -exec rm -rf {} +
 
 $(MODEL): $(EXAMPLES) $(READER) | .venv/.installed
 	$(BIN)/samtal nlu train --data config/nlu --out var/model
+	@touch $@
+
+$(WEB): $(WEB_SOURCES) web/node_modules/.installed
+	$(NPM) run build --silent
+	@touch $@
+
+web/node_modules/.installed: web/package.json web/package-lock.json | .venv/.installed
+	$(NPM) ci --silent
 	@touch $@
 
 .venv/.installed: .venv/.locked pyproject.toml

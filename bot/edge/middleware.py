@@ -14,6 +14,7 @@ from aiohttp.typedefs import Middleware
 
 from bot.edge.clients import client_address
 from bot.edge.metrics import Metrics
+from bot.edge.policy import content_policy
 from bot.edge.problems import Refusal, respond
 from bot.edge.settings import EdgeSettings
 from bot.errors import Conflict, Denied, NotFound, StoreError
@@ -108,31 +109,15 @@ def security_headers(
     settings: EdgeSettings,
 ) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """Headers of every response, sockets and errors included."""
-    base = urlsplit(settings.public_base_url)
-    sockets = f"{'wss' if base.scheme == 'https' else 'ws'}://{base.netloc}"
-    policy = "; ".join(
-        [
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self' data:",
-            "font-src 'self'",
-            "manifest-src 'self'",
-            f"connect-src 'self' {sockets}",
-            "form-action 'self'",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        ]
-    )
     headers = {
-        "Content-Security-Policy": policy,
+        "Content-Security-Policy": content_policy(settings),
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     }
-    if base.scheme == "https":
+    if urlsplit(settings.public_base_url).scheme == "https":
         headers["Strict-Transport-Security"] = "max-age=31536000"
 
     async def put(request: web.Request, response: web.StreamResponse) -> None:

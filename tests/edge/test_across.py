@@ -17,10 +17,10 @@ from bot.hub.feed import SendMoved, ThreadMoved
 from bot.model.ids import EntryId, EventId, SendId
 from bot.model.people import ByBot
 from bot.model.thread import Entry, MessageOut, SendState, SendStatus
+from tests.browser.kit import browsing
 from tests.builders import START
 from tests.edge.house import Browser, Seat, until, until_all
 from tests.edge.processes import Processes, processes
-from tests.edge.test_browser import browsing
 from tests.servers import unique_name
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+import "@samtal/shared/tokens.css";

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+
+import { channelName, filled } from "./text";
+import { day } from "./time";
+
+test("places in texts are filled, and text in values is not filled again", () => {
+  expect(filled("Hej {name}, {n} st", { name: "{n}", n: 3 })).toBe("Hej {n}, 3 st");
+  expect(filled("Hej {name}!")).toBe("Hej !");
+});
+
+test("channels have names, also those we do not know", () => {
+  expect(channelName("webchat", "sv")).toBe("Webbchatt");
+  expect(channelName("twilio_sms", "en")).toBe("SMS");
+  expect(channelName("pigeon_post", "en")).toBe("pigeon post");
+});
+
+test("days are told by how far they are away", () => {
+  const now = new Date(2026, 2, 1, 12, 0);
+  expect(day(new Date(2026, 2, 1, 0, 1), "sv", now)).toBe("I dag");
+  expect(day(new Date(2026, 1, 28, 23, 59), "en", now)).toBe("Yesterday");
+  expect(day(new Date(2026, 1, 24, 9, 0), "en", now)).toBe("Tuesday");
+  expect(day(new Date(2025, 11, 24, 9, 0), "sv", now)).toBe("24 december 2025");
+});

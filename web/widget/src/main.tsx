@@ -1,0 +1,3 @@
+import tokens from "@samtal/shared/tokens.css?inline";
+
+void tokens;
