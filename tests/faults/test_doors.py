@@ -104,9 +104,7 @@ class Slow(Door):
         return 200
 
 
-async def test_nobody_moves_while_a_message_is_on_its_way() -> (
-    None
-):
+async def test_nobody_moves_while_a_message_is_on_its_way() -> None:
     doors = [Slow("edge1"), Slow("edge2")]
     balancer = Balancer([*doors], Recorded())
     request = twilio.message("https://hub.example.com", sid="SM1", sender=ANNA, text="?")
