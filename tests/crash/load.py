@@ -63,6 +63,9 @@ class Doors(Protocol):
     async def of(self, sender: str) -> Door:
         """The door for the next try."""
 
+    async def post(self, door: Door, sender: str, request: twilio.Signed) -> int:
+        """Try it there; the status, 0 for none (also when it is not the sender's door any more)."""
+
     def took(self, one: Posted) -> None:
         """A message was accepted."""
 
@@ -78,6 +81,9 @@ class OneDoor:
 
     async def of(self, sender: str) -> Door:
         return self._door
+
+    async def post(self, door: Door, sender: str, request: twilio.Signed) -> int:
+        return await door.post(request)
 
     def took(self, one: Posted) -> None:
         """Nothing hangs on it."""
@@ -164,7 +170,7 @@ class Load:
         while True:
             door = await self._doors.of(one.sender)
             async with door.room:
-                status = await door.post(request)
+                status = await self._doors.post(door, one.sender, request)
                 self.tally.statuses[status] += 1
                 if 200 <= status < 300:
                     return door.name

@@ -5,8 +5,9 @@ A sender is bound to one edge. What is promised about order:
   (then it waits in that edge's spool);
 * across edges the order holds for what is recorded, not for what still waits in a spool.
 So a sender whose edge does not answer may go to another one as soon as everything that was accepted
-from it is recorded, and stays (and waits) until then. A balancer that moves senders blindly risks
-the order of the few messages in a dead edge's spool, never the messages.
+from it is recorded and nothing of it is on its way there, and stays (and waits) until then. A
+balancer that moves senders blindly risks the order of the few messages in a dead edge's spool,
+never the messages.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from typing_extensions import override
 
@@ -63,17 +64,31 @@ class Balancer:
         self._store = store
         self._bound: dict[str, int] = {}
         self._unproven: dict[str, list[EventId]] = defaultdict(list)
+        self._under_way: Counter[str] = Counter()
 
     async def of(self, sender: str) -> Door:
         """The door for the next try."""
         place = self._bound.setdefault(sender, zlib.crc32(sender.encode()) % len(self._doors))
         other = (place + 1) % len(self._doors)
         better = self._doors[place].silent and not self._doors[other].silent
-        # Another message of this sender may have moved it meanwhile.
-        if better and await self.all_recorded(sender) and self._bound[sender] == place:
+        if better and await self.all_recorded(sender) and self._may_leave(sender, place):
             self._bound[sender] = other
             self.moves += 1
         return self._doors[self._bound[sender]]
+
+    def _may_leave(self, sender: str, place: int) -> bool:
+        """Another message may have moved the sender meanwhile, or be on its way to be accepted."""
+        return self._bound[sender] == place and not self._under_way[sender]
+
+    async def post(self, door: Door, sender: str, request: twilio.Signed) -> int:
+        """Try it there, unless the sender has moved while this waited for room."""
+        if door is not self._doors[self._bound[sender]]:
+            return 0
+        self._under_way[sender] += 1
+        try:
+            return await door.post(request)
+        finally:
+            self._under_way[sender] -= 1
 
     def took(self, one: Posted) -> None:
         """A message was accepted; whether it is recorded nobody knows yet."""

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from bot.model.event import Done, Outcome
 from bot.model.ids import EventId
+from tests.bench import twilio
 from tests.crash.facts import Posted
 from tests.fakes.store import FakeStore
 from tests.faults.doors import Balancer, EdgeDoor, event_of
@@ -86,3 +87,39 @@ async def test_both_edges_silent_nobody_moves() -> None:
     first = await balancer.of(ANNA)
     doors[0].is_silent = doors[1].is_silent = True
     assert await balancer.of(ANNA) is first
+
+
+class Slow(Door):
+    """One that takes its time to answer."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.answers = asyncio.Event()
+        self.tries = 0
+
+    @override
+    async def post(self, request: twilio.Signed) -> int:
+        self.tries += 1
+        await self.answers.wait()
+        return 200
+
+
+async def test_nobody_moves_while_a_message_is_on_its_way() -> None:
+    doors = [Slow("edge1"), Slow("edge2")]
+    balancer = Balancer([*doors], Recorded())
+    request = twilio.message("https://hub.example.com", sid="SM1", sender=ANNA, text="?")
+    first = await balancer.of(ANNA)
+    trying = asyncio.create_task(balancer.post(first, ANNA, request))
+    await asyncio.sleep(0)
+    doors[0].is_silent, doors[1].is_silent = first is doors[0], first is doors[1]
+    assert await balancer.of(ANNA) is first  # it may yet be accepted there
+    for door in doors:
+        door.answers.set()
+    assert await trying == 200
+    other = await balancer.of(ANNA)
+    assert other is not first
+    assert await balancer.post(first, ANNA, request) == 0
+    assert (await balancer.post(other, ANNA, request), sum(door.tries for door in doors)) == (
+        200,
+        2,
+    )

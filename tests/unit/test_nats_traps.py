@@ -10,15 +10,19 @@ from collections import defaultdict
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import pytest
+from typing_extensions import override
 
 from bot.buses.nats import ConnectionSettings, NatsConnection, Settings
 from bot.buses.nats.link import Link, Server
 from bot.errors import BusError
+from bot.model.ids import ThreadId
 from tests.cable import Cable
 from tests.servers import unique_name
 from tests.unit.nats_parts import (
+    PATIENCE,
     SHORT,
     Worker,
     bus_over,
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
 # Processes take their time to start on a busy machine.
 pytestmark = pytest.mark.timeout(180)
 
+PARTITIONS = 4
 PATIENT = Settings(ack_wait=timedelta(seconds=12), patience=timedelta(seconds=1))
 
 
@@ -502,3 +507,55 @@ async def test_what_uvloop_says_of_a_closed_transport_is_a_bus_error(nats_url: s
     await link.abandon()
     assert link.lost.is_set()
     await close()
+
+
+# --- a killed server holds again what was acknowledged ---------------------------------------
+
+
+async def test_what_a_killed_server_holds_again_is_not_waiting_and_is_cleared(
+    nats_server: NatsServer,
+) -> None:
+    """Seen with 2.9.10 while an early envelope of another partition is still there."""
+    name, settings = unique_name(), SHORT.model_copy(update={"look": timedelta(seconds=0.5)})
+    stuck = ThreadId.of("thread", "stuck")
+    others = [one for one in threads(60) if partition_of(one) != partition_of(stuck)]
+    sent = [envelope(f"{n} {thread}", thread) for n in range(20) for thread in others]
+    worker = Stuck(stuck)
+    async with connected(nats_server.url) as connection:
+        bus = bus_over(connection, name, partitions=PARTITIONS, settings=settings)
+        await bus.publish([envelope("held", stuck), *sent])
+        async with running(bus, worker):
+            await until(lambda: len(set(worker.handled)) == len(sent))
+            async with asyncio.timeout(PATIENCE):
+                while await bus.depth() != 1:  # noqa: ASYNC110 - acknowledgements are on their way
+                    await asyncio.sleep(0.01)
+            nats_server.kill()
+            nats_server.start()
+            await publish_until_taken(bus, envelope("new", others[0]))
+            await until(lambda: envelope("new", others[0]).event in worker.handled)
+            async with asyncio.timeout(PATIENCE):
+                while await bus.depth() != 1:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.01)
+                held = 2
+                while held != 1:  # what came back is removed: only the one under way is held
+                    info = await connection.link().client.jetstream().stream_info(name)
+                    held = info.state.messages
+                    await asyncio.sleep(0.05)
+
+
+class Stuck(Worker):
+    """Never comes to an end with one thread."""
+
+    def __init__(self, thread: ThreadId) -> None:
+        super().__init__()
+        self._thread = thread
+
+    @override
+    async def __call__(self, envelope: Envelope, *, tries: int) -> None:
+        if envelope.thread == self._thread:
+            await asyncio.Event().wait()
+        await super().__call__(envelope, tries=tries)
+
+
+def partition_of(thread: ThreadId) -> int:
+    return crc32(thread.encode()) % PARTITIONS

@@ -249,10 +249,10 @@ class Delivery:
             if lane.message is message:
                 lane.held_until = until
 
-    # --- partitions that are too many ---------------------------------------------------------
+    # --- keeping the stream in order ----------------------------------------------------------
 
     async def _tend(self, group: asyncio.TaskGroup) -> None:
-        """Empty the partitions that are left over from a larger number, then remove them."""
+        """Clear what is done with, and empty and remove partitions that are too many."""
         while True:
             link = await self._connection.linked()
             try:
@@ -264,8 +264,15 @@ class Delivery:
 
     async def _look(self, link: Link, group: asyncio.TaskGroup) -> None:
         counts = await self._stream.counts(link)
-        there = counts.keys() | await self._stream.consumers(link)
-        for number in sorted(there - set(range(self._stream.partitions))):
+        standings = await self._stream.standings(link)
+        for number, standing in standings.items():
+            ghosts = counts.get(number, 0) - standing.waiting
+            if ghosts > 0:  # or they were acknowledged between the two looks: no harm either
+                await self._stream.clear(link, number, done=standing.done)
+                counts[number] = standing.waiting
+        for number in sorted(
+            (counts.keys() | standings.keys()) - set(range(self._stream.partitions))
+        ):
             if number in self._lanes:
                 continue
             if counts.get(number):

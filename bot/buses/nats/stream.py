@@ -3,6 +3,10 @@
 One stream holds everything, as a work queue: what is acknowledged is gone. Each partition is a
 subject `<name>.in.<n>` with a durable pull consumer `p<n>` that has one envelope under way at a
 time. Whoever comes first makes them; making them again changes nothing.
+
+A server that was killed may hold again what was acknowledged and gone (seen with 2.9.10). No
+consumer delivers it, so nothing would ever remove it: it does not count as waiting, and `clear`
+removes it.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
+    ConsumerInfo,
     DiscardPolicy,
     RetentionPolicy,
     StorageType,
@@ -47,6 +52,14 @@ class _Known:
 
     stream: bool = False
     consumers: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a partition's consumer has come: all up to number `done` is acknowledged."""
+
+    waiting: int
+    done: int
 
 
 class Stream:
@@ -174,29 +187,42 @@ class Stream:
     # --- looking ------------------------------------------------------------------------------
 
     async def count(self, link: Link) -> int:
-        """How many envelopes there are, waiting or with a worker; raises BusError."""
-        info = await self._info(link)
-        return info.state.messages if info else 0
+        """How many envelopes wait or are with a worker; raises BusError."""
+        held = await self.counts(link)
+        if not held:
+            return 0
+        standings = await self.standings(link)
+        return sum(
+            min(count, standings[number].waiting) if number in standings else count
+            for number, count in held.items()
+        )
 
     async def counts(self, link: Link) -> dict[int, int]:
-        """How many envelopes there are in each partition that has any; raises BusError."""
+        """How many envelopes are held for each partition that has any; raises BusError."""
         info = await self._info(link, subjects=f"{self.name}.in.*")
         subjects = (info.state.subjects if info else None) or {}
         tails = {subject.rpartition(".")[2]: count for subject, count in subjects.items()}
         return {int(tail): count for tail, count in tails.items() if tail.isdecimal()}
 
-    async def consumers(self, link: Link) -> set[int]:
-        """The partitions that have a consumer; raises BusError."""
+    async def standings(self, link: Link) -> dict[int, Standing]:
+        """The partitions that have a consumer, and how far it has come; raises BusError."""
         with self._told(link, "cannot list the consumers"):
-            names = await link.unless_lost(self._names(self._api(link)))
-        found = [_CONSUMER.fullmatch(name) for name in names]
-        return {int(name[1]) for name in found if name}
+            infos = await link.unless_lost(self._consumers(self._api(link)))
+        found = [(_CONSUMER.fullmatch(info.name), info) for info in infos]
+        return {int(name[1]): _standing(info) for name, info in found if name}
 
-    async def _names(self, api: JetStreamContext) -> list[str]:
-        names: list[str] = []
-        while page := await api.consumers_info(self.name, len(names)):
-            names.extend(info.name for info in page)
-        return names
+    async def clear(self, link: Link, partition: int, *, done: int) -> None:
+        """Remove what is held of a partition though it was acknowledged; raises BusError."""
+        with self._told(link, f"cannot clear partition {partition}"):
+            subject = self.subject(partition)
+            api = self._api(link)
+            await link.unless_lost(api.purge_stream(self.name, seq=done + 1, subject=subject))
+
+    async def _consumers(self, api: JetStreamContext) -> list[ConsumerInfo]:
+        found: list[ConsumerInfo] = []
+        while page := await api.consumers_info(self.name, len(found)):
+            found.extend(page)
+        return found
 
     async def remove_consumer(self, link: Link, partition: int) -> bool:
         """Remove a consumer that nobody asks and that has nothing left; raises BusError."""
@@ -214,7 +240,7 @@ class Stream:
             return False
         return True
 
-    async def _info(self, link: Link, subjects: str | None = None) -> StreamInfo | None:
+    async def _info(self, link: Link, subjects: str) -> StreamInfo | None:
         with self._told(link, "cannot see the stream"):
             try:
                 return await link.unless_lost(self._api(link).stream_info(self.name, subjects))
@@ -241,3 +267,8 @@ class Stream:
         except TROUBLE as error:
             self.forget(link)
             raise BusError(f"{what} {self.name} at NATS {link.place}: {said_by(error)}") from error
+
+
+def _standing(info: ConsumerInfo) -> Standing:
+    waiting = (info.num_pending or 0) + (info.num_ack_pending or 0)
+    return Standing(waiting=waiting, done=info.ack_floor.stream_seq if info.ack_floor else 0)
