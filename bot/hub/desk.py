@@ -97,9 +97,13 @@ class Desk:
         client_id: str,
         attachments: tuple[Attachment, ...] = (),
         identity: IdentityId | None = None,
+        seen: int | None = None,
     ) -> Outcome:
-        """Write to the customer; the same `client_id` again changes nothing."""
-        body = AgentReplies(by=by, text=text, attachments=attachments, identity=identity)
+        """Write to the customer; the same `client_id` again changes nothing.
+
+        `seen`: refused when a colleague has written after this entry number.
+        """
+        body = AgentReplies(by=by, text=text, attachments=attachments, identity=identity, seen=seen)
         return await self._ask(thread, body, key=client_id)
 
     async def note(self, thread: ThreadId, by: ByAgent, *, text: str) -> Outcome:

@@ -44,7 +44,8 @@ class AgentReplies(Value):
     """An agent writes to the customer.
 
     Writing takes the thread over when nobody else's agent owns it. `identity` picks the address
-    (None: where the customer last wrote).
+    (None: where the customer last wrote). `seen` is the highest entry number that the agent had on
+    the screen: a message by a colleague after it refuses this one (None: nobody looks).
     """
 
     kind: Literal["agent_replies"] = "agent_replies"
@@ -52,6 +53,7 @@ class AgentReplies(Value):
     text: str
     attachments: tuple[Attachment, ...] = ()
     identity: IdentityId | None = None
+    seen: int | None = None
 
 
 class AgentNotes(Value):

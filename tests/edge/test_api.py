@@ -382,6 +382,27 @@ async def test_a_reply_is_sent_once_however_often_it_is_asked_for(server: House)
     assert shown.count("Hej från Anna") == 1
 
 
+async def test_a_draft_is_refused_when_a_colleague_has_replied_since(server: House) -> None:
+    thread = await _offered(server)
+    anna, bo = await server.log_in("Anna"), await server.log_in("Bo")
+    _, found = await anna.get(f"/threads/{thread}/entries")
+    seen = found["entries"][-1]["entry"]["seq"]
+    assert (await bo.post(f"/threads/{thread}/reply", {"text": "Bo", "client_id": "b"}))[0] == 200
+    assert (await bo.post(f"/threads/{thread}/hand-back", {}))[0] == 200
+    draft = {"text": "Anna", "client_id": "a", "seen": seen}
+    status, refused = await anna.post(f"/threads/{thread}/reply", draft)
+    assert (status, refused["winner"]) == (409, "Bo")
+    assert refused["detail"] == "a colleague has replied since: Bo"
+    _problem(refused, "rejected")
+    assert (await _owner(anna, thread))["kind"] == "bot"
+    _, found = await anna.get(f"/threads/{thread}/entries?after={seen}")
+    texts = [view["entry"]["body"].get("text") for view in found["entries"]]
+    assert "Bo" in texts
+    assert "Anna" not in texts
+    status, wrong = await anna.post(f"/threads/{thread}/reply", {**draft, "seen": -1})
+    assert (status, wrong["errors"][0]["where"]) == (422, "body.seen")
+
+
 async def _owner(desk: Desk, thread: str) -> dict[str, Any]:
     _, row = await desk.get(f"/threads/{thread}")
     owner: dict[str, Any] = row["state"]["owner"]

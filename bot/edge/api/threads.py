@@ -93,7 +93,10 @@ async def take_thread_over(ask: Ask, path: OneThread) -> CommandDone:
     errors=_LOST,
 )
 async def reply_in_thread(ask: Ask, path: OneThread, body: Reply) -> CommandDone:
-    """Send a message; repeat it with the same `client_id` when no answer came."""
+    """Send a message; repeat it with the same `client_id` when no answer came.
+
+    With `seen`, 409 names a colleague who has written since.
+    """
     command = ask.parts.desk.reply(
         path.thread,
         ask.principal.by,
@@ -101,6 +104,7 @@ async def reply_in_thread(ask: Ask, path: OneThread, body: Reply) -> CommandDone
         client_id=f"{ask.principal.id}:{body.client_id}",
         attachments=tuple(one.attachment for one in body.attachments),
         identity=body.identity,
+        seen=body.seen,
     )
     return await _done(ask, command)
 
@@ -168,10 +172,8 @@ async def _done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:
         ask.status = 202
         return CommandDone(status="pending")
     if isinstance(outcome, Rejected):
-        detail = outcome.reason
-        if outcome.winner is not None:
-            detail = f"{outcome.reason}: {outcome.winner} has it"
-        raise Refusal(409, detail, winner=outcome.winner, slug="rejected")
+        first = f": {outcome.winner}" if outcome.winner is not None else ""
+        raise Refusal(409, f"{outcome.reason}{first}", winner=outcome.winner, slug="rejected")
     return CommandDone()
 
 
