@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bot.hub import episodes, owning
+from bot.hub import episodes, owning, snoozing
 from bot.hub.draft import Words
 from bot.hub.forms import Forms
 from bot.hub.router import Line, resumed
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
+from bot.hub.snoozing import SnoozeEvent
 from bot.model.event import (
     AgentAccepts,
     AgentHandsBack,
@@ -32,6 +33,7 @@ DeskEvent = (
     | AgentTransfers
     | AgentResolves
     | OfferExpired
+    | SnoozeEvent
 )
 
 
@@ -64,6 +66,8 @@ class Agents:
                 self._resolve(scene, body)
             case OfferExpired():
                 self._expire(scene, body)
+            case _:
+                snoozing.handle(scene, body)
 
     def _accept(self, scene: Scene, body: AgentAccepts) -> None:
         if owning.accept(
@@ -113,6 +117,7 @@ class Agents:
     def _hand_back(self, scene: Scene, body: AgentHandsBack) -> None:
         if not self._owns(scene, body.by):
             return
+        episodes.wake(scene.draft, by=body.by, reason="hand_back")
         owning.give_to_bot(scene.draft, by=body.by, reason="hand_back", note=body.note, afresh=True)
         self._tell(scene, Line(slot="handoff.returned"), rule="handoff.returned")
 
@@ -120,6 +125,7 @@ class Agents:
         if not self._owns(scene, body.by):
             return
         scene.draft.add(Note(text=body.note), by=body.by)
+        episodes.wake(scene.draft, by=body.by, reason="transfer")
         owning.offer(scene.draft, self._settings, by=body.by, reason="transfer", queue=body.queue)
 
     def _resolve(self, scene: Scene, body: AgentResolves) -> None:

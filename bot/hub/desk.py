@@ -13,7 +13,9 @@ from bot.model.event import (
     AgentNotes,
     AgentReplies,
     AgentResolves,
+    AgentSnoozes,
     AgentTransfers,
+    AgentUnsnoozes,
     EventBody,
     Outcome,
 )
@@ -121,6 +123,14 @@ class Desk:
     async def resolve(self, thread: ThreadId, by: ByAgent, *, reason: str) -> Outcome:
         """Close the case; the bot owns the thread again."""
         return await self._ask(thread, AgentResolves(by=by, reason=reason))
+
+    async def snooze(self, thread: ThreadId, by: ByAgent, *, until: datetime) -> Outcome:
+        """Put the case aside until a moment, or until the customer writes."""
+        return await self._ask(thread, AgentSnoozes(by=by, until=until))
+
+    async def unsnooze(self, thread: ThreadId, by: ByAgent) -> Outcome:
+        """Take the case up again."""
+        return await self._ask(thread, AgentUnsnoozes(by=by))
 
     async def _ask(self, thread: ThreadId, body: EventBody, *, key: str | None = None) -> Outcome:
         row = await self.thread(thread)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.model.channel import Echo, Sender, Started, Unsupported
-from bot.model.event import AgentHandsBack, AgentReplies, Done, Rejected
+from bot.model.event import AgentHandsBack, AgentReplies, Done, EventBody, Rejected
 from bot.model.ids import AgentId, EventId, ThreadId
 from bot.model.people import ByAgent, ByBot, ByCustomer, BySystem
 from bot.model.record import Arrival
@@ -168,6 +168,44 @@ async def test_the_customer_may_stop_waiting(kit: HubKit) -> None:
     assert again == Rejected(reason="nobody is being waited for")
     await kit.chat("v1", "leverans")
     assert kit.page("v1")[-1] == "[answer.delivery.time]"
+
+
+# --- ending ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("taken", [False, True])
+async def test_the_customer_may_end_it(kit: HubKit, taken: bool) -> None:
+    await kit.chat("v1", "människa")
+    if taken:
+        await kit.hub.desk.accept(await kit.thread("webchat", "v1"), ANNA)
+        await kit.quiet()
+    shown = kit.page("v1")
+    address, customer = kit.address("webchat", "v1"), kit.identity("webchat", "v1")
+    assert await kit.hub.chat.end(address, key="1") == Done()
+    await kit.quiet()
+    state = await kit.state("webchat", "v1")
+    assert (state.owner, state.epoch) == (OwnedByBot(), 2 + taken)
+    assert state.episode is not None
+    assert state.episode.phase is Phase.RESOLVED
+    case, owner = (await kit.entries("webchat", "v1"))[-2:]
+    assert (case.by, owner.by) == (ByCustomer(identity=customer), ByCustomer(identity=customer))
+    assert isinstance(case.body, EpisodeChanged)
+    assert case.body.reason == "customer_ended"
+    before = await kit.entries("webchat", "v1")
+    for key in ("1", "2"):
+        assert await kit.hub.chat.end(address, key=key) == Done()
+    await kit.pass_time(timedelta(minutes=11))
+    assert await kit.entries("webchat", "v1") == before
+    assert kit.page("v1") == shown
+
+
+async def test_what_has_ended_asks_no_question_any_more(kit: HubKit) -> None:
+    await kit.chat("v1", "retur")
+    assert await kit.hub.chat.end(kit.address("webchat", "v1"), key="1") == Done()
+    assert (await kit.state("webchat", "v1")).dialogue.form is None
+    await kit.chat("v1", "leverans")
+    assert kit.page("v1")[-1] == "[answer.delivery.time]"
+    assert (await kit.state("webchat", "v1")).epoch == 0
 
 
 # --- accepting -------------------------------------------------------------------------------
@@ -362,7 +400,7 @@ async def test_a_reply_that_does_not_say_what_was_seen_leaves(kit: HubKit) -> No
 async def test_of_two_drafts_under_way_the_second_is_refused(kit: HubKit) -> None:
     await kit.write(PAGE, PSID, "leverans")
     seen = (await kit.entries(PAGE, PSID))[-1].seq
-    bodies = [
+    bodies: list[EventBody] = [
         AgentReplies(by=ANNA, text="Anna", seen=seen),
         AgentHandsBack(by=ANNA),
         AgentReplies(by=BO, text="Bo", seen=seen),

@@ -133,6 +133,12 @@ class Resolve(Value):
     reason: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "solved"
 
 
+class Snooze(Value):
+    """Until when the case is put aside: a moment to come, within a year."""
+
+    until: AwareDatetime
+
+
 class CommandDone(Value):
     """The command took effect, or (`pending`, status 202) is kept and will in a moment."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from datetime import UTC, timedelta
 
 from bot.edge.api.route import Ask, operation
 from bot.edge.api.shapes import (
@@ -14,11 +15,12 @@ from bot.edge.api.shapes import (
     OneThread,
     Reply,
     Resolve,
+    Snooze,
     ThreadList,
     ThreadsWanted,
     Transfer,
 )
-from bot.edge.problems import Refusal
+from bot.edge.problems import Mistake, Refusal
 from bot.model.event import Outcome, Rejected
 from bot.model.people import Role
 from bot.model.record import ThreadRow
@@ -26,6 +28,7 @@ from bot.model.record import ThreadRow
 AT_THE_DESK = frozenset({Role.AGENT, Role.ADMIN})
 _PATH = "/threads/{thread}"
 _LOST = (404, 409)
+_LONGEST_SNOOZE = timedelta(days=365)
 
 
 @operation("GET", "/threads", summary="List threads", tag="threads", roles=AT_THE_DESK)
@@ -165,6 +168,40 @@ async def resolve_thread(ask: Ask, path: OneThread, body: Resolve) -> CommandDon
     return await _done(ask, command)
 
 
+@operation(
+    "POST",
+    f"{_PATH}/snooze",
+    summary="Put the case aside",
+    tag="desk",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def snooze_thread(ask: Ask, path: OneThread, body: Snooze) -> CommandDone:
+    """The case comes back at that moment, or when the customer writes; it stays the owner's."""
+    until, now = body.until.astimezone(UTC), ask.parts.clock.now()
+    if not now < until <= now + _LONGEST_SNOOZE:
+        wrong = Mistake(
+            where="body.until",
+            what="not a moment to come within a year",
+            mend=f"Send a time after {now.isoformat()}.",
+        )
+        raise Refusal(422, "Something in the body is wrong.", errors=(wrong,))
+    return await _done(ask, ask.parts.desk.snooze(path.thread, ask.principal.by, until=until))
+
+
+@operation(
+    "POST",
+    f"{_PATH}/unsnooze",
+    summary="Take the case up again",
+    tag="desk",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def unsnooze_thread(ask: Ask, path: OneThread) -> CommandDone:
+    """The case is open again before its moment."""
+    return await _done(ask, ask.parts.desk.unsnooze(path.thread, ask.principal.by))
+
+
 async def _done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:
     try:
         outcome = await command
@@ -188,4 +225,6 @@ OPERATIONS = (
     hand_thread_back,
     transfer_thread,
     resolve_thread,
+    snooze_thread,
+    unsnooze_thread,
 )
