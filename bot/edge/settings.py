@@ -80,6 +80,12 @@ class EdgeSettings(Value):
     sockets_per_client: int = Field(
         200, ge=1, description="Sockets that one client address may have open."
     )
+    file_bytes: int = Field(
+        10_485_760, ge=1024, le=10_485_760, description="Largest file that may be uploaded."
+    )
+    client_files_an_hour: int = Field(
+        200, ge=1, le=900, description="Files that one client address of visitors may upload."
+    )
     codes_an_hour: int = Field(20, ge=1, description="Link codes that one visitor may ask for.")
     text_limit: int = Field(4000, ge=1, description="Longest web chat text, in characters.")
     socket_max_bytes: int = Field(65_536, ge=1024, description="Largest packet of a socket.")

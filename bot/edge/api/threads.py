@@ -21,7 +21,10 @@ from bot.edge.api.shapes import (
     Transfer,
 )
 from bot.edge.problems import Mistake, Refusal
+from bot.edge.uploads import attachments
+from bot.model.channel import Attachment
 from bot.model.event import Outcome, Rejected
+from bot.model.ids import IdentityId, ThreadId
 from bot.model.people import Role
 from bot.model.record import ThreadRow
 
@@ -100,12 +103,16 @@ async def reply_in_thread(ask: Ask, path: OneThread, body: Reply) -> CommandDone
 
     With `seen`, 409 names a colleague who has written since.
     """
+    by = ask.principal.by
+    files = await attachments(ask.parts, body.files, by=by, where="body.files")
+    if files:
+        await _check_carried(ask, path.thread, files, identity=body.identity)
     command = ask.parts.desk.reply(
         path.thread,
-        ask.principal.by,
+        by,
         text=body.text,
         client_id=f"{ask.principal.id}:{body.client_id}",
-        attachments=tuple(one.attachment for one in body.attachments),
+        attachments=(*(one.attachment for one in body.attachments), *files),
         identity=body.identity,
         seen=body.seen,
     )
@@ -200,6 +207,25 @@ async def snooze_thread(ask: Ask, path: OneThread, body: Snooze) -> CommandDone:
 async def unsnooze_thread(ask: Ask, path: OneThread) -> CommandDone:
     """The case is open again before its moment."""
     return await _done(ask, ask.parts.desk.unsnooze(path.thread, ask.principal.by))
+
+
+async def _check_carried(
+    ask: Ask, thread: ThreadId, files: tuple[Attachment, ...], *, identity: IdentityId | None
+) -> None:
+    """Refuse files that the channel, where the customer would get them, does not carry."""
+    row = await ask.parts.desk.thread(thread)
+    wanted = identity or row.state.active
+    addresses = [one.address for one in row.identities if one.id == wanted]
+    for address in addresses:
+        channel = ask.parts.channels.get((address.channel, address.account))
+        carried = channel.capabilities.attachments if channel else frozenset()
+        if not {one.type for one in files} <= carried:
+            wrong = Mistake(
+                where="body.files",
+                what=f"{address.channel} does not carry them",
+                mend="Leave them out, or choose another identity.",
+            )
+            raise Refusal(422, "Something in the body is wrong.", errors=(wrong,))
 
 
 async def _done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:

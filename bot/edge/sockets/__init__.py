@@ -19,10 +19,15 @@ Server to client:
 * `typing {name}`: an agent types.
 
 Client to server, each acknowledged with `{ok: true, ...}` or `{ok: false, problem}` once durable:
-`message {id, text}`, `press {id, payload, title}`, `form {id, fields, text}`, `read {entry}`,
-`started {id?, ref?}`, `ask_human {id?, text?}`, `leave_queue {}`, `end {id?}`, `typing {}`,
-`continue {channel, account}` -> `{code, deep_link, expires_at}`.
-The same `id` again changes nothing.
+`message {id, text?, files?}`, `press {id, payload, title}`, `form {id, fields, text}`,
+`read {entry}`, `started {id?, ref?}`, `ask_human {id?, text?}`, `leave_queue {}`, `end {id?}`,
+`typing {}`, `continue {channel, account}` -> `{code, deep_link, expires_at}`.
+The same `id` again changes nothing. `end` resolves the case and releases who answers.
+
+`files` are ids of the visitor's own uploads: `POST /chat-api/files` with the file as the body,
+`Authorization: Bearer <token>`, and the name percent-encoded in `X-File-Name` (`?account=` where
+there are several). The answer is 201 `{id, name, media_type, size, url}`, or a problem. What is in
+no message is forgotten after a day.
 
 # /desk
 

@@ -13,7 +13,7 @@ from bot.edge.problems import Refusal
 from bot.edge.sockets.acts import Act, Acts
 from bot.edge.sockets.incoming import ChatAuth, read
 from bot.edge.sockets.shapes import Ack, chat_message, chat_state, document, refused
-from bot.edge.sockets.visitors import NAMESPACE, Reception, Visitor, room_of
+from bot.edge.sockets.visitors import NAMESPACE, Reception, Visitor, VisitorLimits, room_of
 from bot.errors import NotFound, Overloaded, SpoolFull, StoreError
 from bot.hub.desk import EntryView
 from bot.model.thread import SendStatus
@@ -26,11 +26,12 @@ _UNDER_WAY = {SendStatus.QUEUED, SendStatus.SENDING}
 class ChatNamespace:
     """Lets visitors in, takes what they do, and replays what they missed."""
 
-    def __init__(self, parts: EdgeParts) -> None:
+    def __init__(self, parts: EdgeParts, limits: VisitorLimits) -> None:
         self._parts = parts
         self._live = parts.live
         self._reception = Reception(parts)
         self._acts = Acts(parts)
+        self._limits = limits
         self._visitors: dict[str, Visitor] = {}
 
     def register(self) -> None:
@@ -127,7 +128,7 @@ class ChatNamespace:
         if visitor is None:
             return refused(Refusal(401, "Connect first."))
         try:
-            self._acts.count(visitor)
+            self._limits.count(visitor)
             return {"ok": True} | await act(visitor, arguments)
         except Refusal as refusal:
             return refused(refusal)

@@ -103,9 +103,13 @@ function author(data) {
 function drawAttachment(attachment) {
   const name = attachment.name || attachment.address || attachment.type;
   const line = make("p", "attachment");
-  if (attachment.url && /^https:/.test(attachment.url)) line.append(link(attachment.url, t("attachment", { name })));
+  if (isFile(attachment.url || "")) line.append(link(attachment.url, t("attachment", { name })));
   else line.textContent = t("attachment", { name });
   return line;
+}
+
+function isFile(url) {
+  return /^https:/.test(url) || url.startsWith(`${location.origin}/files/`);
 }
 
 function drawChoices(choices) {
