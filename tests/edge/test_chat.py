@@ -451,3 +451,18 @@ async def test_ending_what_has_not_begun_leaves_nothing(server: House) -> None:
     assert await visitor.do("end", {}) == {"ok": True}
     assert server.store.memory.events == {}
     assert server.store.memory.identities == {}
+
+
+async def test_the_welcome_says_what_the_page_needs_to_know() -> None:
+    always = ["mon-sun 00:00-24:00"]
+    async with house(site_name="Butiken", file_bytes=4096, opening_hours=always) as server:
+        visitor = await server.visitor()
+        (welcome,) = visitor.told("welcome")
+        assert (welcome["site_name"], welcome["file_bytes"]) == ("Butiken", 4096)
+        assert welcome["file_types"][:2] == ["image/png", "image/jpeg"]
+        assert welcome["hours"] == {"open": True}
+
+
+async def test_where_no_hours_are_configured_none_are_told(server: House) -> None:
+    visitor = await server.visitor()
+    assert "hours" not in visitor.told("welcome")[0]
