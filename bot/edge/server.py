@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bot.edge import api
 from bot.edge.auth import Gatekeeper
+from bot.edge.files import Files
 from bot.edge.health import Health, Probed
 from bot.edge.live import PATH as SOCKET_PATH
 from bot.edge.logs import one_line_log
@@ -24,6 +25,7 @@ from bot.edge.sockets.chat_feed import ChatFeed
 from bot.edge.sockets.desk import DeskNamespace
 from bot.edge.sockets.dispatch import Dispatcher
 from bot.edge.sockets.resync import Resync
+from bot.edge.sockets.visitors import VisitorLimits
 from bot.edge.webhooks import Webhooks
 from bot.hub.feed import Feed
 
@@ -43,6 +45,8 @@ def make_server(parts: EdgeParts) -> web.Application:
     )
     Health(_probed(parts)).add_to(app)
     Webhooks(parts).add_to(app)
+    limits = VisitorLimits(parts)
+    Files(parts, limits).add_to(app)
     api.offer(app, parts, gate)
     if parts.sandbox:
         Sandbox(parts).add_to(app)
@@ -50,7 +54,7 @@ def make_server(parts: EdgeParts) -> web.Application:
         Pages(settings, sandbox=parts.sandbox).add_to(app)
     app.router.add_route("*", SOCKET_PATH, parts.live.handle)
     app.cleanup_ctx.append(_counting(parts.feed, parts.metrics))
-    app.cleanup_ctx.append(_sockets(parts, gate))
+    app.cleanup_ctx.append(_sockets(parts, gate, limits))
 
     async def hang_up(_: web.Application) -> None:
         await parts.live.close()
@@ -85,9 +89,9 @@ def _runner(app: web.Application) -> web.AppRunner:
 
 
 def _sockets(
-    parts: EdgeParts, gate: Gatekeeper
+    parts: EdgeParts, gate: Gatekeeper, limits: VisitorLimits
 ) -> Callable[[web.Application], AsyncIterator[None]]:
-    chat, desk = ChatNamespace(parts), DeskNamespace(parts, gate)
+    chat, desk = ChatNamespace(parts, limits), DeskNamespace(parts, gate)
     dispatcher = Dispatcher([ChatFeed(parts), desk, Resync(parts.live)])
     chat.register()
     desk.register()

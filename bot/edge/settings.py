@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from bot.edge.opening import Span
 from bot.model.value import Value
 
 Network = IPv4Network | IPv6Network
@@ -26,6 +28,11 @@ def _origin_or_base(url: str) -> str:
 
 
 BaseUrl = Annotated[str, AfterValidator(_origin_or_base)]
+
+
+def _opening(text: str) -> str:
+    Span.parse(text)
+    return text
 
 
 class Rate(Value):
@@ -80,6 +87,18 @@ class EdgeSettings(Value):
     sockets_per_client: int = Field(
         200, ge=1, description="Sockets that one client address may have open."
     )
+    opening_hours: tuple[Annotated[str, AfterValidator(_opening)], ...] = Field(
+        (), description="When people answer, like `mon-fri 08:00-17:00`; none: nothing is said."
+    )
+    time_zone: str = Field(
+        "Europe/Stockholm", description="Place whose clocks the opening hours go by."
+    )
+    file_bytes: int = Field(
+        10_485_760, ge=1024, le=10_485_760, description="Largest file that may be uploaded."
+    )
+    client_files_an_hour: int = Field(
+        200, ge=1, le=900, description="Files that one client address of visitors may upload."
+    )
     codes_an_hour: int = Field(20, ge=1, description="Link codes that one visitor may ask for.")
     text_limit: int = Field(4000, ge=1, description="Longest web chat text, in characters.")
     socket_max_bytes: int = Field(65_536, ge=1024, description="Largest packet of a socket.")
@@ -106,3 +125,13 @@ class EdgeSettings(Value):
         None, description="Bearer token that /metrics asks for; none: open to whoever reaches it."
     )
     pages: bool = Field(default=True, description="Serve the demo shop page and the plain desk.")
+
+    @model_validator(mode="after")
+    def _has_its_zone(self) -> Self:
+        if self.opening_hours:
+            try:
+                ZoneInfo(self.time_zone)
+            except (ValueError, OSError, ZoneInfoNotFoundError):
+                msg = f"time_zone: {self.time_zone!r} is not one of this machine's time zones"
+                raise ValueError(msg) from None
+        return self

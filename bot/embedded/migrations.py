@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import apsw
 
-from bot.embedded.schema import VERSION_1, VERSION_2, VERSION_3
+from bot.embedded.schema import BLOBS, VERSION_1, VERSION_2, VERSION_3
 from bot.errors import StoreError
 
 # "Samt" and "SamS": tell our files from other programs' SQLite files, and from each other.
@@ -16,7 +16,7 @@ SPOOL_ID = 0x53616D53
 _KINDS = {APPLICATION_ID: "database", SPOOL_ID: "spool"}
 
 # A step that was released is never edited: files out there have had it. Add the next one.
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3)
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, BLOBS)
 
 
 class Schema(NamedTuple):

@@ -262,3 +262,21 @@ VERSION_3 = """
 ALTER TABLE sends ADD COLUMN held_until INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sends ADD COLUMN claimed_by TEXT NOT NULL DEFAULT '';
 """
+
+BLOBS = """
+-- Files that were uploaded. The bytes have a table of their own: a row is written anew as a whole
+-- when it changes. kept: 1 when a message has the file.
+CREATE TABLE blobs (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    kept INTEGER NOT NULL DEFAULT 0,
+    facts TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blobs_unkept ON blobs (created_at) WHERE kept = 0;
+
+CREATE TABLE blob_bodies (
+    id TEXT PRIMARY KEY REFERENCES blobs (id) ON DELETE CASCADE,
+    body BLOB NOT NULL
+) STRICT;
+"""

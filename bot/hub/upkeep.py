@@ -22,6 +22,7 @@ _LOST_AFTER = timedelta(seconds=30)
 # What waits long because there is much work is not lost: once put on the bus again, it is left
 # alone for a while. Several workers sweep the same; the bus drops what it has already.
 _AGAIN_AFTER = timedelta(seconds=60)
+_UNUSED = timedelta(days=1)  # after that an uploaded file that no message has is forgotten
 _BATCH = 500
 _CLOCKS = timedelta(seconds=30)  # by how much others' clocks may be ahead
 _REMEMBERED = 20 * _BATCH
@@ -30,7 +31,7 @@ _REMEMBERED = 20 * _BATCH
 class Upkeep:
     """Puts due timers on the line, recorded events that nobody processed back on the bus.
 
-    And forgets raw requests that are older than `keep_requests`.
+    And forgets raw requests that are older than `keep_requests`, and files that nobody sent.
     """
 
     def __init__(
@@ -92,11 +93,13 @@ class Upkeep:
         return swept
 
     async def prune(self) -> int:
-        """Forget some of the raw requests that are old enough; returns how many, 0 for no more."""
-        went = await self._store.prune(before=self._clock.now() - self.keep_requests)
-        if went:
-            log.info("pruned", requests=went)
-        return went
+        """Forget some of the requests and files that are old enough; how many, 0 for no more."""
+        now = self._clock.now()
+        requests = await self._store.prune(before=now - self.keep_requests)
+        files = await self._store.prune_blobs(before=now - _UNUSED)
+        if requests or files:
+            log.info("pruned", requests=requests, files=files)
+        return requests + files
 
     async def _sweep(self, *, before: datetime) -> tuple[int, int]:
         """How many were found, and how many of them were put on the bus."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
+from typing import Self
+
+from typing_extensions import override
+
 from bot.model.value import Id
 
 
@@ -52,6 +57,19 @@ class LinkId(Id):
 
     __slots__ = ()
     prefix = "lnk"
+
+
+class BlobId(Id):
+    """An uploaded file; whoever knows it may fetch the file."""
+
+    __slots__ = ()
+    prefix = "blb"
+
+    @classmethod
+    @override
+    def new(cls) -> Self:
+        """A random id, 128 bits: it cannot be guessed."""
+        return cls(f"{cls.prefix}_{secrets.token_hex(16)}")
 
 
 class AgentId(Id):

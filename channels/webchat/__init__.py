@@ -118,9 +118,9 @@ class Adapter:
         return Sent()
 
     def fetch(self, attachment: Attachment) -> Fetching:
-        """Nothing to get: visitors send no files."""
+        """Nothing to get: what visitors upload lies in the store, where the edge finds it."""
         yield from ()
-        return MediaGone(reason=f"the web chat keeps no {attachment.type}")
+        return MediaGone(reason=f"the web chat keeps no such {attachment.type}")
 
     def deep_link(self, code: str) -> str | None:
         """The chat's page with the code in the fragment, which no server's log ever sees."""

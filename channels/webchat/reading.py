@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from bot.model.channel import ChannelEvent, Request
 
 _RECEIPTS = {"delivered": ReceiptStatus.DELIVERED, "read": ReceiptStatus.READ}
-_OBJECTS = frozenset({"fields"})
 
 
 def read(request: Request, *, longest: int) -> ChannelEvent:
@@ -51,6 +50,7 @@ def read(request: Request, *, longest: int) -> ChannelEvent:
         dedupe_key=key,
         external_id=said.id,
         text=said.text,
+        attachments=said.files,
         at=request.received_at,
         reply_to=said.reply_to,
         press=_press(said),
@@ -62,15 +62,23 @@ def _said(node: Node) -> FromVisitor | Unreadable:
     if not node.is_object:
         return _unreadable("the event is no JSON object")
     names = [name for name in FromVisitor.model_fields if node[name]]
-    values = {
-        name: _texts(node[name]) if name in _OBJECTS else clean(node[name].text) for name in names
-    }
+    values = {name: _value(node[name], name) for name in names}
     try:
         return FromVisitor.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(clean(str(step)) for step in first["loc"])
         return _unreadable(f"{place}: {first['msg']}")
+
+
+def _value(node: Node, name: str) -> str | dict[str, str] | list[dict[str, str]]:
+    match name:
+        case "fields":
+            return _texts(node)
+        case "files":
+            return [_texts(each) for each in node]
+        case _:
+            return clean(node.text)
 
 
 def _texts(node: Node) -> dict[str, str]:
@@ -81,14 +89,16 @@ def _problem(said: FromVisitor, longest: int) -> str | None:
     if len(said.text) > longest:
         return f"text: {len(said.text)} characters, {longest} is the limit"
     lacking = {
-        "message": said.text.strip(),
+        "message": said.text.strip() or said.files,
         "press": said.payload,
         "form": said.fields,
         "delivered": said.entry,
         "read": said.entry,
     }
     if not lacking.get(said.event, True):
-        needs = {"message": "text", "press": "payload", "form": "fields"}.get(said.event, "entry")
+        needs = {"message": "text or files", "press": "payload", "form": "fields"}.get(
+            said.event, "entry"
+        )
         return f"{needs}: a {said.event} needs it"
     return None
 

@@ -22,7 +22,8 @@ class FromVisitor(Value):
     """One event of a visitor, put together by the edge, which has authenticated the visitor.
 
     `id` is the browser's own: a repeat of it changes nothing. By `event`:
-    `message`: `text`. `press`: `payload`, and as `text` the title of what was pressed.
+    `message`: `text`, or `files` that the visitor uploaded, or both.
+    `press`: `payload`, and as `text` the title of what was pressed.
     `form`: `fields`, and as `text` what they amount to. `started`: `ref`, what the link carried.
     `delivered`, `read`: `entry`, the id of the message from us that was shown or seen.
     `at` is no part of it: a browser's clock is not to be trusted.
@@ -32,6 +33,7 @@ class FromVisitor(Value):
     event: Literal["message", "press", "form", "started", "delivered", "read"]
     id: _ClientId
     text: str = ""
+    files: tuple[Attachment, ...] = Field(default=(), max_length=10)
     payload: _Payload = ""
     fields: dict[_Short, _Payload] = Field(default={}, max_length=50)
     ref: _Short | None = None

@@ -16,9 +16,19 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.errors import StoreError
+    from bot.model.blob import Blob
     from bot.model.channel import Address
     from bot.model.event import Outcome, ThreadEvent
-    from bot.model.ids import AgentId, EntryId, EventId, IdentityId, LinkId, SendId, ThreadId
+    from bot.model.ids import (
+        AgentId,
+        BlobId,
+        EntryId,
+        EventId,
+        IdentityId,
+        LinkId,
+        SendId,
+        ThreadId,
+    )
     from bot.model.people import Agent, ApiToken, ChannelIdentity, Link, LinkCode, Session
     from bot.model.record import ConsentFact, GapCount, RawRequest, ReceiptFact, SendItem, Timer
     from bot.model.thread import Entry, Gap, ThreadState
@@ -89,6 +99,9 @@ class Memory:
     sends: dict[SendId, SendRow] = field(default_factory=dict)
     part_of: dict[tuple[str, str, str], SendId] = field(default_factory=dict)
     receipts: list[ReceiptFact] = field(default_factory=list)
+    # files
+    blobs: dict[BlobId, Blob] = field(default_factory=dict)
+    kept_blobs: set[BlobId] = field(default_factory=set)
     # directory
     agents: dict[AgentId, Agent] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)

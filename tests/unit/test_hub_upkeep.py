@@ -13,6 +13,9 @@ from typing_extensions import override
 
 from bot.errors import BusError, StoreError
 from bot.hub.settings import HubSettings
+from bot.model.blob import Blob, BlobFacts
+from bot.model.ids import BlobId
+from bot.model.people import ByCustomer
 from bot.model.record import Envelope
 from tests.builders import START
 from tests.fakes.bus import FakeBus
@@ -102,6 +105,38 @@ async def test_requests_are_kept_as_long_as_the_settings_say(days: int) -> None:
 def test_requests_cannot_be_kept_for_less_than_no_time() -> None:
     with pytest.raises(ValidationError, match="keep_requests"):
         HubSettings(keep_requests=timedelta(seconds=-1))
+
+
+async def test_files_that_nobody_sent_are_forgotten_after_a_day() -> None:
+    async with hub_kit() as kit:
+        by = ByCustomer(identity=kit.identity("webchat", "v1"))
+        sent, unsent = (
+            Blob(
+                facts=BlobFacts(
+                    id=BlobId.new(),
+                    name="x.txt",
+                    media_type="text/plain",
+                    size=1,
+                    sha256="",
+                    by=by,
+                    created_at=kit.clock.now(),
+                ),
+                body=b"x",
+            )
+            for _ in range(2)
+        )
+        for blob in (sent, unsent):
+            await kit.store.put_blob(blob)
+        await kit.store.keep_blobs([sent.facts.id], by=by)
+        await kit.clock.advance(DAY)
+        assert await kit.hub.upkeep.prune() == 0
+        assert await kit.store.blob(unsent.facts.id) == unsent
+        await kit.clock.advance(1)
+        assert await kit.hub.upkeep.prune() == 1
+        assert await kit.store.blob(unsent.facts.id) is None
+        await kit.clock.advance(60 * DAY)
+        assert await kit.hub.upkeep.prune() == 0
+        assert await kit.store.blob(sent.facts.id) == sent
 
 
 # --- the bus was away ------------------------------------------------------------------------

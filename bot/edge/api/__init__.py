@@ -6,7 +6,7 @@ import json
 
 from aiohttp import web
 
-from bot.edge.api import agents, attachments, catalog, session, threads
+from bot.edge.api import agents, attachments, catalog, files, session, threads
 from bot.edge.api.openapi import document
 from bot.edge.api.route import BASE, add_to
 from bot.edge.auth import Gatekeeper
@@ -19,6 +19,7 @@ OPERATIONS = (
     *session.OPERATIONS,
     *threads.OPERATIONS,
     *attachments.OPERATIONS,
+    *files.OPERATIONS,
     *catalog.OPERATIONS,
     *agents.OPERATIONS,
 )

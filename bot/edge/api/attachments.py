@@ -10,6 +10,7 @@ from bot.edge.api.route import Ask, operation
 from bot.edge.api.shapes import OneAttachment
 from bot.edge.api.threads import AT_THE_DESK
 from bot.edge.problems import Refusal
+from bot.edge.uploads import blob_of
 from bot.hub.desk import EntryView
 from bot.model.channel import Attachment
 from bot.model.sending import Media, MediaGone
@@ -31,6 +32,10 @@ async def get_attachment(ask: Ask, path: OneAttachment) -> web.Response:
     """The bytes of an attachment, always as a download: nothing of it runs in our pages."""
     view = await _entry(ask, path)
     attachment = _attachment(view, path.index)
+    ours = await blob_of(ask.parts, attachment)
+    if ours is not None:
+        kept = Media(body=ours.body, mime=ours.facts.media_type, name=ours.facts.name)
+        return _download(kept, name=None)
     channel = ask.parts.channels.get((view.address.channel, view.address.account))
     if channel is None:
         raise Refusal(404, "The channel that it came by is no longer configured.")

@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 from bot.edge.api.route import BASE, Operation
 from bot.edge.auth import COOKIE, CSRF_HEADER
 from bot.edge.problems import CONTENT_TYPE, Problem
+from bot.edge.uploads import NAME_HEADER
 
 Json = dict[str, JsonValue]
 _Mode = Literal["validation", "serialization"]
@@ -90,6 +91,8 @@ def _operation(one: Operation, schemas: Schemas) -> Json:
             "required": True,
             "content": {"application/json": {"schema": schema}},
         }
+    if one.takes_file:
+        found["requestBody"] = {"required": True, "content": {"*/*": {}}}
     found["security"] = _security(one)
     return found
 
@@ -115,6 +118,8 @@ def _parameters(one: Operation, schemas: Schemas) -> list[JsonValue]:
             found.append(
                 {"name": name, "in": place, "required": name in required, "schema": schema}
             )
+    if one.takes_file:
+        found.append({"name": NAME_HEADER, "in": "header", "schema": {"type": "string"}})
     return found
 
 

@@ -51,7 +51,7 @@ class Operation:
     """One operation of the API: where it is, who may do it, what goes in and comes out.
 
     `roles` None means that nobody has to be logged in. `result` None means 204, or with `binary`
-    any bytes.
+    any bytes. `takes_file`: the body is a file's bytes.
     """
 
     method: str
@@ -69,6 +69,7 @@ class Operation:
     body_model: type[Value] | None
     result: type[Value] | None
     binary: bool
+    takes_file: bool
 
     async def answer(
         self, http: web.Request, *, parts: EdgeParts, gate: Gatekeeper
@@ -116,6 +117,7 @@ def operation(  # noqa: PLR0913 - what an operation consists of
     roles: frozenset[Role] | None,
     status: int = 200,
     errors: tuple[int, ...] = (),
+    takes_file: bool = False,
 ) -> Callable[[Handler], Operation]:
     """Make an operation of a handler `(ask, path?, query?, body?)`; its types say the rest."""
 
@@ -138,6 +140,7 @@ def operation(  # noqa: PLR0913 - what an operation consists of
             body_model=hints.get("body"),
             result=returned if inspect.isclass(returned) and issubclass(returned, Value) else None,
             binary=returned is web.Response,
+            takes_file=takes_file,
         )
 
     return make

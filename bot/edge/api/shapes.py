@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from bot.edge.auth import SHORTEST_PASSWORD
 from bot.hub.desk import EntryView
 from bot.model.channel import Attachment, AttachmentType, Capabilities
-from bot.model.ids import AgentId, EventId, IdentityId, ThreadId
+from bot.model.ids import AgentId, BlobId, EventId, IdentityId, ThreadId
 from bot.model.people import Agent, Role
 from bot.model.record import GapCount, ThreadRow
 from bot.model.value import AwareDatetime, Value
@@ -97,13 +97,24 @@ class OutgoingAttachment(Value):
 class Reply(Value):
     """What an agent writes. The same `client_id` again changes nothing.
 
-    `identity` picks the address (none: where the customer last wrote).
+    `identity` picks the address (none: where the customer last wrote). `seen` is the highest entry
+    number on the screen: with it, a colleague's message after that refuses this one (409).
+    `files` are the agent's own uploads. There is a text, or something else to send.
     """
 
-    text: _Text
+    text: Annotated[str, StringConstraints(max_length=10_000)] = ""
     client_id: _ClientId
     attachments: tuple[OutgoingAttachment, ...] = Field((), max_length=10)
+    files: tuple[BlobId, ...] = Field((), max_length=10)
     identity: IdentityId | None = None
+    seen: int | None = Field(None, ge=0)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.text or self.attachments or self.files):
+            msg = "a reply needs a text, a file or an attachment"
+            raise ValueError(msg)
+        return self
 
 
 class Note(Value):
@@ -129,6 +140,12 @@ class Resolve(Value):
     """How the case ended."""
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "solved"
+
+
+class Snooze(Value):
+    """Until when the case is put aside: a moment to come, within a year."""
+
+    until: AwareDatetime
 
 
 class CommandDone(Value):

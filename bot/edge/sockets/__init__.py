@@ -7,8 +7,10 @@ gave; none makes a new visitor; a wrong one is refused (`connect_error`, its `da
 `account` names the web chat account where there are several. `last_seq` says from where to replay.
 
 Server to client:
-* `welcome {token, visitor, state, channels, text_limit}`: `state {owner, name, queue, language}`
-  with owner `bot | waiting | agent | nobody`; `channels [{channel, account}]` to continue on.
+* `welcome {token, visitor, state, channels, site_name, text_limit, file_bytes, file_types,
+  hours?}`: `state {owner, name, queue, language}` with owner `bot | waiting | agent | nobody`;
+  `channels [{channel, account}]` to continue on; `file_types` are media types; `hours {open,
+  opens_at?}` says whether people answer now, and is left out where no hours are configured.
 * `message`: one message, in the shape that the web chat adapter emits, see `shapes.ChatMessage`.
   `status` is that of a message out: `failed` could not be delivered. Dropped ones never come.
   A message can come more than once (replay, tabs): `id` tells. None moves the client's `last_seq`:
@@ -19,10 +21,15 @@ Server to client:
 * `typing {name}`: an agent types.
 
 Client to server, each acknowledged with `{ok: true, ...}` or `{ok: false, problem}` once durable:
-`message {id, text}`, `press {id, payload, title}`, `form {id, fields, text}`, `read {entry}`,
-`started {id?, ref?}`, `ask_human {id?, text?}`, `leave_queue {}`, `typing {}`,
-`continue {channel, account}` -> `{code, deep_link, expires_at}`.
-The same `id` again changes nothing.
+`message {id, text?, files?}`, `press {id, payload, title}`, `form {id, fields, text}`,
+`read {entry}`, `started {id?, ref?}`, `ask_human {id?, text?}`, `leave_queue {}`, `end {id?}`,
+`typing {}`, `continue {channel, account}` -> `{code, deep_link, expires_at}`.
+The same `id` again changes nothing. `end` resolves the case and releases who answers.
+
+`files` are ids of the visitor's own uploads: `POST /chat-api/files` with the file as the body,
+`Authorization: Bearer <token>`, and the name percent-encoded in `X-File-Name` (`?account=` where
+there are several). The answer is 201 `{id, name, media_type, size, url}`, or a problem. What is in
+no message is forgotten after a day.
 
 # /desk
 

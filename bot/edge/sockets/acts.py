@@ -8,17 +8,27 @@ from datetime import timedelta
 
 from pydantic import JsonValue
 
-from bot.edge.limits import Buckets
 from bot.edge.parts import EdgeParts
 from bot.edge.problems import Refusal, too_many
-from bot.edge.settings import EdgeSettings
 from bot.edge.sockets.bodies import socket_request
-from bot.edge.sockets.incoming import Elsewhere, Filled, Opened, Pressed, Said, Seen, Wish, read
+from bot.edge.sockets.incoming import (
+    Elsewhere,
+    Ended,
+    Filled,
+    Opened,
+    Pressed,
+    Said,
+    Seen,
+    Wish,
+    read,
+)
 from bot.edge.sockets.shapes import Ack, document
 from bot.edge.sockets.visitors import Visitor
+from bot.edge.uploads import attachments
 from bot.errors import BusError
 from bot.model.event import Rejected
 from bot.model.ids import EventId
+from bot.model.people import ByCustomer
 from bot.model.thread import MessageOut
 
 ASK_HUMAN = "intent:human.request"
@@ -33,9 +43,6 @@ class Acts:
 
     def __init__(self, parts: EdgeParts) -> None:
         self._parts = parts
-        self._by_visitor = Buckets(parts.settings.visitor_rate, clock=parts.clock)
-        self._by_client = Buckets(parts.settings.socket_rate, clock=parts.clock)
-        parts.retuning.subscribe(self._retune)
 
     def named(self) -> dict[str, Act]:
         """The acts by the names of their events."""
@@ -47,31 +54,25 @@ class Acts:
             "started": self.started,
             "ask_human": self.ask_human,
             "leave_queue": self.leave_queue,
+            "end": self.end,
             "continue": self.continue_elsewhere,
             "typing": self.typing,
         }
-
-    def count(self, visitor: Visitor) -> None:
-        """Count one event of the visitor; raises Refusal when there were too many."""
-        waits = self._by_visitor.take(visitor.address.user), self._by_client.take(visitor.client)
-        if any(waits):
-            raise too_many(max(waits), what="too many events")
-
-    def _retune(self, settings: EdgeSettings) -> None:
-        self._by_visitor.retune(settings.visitor_rate)
-        self._by_client.retune(settings.socket_rate)
 
     def text_limit(self, visitor: Visitor) -> int:
         """The longest text, in characters."""
         return min(self._parts.settings.text_limit, visitor.channel.capabilities.text_limit)
 
     async def message(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
-        """A text."""
+        """A text, files, or both."""
         said = read(Said, arguments)
         limit = self.text_limit(visitor)
         if len(said.text) > limit:
             raise Refusal(413, f"A text has at most {limit} characters; this one {len(said.text)}.")
-        return await self._take(visitor, {"event": "message", "id": said.id, "text": said.text})
+        by = ByCustomer(identity=visitor.address.identity)
+        files = await attachments(self._parts, said.files, by=by, where="event.files")
+        event: Ack = {"id": said.id, "text": said.text, "files": [document(one) for one in files]}
+        return await self._take(visitor, {"event": "message", **event})
 
     async def press(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
         """A choice was pressed."""
@@ -110,6 +111,12 @@ class Acts:
         outcome = await self._parts.chat.leave_queue(visitor.address)
         if isinstance(outcome, Rejected):
             raise Refusal(409, outcome.reason, winner=outcome.winner)
+        return {}
+
+    async def end(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
+        """The conversation is over for the visitor."""
+        ended = read(Ended, arguments)
+        await self._parts.chat.end(visitor.address, key=ended.id or EventId.new())
         return {}
 
     async def continue_elsewhere(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from zoneinfo import ZoneInfo
 
 import structlog
 from pydantic import JsonValue
 
 from bot.edge.clients import client_address
+from bot.edge.file_types import FILE_TYPES
+from bot.edge.opening import Span, hours
 from bot.edge.parts import EdgeParts
 from bot.edge.problems import Refusal
+from bot.edge.settings import EdgeSettings
 from bot.edge.sockets.acts import Act, Acts
 from bot.edge.sockets.incoming import ChatAuth, read
 from bot.edge.sockets.shapes import Ack, chat_message, chat_state, document, refused
-from bot.edge.sockets.visitors import NAMESPACE, Reception, Visitor, room_of
+from bot.edge.sockets.visitors import NAMESPACE, Reception, Visitor, VisitorLimits, room_of
 from bot.errors import NotFound, Overloaded, SpoolFull, StoreError
 from bot.hub.desk import EntryView
 from bot.model.thread import SendStatus
@@ -26,11 +30,12 @@ _UNDER_WAY = {SendStatus.QUEUED, SendStatus.SENDING}
 class ChatNamespace:
     """Lets visitors in, takes what they do, and replays what they missed."""
 
-    def __init__(self, parts: EdgeParts) -> None:
+    def __init__(self, parts: EdgeParts, limits: VisitorLimits) -> None:
         self._parts = parts
         self._live = parts.live
         self._reception = Reception(parts)
         self._acts = Acts(parts)
+        self._limits = limits
         self._visitors: dict[str, Visitor] = {}
 
     def register(self) -> None:
@@ -77,6 +82,7 @@ class ChatNamespace:
             await self._live.disconnect(NAMESPACE, sid)  # it comes again and asks again
 
     async def _welcome(self, visitor: Visitor) -> Ack:
+        settings = self._parts.settings
         state = await self._parts.chat.state(visitor.address)
         targets = self._parts.linking.targets()
         return {
@@ -84,8 +90,19 @@ class ChatNamespace:
             "visitor": visitor.address.user,
             "state": document(chat_state(state)),
             "channels": [{"channel": name, "account": account} for name, account in targets],
+            "site_name": settings.site_name,
             "text_limit": self._acts.text_limit(visitor),
+            "file_bytes": settings.file_bytes,
+            "file_types": list(FILE_TYPES),
+            **self._hours(settings),
         }
+
+    def _hours(self, settings: EdgeSettings) -> Ack:
+        spans = [Span.parse(text) for text in settings.opening_hours]
+        if not spans:
+            return {}
+        now, zone = self._parts.clock.now(), ZoneInfo(settings.time_zone)
+        return {"hours": document(hours(spans, zone, now=now))}
 
     async def _replay(self, visitor: Visitor) -> int:
         """Send what came after `last_seq`; returns up to where that is everything.
@@ -127,7 +144,7 @@ class ChatNamespace:
         if visitor is None:
             return refused(Refusal(401, "Connect first."))
         try:
-            self._acts.count(visitor)
+            self._limits.count(visitor)
             return {"ok": True} | await act(visitor, arguments)
         except Refusal as refusal:
             return refused(refusal)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Self, TypeVar
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from bot.edge.problems import Mistake, Refusal, mistakes
-from bot.model.ids import EntryId, ThreadId
+from bot.model.ids import BlobId, EntryId, ThreadId
 from bot.model.value import Value
 
 ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
@@ -24,10 +24,19 @@ class ChatAuth(Value):
 
 
 class Said(Value):
-    """A text."""
+    """A text, or files that the visitor uploaded, or both."""
 
     id: ClientId
-    text: Annotated[str, StringConstraints(min_length=1)]
+    # Only a text with a constraint is looked at for half an emoji, which cannot be stored.
+    text: Annotated[str, StringConstraints(min_length=0)] = ""
+    files: tuple[BlobId, ...] = Field((), max_length=10)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.text.strip() or self.files):
+            msg = "a message needs a text or a file"
+            raise ValueError(msg)
+        return self
 
 
 class Pressed(Value):
@@ -67,6 +76,12 @@ class Wish(Value):
 
     id: ClientId | None = None
     text: Annotated[str, StringConstraints(max_length=200)] = ""
+
+
+class Ended(Value):
+    """The visitor ends the conversation."""
+
+    id: ClientId | None = None
 
 
 class Elsewhere(Value):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.edge.clients import limit_key
+from bot.edge.limits import Buckets
 from bot.edge.parts import EdgeParts
-from bot.edge.problems import Refusal
+from bot.edge.problems import Refusal, too_many
+from bot.edge.settings import EdgeSettings
 from bot.edge.sockets.incoming import ChatAuth
 from bot.edge.sockets.shapes import Ack
 from bot.edge.sockets.tokens import VisitorTokens
@@ -35,6 +37,25 @@ class Visitor:
 def room_of(user: str) -> str:
     """The room of all sockets of one visitor; the web chat adapter sends there."""
     return f"visitor:{user}"
+
+
+class VisitorLimits:
+    """How often one visitor, and one client address, may do something."""
+
+    def __init__(self, parts: EdgeParts) -> None:
+        self._by_visitor = Buckets(parts.settings.visitor_rate, clock=parts.clock)
+        self._by_client = Buckets(parts.settings.socket_rate, clock=parts.clock)
+        parts.retuning.subscribe(self._retune)
+
+    def count(self, visitor: Visitor) -> None:
+        """Count one act of the visitor; raises Refusal when there were too many."""
+        waits = self._by_visitor.take(visitor.address.user), self._by_client.take(visitor.client)
+        if any(waits):
+            raise too_many(max(waits), what="too many events")
+
+    def _retune(self, settings: EdgeSettings) -> None:
+        self._by_visitor.retune(settings.visitor_rate)
+        self._by_client.retune(settings.socket_rate)
 
 
 class Reception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.stores.mongo.blobs import MongoBlobs
 from bot.stores.mongo.directory import MongoDirectory
 from bot.stores.mongo.driver import Driver, DriverName
 from bot.stores.mongo.inbox import MongoInbox
@@ -13,7 +14,7 @@ from bot.stores.mongo.threads import MongoThreads
 __all__ = ["MongoStore"]
 
 
-class MongoStore(MongoInbox, MongoThreads, MongoOutbox, MongoDirectory):
+class MongoStore(MongoInbox, MongoThreads, MongoOutbox, MongoDirectory, MongoBlobs):
     """The `Store` port over one database."""
 
     def __init__(self, driver: Driver) -> None:
@@ -23,6 +24,7 @@ class MongoStore(MongoInbox, MongoThreads, MongoOutbox, MongoDirectory):
         MongoThreads.__init__(self, collections, numbers)
         MongoOutbox.__init__(self, collections)
         MongoDirectory.__init__(self, collections)
+        MongoBlobs.__init__(self, collections)
         self.driver = driver
 
     @classmethod

@@ -41,6 +41,8 @@ class Collections:
     sends: Collection  # identity hashed
     early_receipts: Collection  # _id hashed
     watermarks: Collection  # _id hashed
+    # --- files ---
+    blobs: Collection  # _id hashed
     # --- who logs in ---
     agents: Collection  # not sharded: e-mails are unique
     sessions: Collection  # _id hashed
@@ -101,6 +103,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     ),
     "early_receipts": (Index("key", (("key", 1), ("number", 1))), Index("at", (("at", 1),))),
     "watermarks": (Index("identity", (("identity", 1),)),),
+    "blobs": (Index("unkept", (("created_at", 1),), where={"kept": False}),),
     "agents": (Index("email", (("email_key", 1),), unique=True),),
     "sessions": (Index("expires", (("expires", 1),), expires=True),),
     "codes": (

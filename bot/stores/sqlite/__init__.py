@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bot.errors import StoreClosed
+from bot.stores.sqlite.blobs import SqliteBlobs
 from bot.stores.sqlite.directory import SqliteDirectory
 from bot.stores.sqlite.inbox import SqliteInbox
 from bot.stores.sqlite.outbox import SqliteOutbox
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SqliteStore"]
 
 
-class SqliteStore(SqliteInbox, SqliteThreads, SqliteOutbox, SqliteDirectory):
+class SqliteStore(SqliteInbox, SqliteThreads, SqliteOutbox, SqliteDirectory, SqliteBlobs):
     """The `Store` port over an open database.
 
     With a bus in the same file, accepting an event and queueing it are one transaction.

@@ -33,6 +33,7 @@ from bot.model.sending import Call, CallResult, Delivery, Media, MediaGone, Outb
 from bot.model.thread import Entry, SendState
 from bot.model.understanding import Understanding, Utterance
 from bot.model.value import AwareDatetime, Value
+from bot.ports.blobs import Blobs
 
 # --- Clock -----------------------------------------------------------------------------------
 
@@ -431,7 +432,7 @@ class Directory(Protocol):
         """
 
 
-class Store(Inbox, Threads, Outbox, Directory, Protocol):
+class Store(Inbox, Threads, Outbox, Directory, Blobs, Protocol):
     """The record of truth."""
 
     async def ready(self) -> None:
