@@ -30,6 +30,7 @@ from bot.model.record import (
     ThreadRow,
     Turn,
 )
+from bot.model.search import Found, SearchQuery
 from bot.model.sending import Call, CallResult, Delivery, Media, MediaGone, Outbound, PartSent
 from bot.model.thread import Entry, SendState
 from bot.model.understanding import Understanding, Utterance
@@ -441,7 +442,24 @@ class Directory(Protocol):
         """
 
 
-class Store(Inbox, Threads, Outbox, Directory, Protocol):
+class Search(Protocol):
+    """Full text: what was said or noted, and who the customers are. See `bot/model/search.py`."""
+
+    async def find_customers(
+        self, query: SearchQuery, *, before: int | None = None, limit: int = 20
+    ) -> list[Found]:
+        """Identities that have what is searched for, the last met first.
+
+        `before` is exclusive, the number of one found. `row` is the thread they are in now.
+        """
+
+    async def find_entries(
+        self, query: SearchQuery, *, before: int | None = None, limit: int = 20
+    ) -> list[Found]:
+        """Entries likewise, the newest first; their numbers are their sequence numbers."""
+
+
+class Store(Inbox, Threads, Outbox, Directory, Search, Protocol):
     """The record of truth."""
 
     async def ready(self) -> None:
