@@ -75,7 +75,8 @@ async def search(
     page = await _page(store, query, after=after, limit=limit, loose=False)
     if page.hits or after is not None or loose is None:
         return page
-    return await _page(store, loose, after=None, limit=limit, loose=True)
+    loosely = await _page(store, loose, after=None, limit=limit, loose=True)
+    return loosely if loosely.hits else page
 
 
 async def _page(

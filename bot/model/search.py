@@ -22,7 +22,7 @@ _PHONE: Final = re.compile(r"[+0][\d\s()/.-]*")
 _SHORTEST_PHONE: Final = 7
 _SHORTEST_TAIL: Final = 6
 _SHORTEST_PREFIX: Final = 2
-_SHORTEST_NEAR: Final = 5
+_NEAR: Final = range(5, 21)  # letters of a word that one edit may be in
 _LONGEST_QUERY: Final = 500
 _MOST_TERMS: Final = 12
 
@@ -88,7 +88,7 @@ def parsed(text: str) -> SearchQuery:
 
 
 def loosened(query: SearchQuery) -> SearchQuery | None:
-    """The query with room for one edit in each long word, or None where there is no such word."""
+    """The query with room for one edit in each longer word, or None where there is no such word."""
     terms = tuple(
         term.model_copy(update={"near": True, "prefix": False}) if _may_be_near(term) else term
         for term in query.terms
@@ -99,7 +99,7 @@ def loosened(query: SearchQuery) -> SearchQuery | None:
 def _may_be_near(term: Term) -> bool:
     """Of a number each digit counts, and a phrase is meant as it is."""
     word = term.words[0]
-    return len(term.words) == 1 and len(word) >= _SHORTEST_NEAR and word.isalpha()
+    return len(term.words) == 1 and len(word) in _NEAR and word.isalpha()
 
 
 # --- what is found by which words ------------------------------------------------------------

@@ -114,7 +114,7 @@ class _Pages:
         hits: list[_Hit] = []
         while self._query.terms and len(hits) < limit:
             found = await self._collection.find(
-                _words_query(self._query, by=self._by, before=before),
+                words_query(self._query, by=self._by, before=before),
                 sort=[(self._by, -1)],
                 limit=max(limit, _BATCH),
             )
@@ -125,7 +125,8 @@ class _Pages:
         return hits[: max(limit, 0)]
 
 
-def _words_query(query: SearchQuery, *, by: str, before: int | None) -> Document:
+def words_query(query: SearchQuery, *, by: str, before: int | None) -> Document:
+    """What MongoDB is asked for: all that can have what is searched for, and perhaps more."""
     wanted = [each for term in query.terms for each in _words_of(term)]
     bound = {} if before is None else {by: {"$lt": before}}
     return {"$and": [{"words": each} for each in wanted], **bound}
