@@ -10,11 +10,12 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.model.channel import Answer, Attachment, Capabilities, Received, Request
+from bot.model.channel import Attachment, Capabilities, Received, Request
 from bot.model.event import Outcome, ThreadEvent
 from bot.model.ids import AgentId, EntryId, EventId, IdentityId, SendId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.people import Agent, ApiToken, ChannelIdentity, LinkCode, Session
+from bot.model.phone import PhoneWrites, ProviderTook
 from bot.model.record import (
     Acceptance,
     Accepted,
@@ -474,33 +475,6 @@ class Store(Inbox, Threads, Outbox, Directory, Search, Protocol):
 
 
 # --- Phone (sandbox) -------------------------------------------------------------------------
-
-
-class PhoneShows(Value):
-    """What a customer's phone shows after the provider took a message."""
-
-    user: str
-    text: str = ""
-    choices: tuple[str, ...] = ()
-    attachments: tuple[str, ...] = ()
-
-
-class PhoneWrites(Value):
-    """What a customer does on a phone: writes a text, or presses a choice."""
-
-    user: str
-    text: str = ""
-    payload: str | None = None
-    name: str | None = None
-    ref: str | None = None
-
-
-class ProviderTook(Value):
-    """What a provider does with a call: answers it, shows it, reports on it by webhook."""
-
-    answer: Answer
-    shows: tuple[PhoneShows, ...] = ()
-    webhooks: tuple[Request, ...] = ()
 
 
 class Provider(Protocol):

@@ -151,7 +151,7 @@ LOOSE = [
     ("leevrans", [0]),
     ("elverans", [0]),
     ("lverens", []),  # two edits
-    ("returnara jacka", [2]),
+    ("returnara jacka", [3, 2]),
     ("raksmorgasem order", [1]),
     ("leverans", [0]),
 ]

@@ -7,6 +7,7 @@ import os
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import apsw
@@ -405,6 +406,11 @@ def test_moments_are_exact_and_sort() -> None:
     assert moment(numbers[2]).utcoffset() == timedelta(0)
 
 
+def hits(table: str, words: str, look: apsw.Connection) -> list[int]:
+    sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid"  # noqa: S608
+    return [number for (number,) in look.execute(sql, (words,))]
+
+
 async def test_what_version_3_has_is_listed_and_found(tmp_path: Path) -> None:
     path = tmp_path / "samtal.db"
     old = Database.open(path, migrations=MIGRATIONS[:3])
@@ -472,11 +478,9 @@ async def test_what_version_3_has_is_listed_and_found(tmp_path: Path) -> None:
         ]
     )
     for table, words, numbers in (
-        ("entry_words", "raksmorgas", [(1,)]),
-        ("entry_words", '":has:note"', [(1,), (3,)]),
-        ("customer_words", '":channel:web" AND u', [(1,), (2,), (3,)]),
+        ("entry_words", "raksmorgas", [1]),
+        ("entry_words", '":has:note"', [1, 3]),
+        ("customer_words", '":channel:web" AND u', [1, 2, 3]),
     ):
-        sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid"  # noqa: S608
-        hits = new.glance(lambda look, sql=sql, words=words: list(look.execute(sql, (words,))))
-        assert hits == numbers
+        assert new.glance(partial(hits, table, words)) == numbers
     await new.close()
