@@ -14,6 +14,7 @@ from yarl import URL
 from bot.edge.auth import token_hash
 from bot.errors import StoreError
 from bot.model.channel import AttachmentType
+from bot.model.listing import ThreadFilter
 from bot.model.people import ApiToken, Role
 from bot.model.record import Acceptance, RawRequest
 from bot.model.thread import MessageIn
@@ -37,7 +38,7 @@ async def _offered(server: House) -> str:
     thread = await _thread(server, "Jag vill prata med en människa")
 
     async def waits() -> bool:
-        return bool(await server.store.threads(owner="offered"))
+        return bool(await server.store.threads(ThreadFilter(owner="offered")))
 
     await until(waits)
     return thread
@@ -177,14 +178,35 @@ async def test_a_machine_has_a_token_and_needs_no_csrf(server: House) -> None:
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        (Role.AGENT, {"/threads", "/channels", "/session"}),
+        (Role.AGENT, {"/threads", "/threads/counts", "/search?q=x", "/channels", "/session"}),
         (Role.AUTHOR, {"/gaps", "/channels", "/session"}),
-        (Role.ADMIN, {"/threads", "/gaps", "/channels", "/session", "/agents", "/dead-letters"}),
+        (
+            Role.ADMIN,
+            {
+                "/threads",
+                "/threads/counts",
+                "/search?q=x",
+                "/gaps",
+                "/channels",
+                "/session",
+                "/agents",
+                "/dead-letters",
+            },
+        ),
     ],
 )
 async def test_roles(server: House, role: Role, allowed: set[str]) -> None:
     desk = await server.log_in("Anna", role=role)
-    everything = {"/threads", "/gaps", "/channels", "/session", "/agents", "/dead-letters"}
+    everything = {
+        "/threads",
+        "/threads/counts",
+        "/search?q=x",
+        "/gaps",
+        "/channels",
+        "/session",
+        "/agents",
+        "/dead-letters",
+    }
     for path in sorted(everything):
         status, found = await desk.get(path)
         assert status == (200 if path in allowed else 403), path
@@ -193,7 +215,17 @@ async def test_roles(server: House, role: Role, allowed: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/session", "/threads", "/threads/x/entries", "/gaps", "/channels", "/agents"]
+    "path",
+    [
+        "/session",
+        "/threads",
+        "/threads/counts",
+        "/search?q=x",
+        "/threads/x/entries",
+        "/gaps",
+        "/channels",
+        "/agents",
+    ],
 )
 async def test_nobody_gets_in_without_a_log_in(server: House, path: str) -> None:
     for headers in ({}, {"Cookie": "samtal_session=made-up"}):
@@ -257,7 +289,15 @@ async def test_bodies_that_are_wrong_say_where(
         ("limit=ten", "query.limit"),
         ("limit=5&limit=6", "query.limit"),
         ("owner=me", "query.owner"),
-        ("before=2026-03-01T12:00:00", "query.before"),
+        ("agent=", "query.agent"),
+        ("queue=a%20b", "query.queue"),
+        ("phase=closed", "query.phase"),
+        ("channel=SMS", "query.channel"),
+        ("language=fi", "query.language"),
+        ("order=oldest", "query.order"),
+        ("cursor=", "query.cursor"),
+        ("cursor=thr_9f86d081884c7d659a2feaa0", "query.cursor"),
+        ("cursor=123456789012345678.thr_9f86d081884c7d659a2feaa0", "query.cursor"),
         ("colour=red", "query.colour"),
     ],
 )
@@ -310,10 +350,8 @@ async def test_reading_threads_and_entries(server: House) -> None:
     desk = await server.log_in()
     status, listed = await desk.get("/threads")
     assert (status, [row["state"]["thread"] for row in listed["threads"]]) == (200, [thread])
-    assert (await desk.get("/threads?owner=agent"))[1] == {"threads": []}
-    assert (await desk.get(f"/threads?before={START.isoformat().replace('+', '%2B')}"))[1] == {
-        "threads": []
-    }
+    assert listed["next"] is None
+    assert (await desk.get("/threads?owner=agent"))[1] == {"threads": [], "next": None}
     _, found = await desk.get(f"/threads/{thread}/entries")
     entries = found["entries"]
     assert entries[0]["entry"]["body"]["text"] == "Hej 👋"
@@ -324,6 +362,120 @@ async def test_reading_threads_and_entries(server: House) -> None:
     assert [view["entry"]["seq"] for view in later["entries"]] == sequence[1:2]
     _, earlier = await desk.get(f"/threads/{thread}/entries?before={sequence[-1]}&limit=1")
     assert [view["entry"]["seq"] for view in earlier["entries"]] == sequence[-2:-1]
+
+
+async def test_lists_are_filtered_ordered_and_paged(server: House) -> None:
+    phones = [f"+4670123456{n}" for n in range(3)]
+    for phone in phones:
+        await server.write("twilio_sms", phone, "Jag vill prata med en människa")
+    desk = await server.log_in("Anna")
+
+    async def listed(query: str) -> tuple[list[str], str | None]:
+        status, found = await desk.get(f"/threads?{query}")
+        assert status == 200, found
+        return [row["identities"][0]["address"]["user"] for row in found["threads"]], found["next"]
+
+    async def all_wait() -> bool:
+        return len((await listed("owner=offered"))[0]) == 3
+
+    await until(all_wait)
+    (_, rows) = await desk.get("/threads?owner=offered")
+    queue = rows["threads"][0]["state"]["owner"]["queue"]
+    language = rows["threads"][0]["state"]["language"]
+    everybody = sorted(phones)
+    wanted = f"queue={queue}&phase=open&channel=twilio_sms&language={language}"
+    assert sorted((await listed(wanted))[0]) == everybody
+    for query in ("channel=web", "phase=resolved", "owner=bot", f"agent=agt_x&queue={queue}"):
+        assert await listed(query) == ([], None), query
+    for query in (wanted, "order=waiting", f"order=waiting&queue={queue}", "owner=offered"):
+        whole, _ = await listed(query)
+        first, cursor = await listed(f"{query}&limit=2")
+        second, end = await listed(f"{query}&limit=2&cursor={cursor}")
+        assert (first + second, end) == (whole, None), query
+    status, counts = await desk.get("/threads/counts")
+    waiting = [{"queue": queue, "waiting": 3}]
+    assert (status, counts) == (
+        200,
+        {"mine": 0, "agents": 0, "waiting": 3, "queues": waiting},
+    )
+    bo = await server.log_in("Bo")
+    thread = rows["threads"][0]["state"]["thread"]
+    assert (await bo.post(f"/threads/{thread}/accept"))[0] == 200
+    waiting = [{"queue": queue, "waiting": 2}]
+    held = {"agents": 1, "waiting": 2, "queues": waiting}
+    assert (await desk.get("/threads/counts"))[1] == {"mine": 0, **held}
+    assert (await bo.get("/threads/counts"))[1] == {"mine": 1, **held}
+    me = (await bo.get("/session"))[1]["id"]
+    assert len((await listed(f"agent={me}"))[0]) == 1
+
+
+async def test_searching(server: House) -> None:
+    thread = await _thread(server, "Hej 👋 var är min Räksmörgås, tack? " + "Och så vidare. " * 20)
+    desk = await server.log_in("Anna")
+    await desk.post(f"/threads/{thread}/note", {"text": "raksmorgasen är slut"})
+    status, found = await desk.get("/search?q=RAKSMORG")
+    assert status == 200
+    assert [(hit["thread"], hit["entry"] is None) for hit in found["hits"]] == [(thread, False)] * 2
+    assert (found["next"], found["loose"]) == (None, False)
+    note, said = found["hits"]
+    assert note["snippet"] == "raksmorgasen är slut"
+    assert note["marks"] == [{"start": 0, "end": 12}]
+    units = said["snippet"].encode("utf-16-le")
+    (mark,) = said["marks"]
+    assert units[2 * mark["start"] : 2 * mark["end"]].decode("utf-16-le") == "Räksmörgås"
+    assert said["snippet"].startswith("Hej 👋 var är min")
+    assert said["snippet"].endswith("…")
+    _, entries = await desk.get(f"/threads/{thread}/entries?limit=500")
+    (seq,) = [
+        one["entry"]["seq"] for one in entries["entries"] if one["entry"]["id"] == said["entry"]
+    ]
+    assert (said["seq"], said["row"]["state"]["thread"]) == (seq, thread)
+    _, first = await desk.get("/search?q=raksmorg&limit=1")
+    _, second = await desk.get(f"/search?q=raksmorg&limit=1&cursor={first['next']}")
+    assert first["hits"] + second["hits"] == found["hits"]
+    assert second["next"] is None
+    _, narrow = await desk.get("/search?q=raksmorg%20has:note%20channel:twilio_sms")
+    assert narrow["hits"] == [note]
+    _, typo = await desk.get("/search?q=raksmorgosen")
+    assert (typo["loose"], [hit["snippet"] for hit in typo["hits"]]) == (True, [note["snippet"]])
+    _, person = await desk.get("/search?q=%2B4670%20123%2045%2067")
+    (hit,) = person["hits"]
+    assert (hit["thread"], hit["entry"], hit["seq"], hit["at"]) == (thread, None, None, None)
+    assert (hit["snippet"], hit["marks"]) == ("+46701234567", [{"start": 1, "end": 12}])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "%22",
+        "%22%22%20%22",
+        "%F0%9F%91%8B",
+        "(",
+        "NEAR(",
+        "*",
+        "a*b",
+        "%00",
+        "%FF",
+        "x" * 4000,
+        "-",
+    ],
+)
+async def test_odd_searches_find_nothing_and_are_no_errors(server: House, query: str) -> None:
+    await _thread(server, "Hej")
+    desk = await server.log_in()
+    status, found = await desk.get(f"/search?q={query}")
+    assert (status, found) == (200, {"hits": [], "next": None, "loose": False})
+
+
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [("", "query.q"), ("q=x&limit=101", "query.limit"), ("q=x&cursor=7", "query.cursor")],
+)
+async def test_searches_that_are_wrong_say_where(server: House, query: str, where: str) -> None:
+    desk = await server.log_in()
+    status, found = await desk.get(f"/search?{query}")
+    assert (status, [one["where"] for one in found["errors"]]) == (422, [where])
 
 
 async def test_two_agents_at_once_and_the_second_hears_who_was_first(server: House) -> None:

@@ -6,10 +6,11 @@ from tests.fakes.blobs import FakeBlobs
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.outbox import FakeOutbox
+from tests.fakes.search import FakeSearch
 from tests.fakes.threads import FakeThreads
 
 
-class FakeStore(FakeInbox, FakeThreads, FakeOutbox, FakeDirectory, FakeBlobs):
+class FakeStore(FakeInbox, FakeThreads, FakeOutbox, FakeDirectory, FakeSearch, FakeBlobs):
     """The record of truth, for as long as its `Memory` lives.
 
     `FakeStore(memory)` opens the same record again, as after a restart. With a `FakeBus` it puts

@@ -15,6 +15,8 @@ from bot.edge.api.shapes import (
     OneThread,
     Reply,
     Resolve,
+    SearchHits,
+    SearchWanted,
     Snooze,
     ThreadList,
     ThreadsWanted,
@@ -22,6 +24,7 @@ from bot.edge.api.shapes import (
 )
 from bot.edge.problems import Mistake, Refusal
 from bot.edge.uploads import attachments
+from bot.hub.desk import ThreadCounts
 from bot.model.channel import Attachment
 from bot.model.event import Outcome, Rejected
 from bot.model.ids import IdentityId, ThreadId
@@ -36,9 +39,28 @@ _LONGEST_SNOOZE = timedelta(days=365)
 
 @operation("GET", "/threads", summary="List threads", tag="threads", roles=AT_THE_DESK)
 async def list_threads(ask: Ask, query: ThreadsWanted) -> ThreadList:
-    """Threads by last activity, newest first."""
-    rows = await ask.parts.desk.threads(owner=query.owner, before=query.before, limit=query.limit)
-    return ThreadList(threads=tuple(rows))
+    """Threads by last activity, newest first, or those offered, the longest waiting first."""
+    page = await ask.parts.desk.threads(
+        query.wanted, order=query.order, after=query.after, limit=query.limit
+    )
+    return ThreadList.of(page)
+
+
+@operation("GET", "/threads/counts", summary="Count threads", tag="threads", roles=AT_THE_DESK)
+async def count_threads(ask: Ask) -> ThreadCounts:
+    """Threads that wait, by queue too, and that agents own; those of the bot are not counted."""
+    return await ask.parts.desk.counts(ask.principal.by.agent)
+
+
+@operation("GET", "/search", summary="Search threads", tag="threads", roles=AT_THE_DESK)
+async def search_threads(ask: Ask, query: SearchWanted) -> SearchHits:
+    """Customers and what was said or noted: all words, in any order, the newest first.
+
+    The last word may be the beginning of one. Words in quotes follow each other. `from:customer`,
+    `from:bot`, `from:agent`, `channel:twilio_sms` and `has:note` narrow it down.
+    """
+    page = await ask.parts.desk.search(query.q, after=query.after, limit=query.limit)
+    return SearchHits.of(page)
 
 
 @operation("GET", _PATH, summary="One thread", tag="threads", roles=AT_THE_DESK, errors=(404,))
@@ -242,6 +264,8 @@ async def _done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:
 
 OPERATIONS = (
     list_threads,
+    count_threads,
+    search_threads,
     get_thread,
     list_entries,
     accept_thread,
