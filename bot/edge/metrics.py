@@ -111,10 +111,14 @@ class Metrics:
         self._work.in_hand.set(in_hand)
         self._work.sending.set(sending)
 
-    def backlog(self, depth: int, *, full: bool) -> None:
-        """How many envelopes are on the bus, and whether new messages are put off."""
-        self._work.depth.set(depth)
+    def backlog(self, waiting: int, *, full: bool) -> None:
+        """How many accepted events wait, and whether new messages are put off."""
+        self._work.waiting.set(waiting)
         self._work.full.set(full)
+
+    def bus(self, depth: int) -> None:
+        """How many envelopes are on the bus."""
+        self._work.depth.set(depth)
 
     def spool(self, state: SpoolState) -> None:
         """How it stands with the spool."""
@@ -165,6 +169,11 @@ class _WorkFigures:
         self.in_hand = Gauge("samtal_in_hand", "Deliveries being worked off.", registry=registry)
         self.sending = Gauge("samtal_sends_under_way", "Sends being made.", registry=registry)
         self.depth = Gauge("samtal_bus_depth", "Envelopes on the bus.", registry=registry)
+        self.waiting = Gauge(
+            "samtal_backlog",
+            "Accepted messages that wait for workers, counted to just above the limit.",
+            registry=registry,
+        )
         self.full = Gauge(
             "samtal_backlog_full", "1 while new messages are put off.", registry=registry
         )

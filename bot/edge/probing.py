@@ -82,8 +82,9 @@ class _Watch:
 
     async def backlog(self) -> None:
         pressure = self._hub.pressure
-        depth = pressure.depth if self._work.intake else await self._hub.engines.bus.depth()
-        self._metrics.backlog(depth, full=pressure.full)
+        if self._work.intake:
+            self._metrics.backlog(pressure.waiting, full=pressure.full)
+        self._metrics.bus(await self._hub.engines.bus.depth())
 
     async def spool(self) -> None:
         if self._hub.engines.spooling is not None:

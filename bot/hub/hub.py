@@ -66,7 +66,7 @@ class Hub:
         self.feed = Feed()
         outcomes = Outcomes()
         self.feed.subscribe(outcomes.hear)
-        self.pressure = Pressure(bus=bus, clock=clock, limit=settings.backlog_limit)
+        self.pressure = Pressure(store=store, clock=clock, limit=settings.backlog_limit)
         self.ingress = Ingress(
             store=store,
             bus=bus,

@@ -1,4 +1,8 @@
-"""Puts off what comes in while too much waits: what is not taken, its sender keeps."""
+"""Puts off what comes in while too much waits: what is not taken, its sender keeps.
+
+The store is asked, not the bus: a broker that was killed may hold wake-ups anew for what was
+processed long ago, and those are no reason to refuse anything.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,8 @@ from datetime import timedelta
 
 import structlog
 
-from bot.errors import BusError, Overloaded, StoreClosed, StoreError
-from bot.ports import Bus, Clock
+from bot.errors import Overloaded, StoreClosed, StoreError
+from bot.ports import Clock, Store
 
 log = structlog.get_logger("samtal.pressure")
 
@@ -20,10 +24,10 @@ _RELIEF = 0.8
 class Pressure:
     """Whether there is room for one more message, as of a second ago."""
 
-    def __init__(self, *, bus: Bus, clock: Clock, limit: int) -> None:
+    def __init__(self, *, store: Store, clock: Clock, limit: int) -> None:
         self.limit = limit
-        self.depth = 0
-        self._bus = bus
+        self.waiting = 0
+        self._store = store
         self._clock = clock
         self._full = False
 
@@ -35,27 +39,27 @@ class Pressure:
     def check(self) -> None:
         """Return when there is room; raises Overloaded."""
         if self._full:
-            raise Overloaded(f"{self.depth} messages wait already")
+            raise Overloaded(f"{self.waiting} messages wait already")
 
     async def run(self) -> None:
-        """Look at the bus each second until cancelled."""
+        """Look each second until cancelled."""
         while True:
             try:
                 await self.look()
             except StoreClosed:
                 raise
-            except (BusError, StoreError) as error:
-                # What was known last holds; whoever needs the bus says loudly that it is away.
-                log.debug("depth unknown", error=type(error).__name__)
+            except StoreError as error:
+                # What was known last holds; whoever needs the store says loudly that it is away.
+                log.debug("backlog unknown", error=type(error).__name__)
             await self._clock.sleep(_EVERY)
 
     async def look(self) -> None:
-        """Look once; raises BusError."""
-        self.depth = await self._bus.depth()
-        full = self.depth > self.limit * (_RELIEF if self._full else 1)
+        """Look once; raises StoreError."""
+        self.waiting = await self._store.waiting(most=self.limit + 1)
+        full = self.waiting > self.limit * (_RELIEF if self._full else 1)
         if full != self._full:
             self._full = full
             if full:
-                log.warning("putting off new messages", waiting=self.depth, limit=self.limit)
+                log.warning("putting off new messages", waiting=self.waiting, limit=self.limit)
             else:
-                log.info("taking messages again", waiting=self.depth)
+                log.info("taking messages again", waiting=self.waiting)

@@ -243,6 +243,9 @@ class Inbox(Protocol):
         The time is exclusive, compared with the event's `at`; dead letters are not among them.
         """
 
+    async def waiting(self, *, most: int) -> int:
+        """How many accepted events wait to be processed; nobody counts beyond `most`."""
+
     async def due_timers(self, *, now: datetime, limit: int) -> list[ThreadEvent]:
         """Turn timers that are due into accepted events, each once, the earliest due first.
 

@@ -78,6 +78,18 @@ async def test_unprocessed_are_the_old_ones_oldest_first(store: Store) -> None:
     assert await store.unprocessed(before=at(0), limit=10) == []
 
 
+async def test_what_waits_is_counted_up_to_a_bound(store: Store) -> None:
+    assert await store.waiting(most=10) == 0
+    first, second, _ = await accepted(store, "m1", "m2", "m3")
+    assert [await store.waiting(most=most) for most in (-1, 0, 1, 2, 3, 4)] == [0, 0, 1, 2, 3, 3]
+    await process(store, first)
+    assert await store.waiting(most=10) == 2
+    await store.bury(second.id, reason="no", tries=5, at=at(1))
+    assert await store.waiting(most=10) == 1
+    await accepted(store, "m1")  # again: it was processed
+    assert await store.waiting(most=10) == 1
+
+
 async def test_unprocessed_survive_a_restart_as_they_were(store_home: StoreHome) -> None:
     events = await accepted(await store_home.open(), "m1", "m2")
     again = await store_home.open()

@@ -59,6 +59,10 @@ class FakeInbox(Section):
         memory = await self._begin()
         return [event for event in memory.waiting() if event.at < before][:limit]
 
+    async def waiting(self, *, most: int) -> int:
+        memory = await self._begin()
+        return min(len(memory.waiting()), max(most, 0))
+
     async def due_timers(self, *, now: datetime, limit: int) -> list[ThreadEvent]:
         memory = await self._begin()
         due = sorted(

@@ -128,9 +128,10 @@ class Collection:
             "find", lambda: self._raw.find(query, shown, sort=sort, limit=limit).to_list(None)
         )
 
-    async def count(self, query: Document) -> int:
-        """How many documents fit."""
-        return await self._ask("count", lambda: self._raw.count_documents(query))
+    async def count(self, query: Document, *, most: int | None = None) -> int:
+        """How many documents fit; nobody counts beyond `most` (1 or more)."""
+        bound = {} if most is None else {"limit": most}
+        return await self._ask("count", lambda: self._raw.count_documents(query, **bound))
 
     async def aggregate(self, pipeline: Sequence[Document]) -> list[Document]:
         """What a pipeline gives that only reads."""

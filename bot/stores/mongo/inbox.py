@@ -68,6 +68,12 @@ class MongoInbox:
         )
         return [event_of(one) for one in found]
 
+    async def waiting(self, *, most: int) -> int:
+        """See the port."""
+        # The number is named so that the index of those that wait answers it.
+        wanted: Document = {"state": WAITING, "seq": {"$gte": 0}}
+        return await self._collections.events.count(wanted, most=most) if most > 0 else 0
+
     async def due_timers(self, *, now: datetime, limit: int) -> list[ThreadEvent]:
         """See the port; of several processes that ask at once one gets each event."""
         if limit <= 0:

@@ -85,6 +85,12 @@ class SqliteInbox:
         )
         return [ThreadEvent.model_validate_json(text) for (text,) in rows]
 
+    async def waiting(self, *, most: int) -> int:
+        """See the port."""
+        sql = "SELECT count(*) FROM (SELECT 1 FROM events WHERE state = 0 LIMIT ?)"
+        count: int = await self._database.read(lambda look: look.execute(sql, (max(most, 0),)).get)
+        return count
+
     async def due_timers(self, *, now: datetime, limit: int) -> list[ThreadEvent]:
         """See the port."""
         due = self._database.glance(
