@@ -59,7 +59,9 @@ async def test_a_customer_writes_and_presses_and_the_wire_shows_it(server: House
         await expect(call.locator("[data-proof=true] code")).to_have_text("Bearer ***")
         await expect(call.locator("pre").last).to_contain_text('"recipient_id": "20001"')
         pressed = wire.locator("details", has_text='"quick_reply"').first
-        await expect(pressed.locator("pre").first).to_contain_text('"payload": "intent:human.request"')
+        await expect(pressed.locator("pre").first).to_contain_text(
+            '"payload": "intent:human.request"'
+        )
         assert faults.lines == []
 
 
