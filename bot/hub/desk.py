@@ -13,7 +13,9 @@ from bot.model.event import (
     AgentNotes,
     AgentReplies,
     AgentResolves,
+    AgentSnoozes,
     AgentTransfers,
+    AgentUnsnoozes,
     EventBody,
     Outcome,
 )
@@ -97,9 +99,13 @@ class Desk:
         client_id: str,
         attachments: tuple[Attachment, ...] = (),
         identity: IdentityId | None = None,
+        seen: int | None = None,
     ) -> Outcome:
-        """Write to the customer; the same `client_id` again changes nothing."""
-        body = AgentReplies(by=by, text=text, attachments=attachments, identity=identity)
+        """Write to the customer; the same `client_id` again changes nothing.
+
+        `seen`: refused when a colleague has written after this entry number.
+        """
+        body = AgentReplies(by=by, text=text, attachments=attachments, identity=identity, seen=seen)
         return await self._ask(thread, body, key=client_id)
 
     async def note(self, thread: ThreadId, by: ByAgent, *, text: str) -> Outcome:
@@ -117,6 +123,14 @@ class Desk:
     async def resolve(self, thread: ThreadId, by: ByAgent, *, reason: str) -> Outcome:
         """Close the case; the bot owns the thread again."""
         return await self._ask(thread, AgentResolves(by=by, reason=reason))
+
+    async def snooze(self, thread: ThreadId, by: ByAgent, *, until: datetime) -> Outcome:
+        """Put the case aside until a moment, or until the customer writes."""
+        return await self._ask(thread, AgentSnoozes(by=by, until=until))
+
+    async def unsnooze(self, thread: ThreadId, by: ByAgent) -> Outcome:
+        """Take the case up again."""
+        return await self._ask(thread, AgentUnsnoozes(by=by))
 
     async def _ask(self, thread: ThreadId, body: EventBody, *, key: str | None = None) -> Outcome:
         row = await self.thread(thread)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -380,6 +381,61 @@ async def test_a_reply_is_sent_once_however_often_it_is_asked_for(server: House)
     await asyncio.sleep(0.1)
     shown = [one["text"] for one in await server.screen("twilio_sms", "+46701234567")]
     assert shown.count("Hej från Anna") == 1
+
+
+async def test_a_draft_is_refused_when_a_colleague_has_replied_since(server: House) -> None:
+    thread = await _offered(server)
+    anna, bo = await server.log_in("Anna"), await server.log_in("Bo")
+    _, found = await anna.get(f"/threads/{thread}/entries")
+    seen = found["entries"][-1]["entry"]["seq"]
+    assert (await bo.post(f"/threads/{thread}/reply", {"text": "Bo", "client_id": "b"}))[0] == 200
+    assert (await bo.post(f"/threads/{thread}/hand-back", {}))[0] == 200
+    draft = {"text": "Anna", "client_id": "a", "seen": seen}
+    status, refused = await anna.post(f"/threads/{thread}/reply", draft)
+    assert (status, refused["winner"]) == (409, "Bo")
+    assert refused["detail"] == "a colleague has replied since: Bo"
+    _problem(refused, "rejected")
+    assert (await _owner(anna, thread))["kind"] == "bot"
+    _, found = await anna.get(f"/threads/{thread}/entries?after={seen}")
+    texts = [view["entry"]["body"].get("text") for view in found["entries"]]
+    assert "Bo" in texts
+    assert "Anna" not in texts
+    status, wrong = await anna.post(f"/threads/{thread}/reply", {**draft, "seen": -1})
+    assert (status, wrong["errors"][0]["where"]) == (422, "body.seen")
+
+
+async def test_a_case_is_put_aside_and_taken_up(server: House) -> None:
+    thread = await _offered(server)
+    anna, bo = await server.log_in("Anna"), await server.log_in("Bo")
+    await anna.post(f"/threads/{thread}/accept")
+    until = server.parts.clock.now() + timedelta(days=1)
+    wish = {"until": until.astimezone(timezone(timedelta(hours=2))).isoformat()}
+    assert (await bo.post(f"/threads/{thread}/snooze", wish))[0] == 409
+    assert await anna.post(f"/threads/{thread}/snooze", wish) == (200, {"status": "done"})
+    episode = (await anna.get(f"/threads/{thread}"))[1]["state"]["episode"]
+    assert (episode["phase"], episode["until"]) == (
+        "snoozed",
+        until.isoformat().replace("+00:00", "Z"),
+    )
+    assert await anna.post(f"/threads/{thread}/unsnooze") == (200, {"status": "done"})
+    episode = (await anna.get(f"/threads/{thread}"))[1]["state"]["episode"]
+    assert (episode["phase"], episode["until"]) == ("open", None)
+    assert (await anna.post(f"/threads/{thread}/unsnooze"))[0] == 409
+
+
+@pytest.mark.parametrize("away", [timedelta(0), timedelta(days=366)])
+async def test_a_case_is_put_aside_for_a_year_at_most(server: House, away: timedelta) -> None:
+    thread = await _offered(server)
+    anna = await server.log_in("Anna")
+    await anna.post(f"/threads/{thread}/accept")
+    wish = {"until": (server.parts.clock.now() + away).isoformat()}
+    status, found = await anna.post(f"/threads/{thread}/snooze", wish)
+    assert (status, found["errors"][0]["where"]) == (422, "body.until")
+    assert (await anna.post(f"/threads/{thread}/snooze", {"until": "2031-01-01T00:00:00"}))[
+        0
+    ] == 422
+    episode = (await anna.get(f"/threads/{thread}"))[1]["state"]["episode"]
+    assert episode["phase"] == "open"
 
 
 async def _owner(desk: Desk, thread: str) -> dict[str, Any]:

@@ -97,13 +97,15 @@ class OutgoingAttachment(Value):
 class Reply(Value):
     """What an agent writes. The same `client_id` again changes nothing.
 
-    `identity` picks the address (none: where the customer last wrote).
+    `identity` picks the address (none: where the customer last wrote). `seen` is the highest entry
+    number on the screen: with it, a colleague's message after that refuses this one (409).
     """
 
     text: _Text
     client_id: _ClientId
     attachments: tuple[OutgoingAttachment, ...] = Field((), max_length=10)
     identity: IdentityId | None = None
+    seen: int | None = Field(None, ge=0)
 
 
 class Note(Value):
@@ -129,6 +131,12 @@ class Resolve(Value):
     """How the case ended."""
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "solved"
+
+
+class Snooze(Value):
+    """Until when the case is put aside: a moment to come, within a year."""
+
+    until: AwareDatetime
 
 
 class CommandDone(Value):
