@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.errors import NotFound
 from bot.hub.ingress import Ingress
@@ -19,7 +19,8 @@ from bot.model.event import (
     EventBody,
     Outcome,
 )
-from bot.model.ids import EventId, IdentityId, ThreadId
+from bot.model.ids import AgentId, EventId, IdentityId, ThreadId
+from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.people import ByAgent
 from bot.model.record import Arrival, Span, ThreadRow
 from bot.model.thread import Entry, MessageOut, SendState
@@ -33,6 +34,29 @@ class EntryView(Value):
     entry: Entry
     address: Address
     send: SendState | None = None
+
+
+class ThreadPage(Value):
+    """Some threads of a list; `next` is where the page ended, if there are more."""
+
+    rows: tuple[ThreadRow, ...]
+    next: ThreadPlace | None = None
+
+
+class QueueCount(Value):
+    """How many threads wait in one queue."""
+
+    queue: str
+    waiting: int
+
+
+class ThreadCounts(Value):
+    """How many threads are mine, any agent's, and waiting, also by queue."""
+
+    mine: int
+    agents: int
+    waiting: int
+    queues: tuple[QueueCount, ...]
 
 
 class Desk:
@@ -52,10 +76,31 @@ class Desk:
         self._patience = patience
 
     async def threads(
-        self, *, owner: str | None = None, before: datetime | None = None, limit: int = 50
-    ) -> list[ThreadRow]:
-        """Threads by last activity, newest first; `owner` is an owner kind to filter by."""
-        return await self._store.threads(owner=owner, before=before, limit=limit)
+        self,
+        wanted: ThreadFilter = ALL_THREADS,
+        *,
+        order: ThreadOrder = ThreadOrder.NEWEST,
+        after: ThreadPlace | None = None,
+        limit: int = 50,
+    ) -> ThreadPage:
+        """A page of the threads that a filter takes; `after` is where the page before ended."""
+        # One more tells whether there is a page after this one.
+        rows = await self._store.threads(wanted, order=order, after=after, limit=limit + 1)
+        page = tuple(rows[:limit])
+        more = len(rows) > limit
+        return ThreadPage(rows=page, next=ThreadPlace.of(page[-1], order) if more else None)
+
+    async def counts(self, agent: AgentId) -> ThreadCounts:
+        """How many threads people have in hand, and how many of them are this agent's."""
+        held = await self._store.counts()
+        owned = [one for one in held if one.owner == "agent"]
+        queues = sorted((one for one in held if one.owner == "offered"), key=_holder)
+        return ThreadCounts(
+            mine=sum(one.count for one in owned if one.holder == agent),
+            agents=sum(one.count for one in owned),
+            waiting=sum(one.count for one in queues),
+            queues=tuple(QueueCount(queue=one.holder, waiting=one.count) for one in queues),
+        )
 
     async def thread(self, thread: ThreadId) -> ThreadRow:
         """One thread; an absorbed one leads to where it went. Raises NotFound."""
@@ -139,6 +184,10 @@ class Desk:
         event = EventId.of("desk", thread, key) if key else EventId.new()
         arrival = Arrival(id=event, identity=identity, at=self._clock.now(), body=body)
         return await self._ingress.ask(arrival, patience=self._patience)
+
+
+def _holder(count: HolderCount) -> str:
+    return count.holder
 
 
 async def view(store: Store, row: ThreadRow, entries: list[Entry]) -> list[EntryView]:

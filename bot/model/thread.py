@@ -48,6 +48,7 @@ class OwnedByNobody(Value):
 
 
 Owner = Annotated[OwnedByBot | Offered | OwnedByAgent | OwnedByNobody, Field(discriminator="kind")]
+OwnerKind = Literal["bot", "offered", "agent", "none"]
 
 
 # --- why the bot said what it said -----------------------------------------------------------

@@ -17,6 +17,7 @@ from bot.hub.fold import apply, fold
 from bot.hub.rebuild import rebuild_all, rebuilt
 from bot.model.channel import Echo
 from bot.model.ids import EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
+from bot.model.listing import ThreadFilter
 from bot.model.people import ByAgent, ByCustomer, BySystem, Proof
 from bot.model.record import Arrival, ThreadRow
 from bot.model.sending import CallResult, Choice, Lost, Reply, Unreached
@@ -421,7 +422,7 @@ async def test_the_snapshot_is_always_what_the_entries_add_up_to(
         # Every offer and every snooze ends: nobody is left waiting.
         await kit.pass_time(timedelta(hours=1))
         await world.check(("wait", 0, None))
-        assert await kit.store.threads(owner="offered") == []
+        assert await kit.store.threads(ThreadFilter(owner="offered")) == []
         episodes = [row.state.episode for row in await kit.store.threads(limit=100)]
         assert [one for one in episodes if one and one.phase is Phase.SNOOZED] == []
 

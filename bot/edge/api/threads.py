@@ -21,6 +21,7 @@ from bot.edge.api.shapes import (
     Transfer,
 )
 from bot.edge.problems import Mistake, Refusal
+from bot.hub.desk import ThreadCounts
 from bot.model.event import Outcome, Rejected
 from bot.model.people import Role
 from bot.model.record import ThreadRow
@@ -33,9 +34,17 @@ _LONGEST_SNOOZE = timedelta(days=365)
 
 @operation("GET", "/threads", summary="List threads", tag="threads", roles=AT_THE_DESK)
 async def list_threads(ask: Ask, query: ThreadsWanted) -> ThreadList:
-    """Threads by last activity, newest first."""
-    rows = await ask.parts.desk.threads(owner=query.owner, before=query.before, limit=query.limit)
-    return ThreadList(threads=tuple(rows))
+    """Threads by last activity, newest first, or those offered, the longest waiting first."""
+    page = await ask.parts.desk.threads(
+        query.wanted, order=query.order, after=query.after, limit=query.limit
+    )
+    return ThreadList.of(page)
+
+
+@operation("GET", "/threads/counts", summary="Count threads", tag="threads", roles=AT_THE_DESK)
+async def count_threads(ask: Ask) -> ThreadCounts:
+    """Threads that wait, by queue too, and that agents own; those of the bot are not counted."""
+    return await ask.parts.desk.counts(ask.principal.by.agent)
 
 
 @operation("GET", _PATH, summary="One thread", tag="threads", roles=AT_THE_DESK, errors=(404,))
@@ -216,6 +225,7 @@ async def _done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:
 
 OPERATIONS = (
     list_threads,
+    count_threads,
     get_thread,
     list_entries,
     accept_thread,
