@@ -13,6 +13,7 @@ from typing import Protocol
 from bot.model.channel import Answer, Attachment, Capabilities, Received, Request
 from bot.model.event import Outcome, ThreadEvent
 from bot.model.ids import AgentId, EntryId, EventId, IdentityId, SendId, ThreadId
+from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.people import Agent, ApiToken, ChannelIdentity, LinkCode, Session
 from bot.model.record import (
     Acceptance,
@@ -316,12 +317,21 @@ class Threads(Protocol):
         """How these messages went, in the order asked for; unknown ids are left out."""
 
     async def threads(
-        self, *, owner: str | None = None, before: datetime | None = None, limit: int = 50
+        self,
+        wanted: ThreadFilter = ALL_THREADS,
+        *,
+        order: ThreadOrder = ThreadOrder.NEWEST,
+        after: ThreadPlace | None = None,
+        limit: int = 50,
     ) -> list[ThreadRow]:
-        """Threads by last activity, newest first; `owner` is an owner kind to filter by.
+        """Threads that a filter takes, in an order, those of the same moment by their ids.
 
-        `before` is exclusive. Threads in which nothing has happened yet are left out.
+        `after` is exclusive: the place of the last one of the page before. Threads in which
+        nothing has happened yet are left out.
         """
+
+    async def counts(self) -> list[HolderCount]:
+        """How many threads each queue is offered and each agent owns, in no order."""
 
     async def thread_ids(self) -> list[ThreadId]:
         """All threads there are (for rebuilding); not those that went up in another one."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import apsw
 
-from bot.embedded.schema import VERSION_1, VERSION_2, VERSION_3
+from bot.embedded.schema import VERSION_1, VERSION_2, VERSION_3, VERSION_4
 from bot.errors import StoreError
+from bot.model.moments import micros
 
 # "Samt" and "SamS": tell our files from other programs' SQLite files, and from each other.
 APPLICATION_ID = 0x53616D74
@@ -16,7 +18,7 @@ SPOOL_ID = 0x53616D53
 _KINDS = {APPLICATION_ID: "database", SPOOL_ID: "spool"}
 
 # A step that was released is never edited: files out there have had it. Add the next one.
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3)
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)
 
 
 class Schema(NamedTuple):
@@ -32,6 +34,7 @@ def migrate(connection: apsw.Connection, schema: Schema, *, name: str) -> int:
     Raises StoreError for a file of a newer program or of another program.
     """
     version = check(connection, schema, name=name)
+    connection.create_scalar_function("micros_of", _micros_of, 1, deterministic=True)
     for number, statements in enumerate(schema.steps[version:], start=version + 1):
         with connection:
             connection.execute(statements)
@@ -58,3 +61,9 @@ def check(connection: apsw.Connection, schema: Schema, *, name: str) -> int:
             "upgrade"
         )
     return version
+
+
+def _micros_of(*moments: apsw.SQLiteValue) -> int:
+    """A moment as JSON tells it, as the columns keep it."""
+    (text,) = moments
+    return micros(datetime.fromisoformat(str(text)))

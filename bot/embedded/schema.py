@@ -2,6 +2,7 @@
 
 JSON columns hold the model's values; beside them stand only the columns that queries need.
 Moments are microseconds since 1970 (`moments.py`). Numbers for a status rise with the status.
+A step may call the functions that `migrations.py` gives it.
 """
 
 from __future__ import annotations
@@ -262,3 +263,45 @@ VERSION_3 = """
 ALTER TABLE sends ADD COLUMN held_until INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sends ADD COLUMN claimed_by TEXT NOT NULL DEFAULT '';
 """
+
+# A thread's lists and counts: holder is the agent or the queue, since when it is offered.
+_LISTS = """
+ALTER TABLE threads ADD COLUMN holder TEXT NOT NULL DEFAULT '';
+ALTER TABLE threads ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE threads ADD COLUMN phase TEXT NOT NULL DEFAULT '';
+ALTER TABLE threads ADD COLUMN language TEXT NOT NULL DEFAULT '';
+UPDATE threads SET
+    holder = coalesce(state ->> '$.owner.agent', state ->> '$.owner.queue', ''),
+    since = CASE owner WHEN 'offered' THEN micros_of(state ->> '$.owner.since') ELSE 0 END,
+    phase = coalesce(state ->> '$.episode.phase', ''),
+    language = coalesce(state ->> '$.language', '');
+
+DROP INDEX threads_last;
+DROP INDEX threads_owner;
+CREATE INDEX threads_last ON threads (last_at DESC, id) WHERE absorbed_by IS NULL;
+CREATE INDEX threads_cell ON threads (owner, phase, language, last_at DESC, id)
+    WHERE absorbed_by IS NULL;
+-- Nearly all threads are the bot's.
+CREATE INDEX threads_holder ON threads (owner, holder, last_at DESC, id)
+    WHERE absorbed_by IS NULL AND owner <> 'bot';
+CREATE INDEX threads_waiting ON threads (since, id)
+    WHERE absorbed_by IS NULL AND owner = 'offered';
+
+-- a thread that is listed, once for each channel that an identity of it is on
+CREATE TABLE thread_channels (
+    thread TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    language TEXT NOT NULL,
+    last_at INTEGER NOT NULL,
+    UNIQUE (thread, channel)
+) STRICT;
+CREATE INDEX thread_channels_cell
+    ON thread_channels (channel, owner, phase, language, last_at DESC, thread);
+INSERT INTO thread_channels (thread, channel, owner, phase, language, last_at)
+SELECT DISTINCT t.id, i.channel, t.owner, t.phase, t.language, t.last_at
+FROM threads t JOIN identities i ON i.thread = t.id WHERE t.absorbed_by IS NULL;
+"""
+
+VERSION_4 = _LISTS

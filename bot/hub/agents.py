@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bot.hub import episodes, owning
+from bot.hub import episodes, owning, snoozing
 from bot.hub.draft import Words
 from bot.hub.forms import Forms
 from bot.hub.router import Line, resumed
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
+from bot.hub.snoozing import SnoozeEvent
 from bot.model.event import (
     AgentAccepts,
     AgentHandsBack,
@@ -19,8 +20,10 @@ from bot.model.event import (
     Rejected,
 )
 from bot.model.people import ByAgent, BySystem, ChannelIdentity
+from bot.model.record import Span
 from bot.model.sending import Origin
-from bot.model.thread import Note, Offered, OwnedByAgent, OwnedByBot, Phase
+from bot.model.thread import MessageOut, Note, Offered, OwnedByAgent, OwnedByBot, Phase
+from bot.ports import Store
 
 DeskEvent = (
     AgentAccepts
@@ -30,23 +33,29 @@ DeskEvent = (
     | AgentTransfers
     | AgentResolves
     | OfferExpired
+    | SnoozeEvent
 )
+
+
+# A draft is held against so many entries after what its writer saw; more is too far behind.
+_LOOKED_AT = 200
 
 
 class Agents:
     """Handles every event that comes from the desk."""
 
-    def __init__(self, *, forms: Forms, settings: HubSettings) -> None:
+    def __init__(self, *, store: Store, forms: Forms, settings: HubSettings) -> None:
+        self._store = store
         self._forms = forms
         self._settings = settings
 
-    def handle(self, scene: Scene, body: DeskEvent) -> None:
+    async def handle(self, scene: Scene, body: DeskEvent) -> None:
         """Put what the event does into the scene's draft."""
         match body:
             case AgentAccepts():
                 self._accept(scene, body)
             case AgentReplies():
-                self._reply(scene, body)
+                await self._reply(scene, body)
             case AgentNotes():
                 scene.draft.add(Note(text=body.text), by=body.by)
             case AgentHandsBack():
@@ -57,6 +66,8 @@ class Agents:
                 self._resolve(scene, body)
             case OfferExpired():
                 self._expire(scene, body)
+            case _:
+                snoozing.handle(scene, body)
 
     def _accept(self, scene: Scene, body: AgentAccepts) -> None:
         if owning.accept(
@@ -65,7 +76,7 @@ class Agents:
             episodes.touch(scene.draft, self._settings, by=body.by)
             self._introduce(scene, body.by.name)
 
-    def _reply(self, scene: Scene, body: AgentReplies) -> None:
+    async def _reply(self, scene: Scene, body: AgentReplies) -> None:
         draft, owner = scene.draft, scene.draft.state.owner
         natives = owning.natives(scene.identities)
         if isinstance(owner, OwnedByAgent) and owner.agent not in {body.by.agent, *natives}:
@@ -75,11 +86,29 @@ class Agents:
         if to is None:
             draft.outcome = Rejected(reason="this identity is not part of the thread")
             return
+        stale = None if body.seen is None else await self._stale(scene, body.by, seen=body.seen)
+        if stale is not None:
+            draft.outcome = stale
+            return
         # A human who writes owns the thread, however the message was sent.
         owning.accept(draft, body.by, takeover=True, natives=natives)
         episodes.touch(draft, self._settings, by=body.by)
         words = Words(text=body.text, attachments=body.attachments, language=draft.state.language)
         draft.say(words, by=body.by, origin=Origin.AGENT, to=to.id, author_name=body.by.name)
+
+    async def _stale(self, scene: Scene, by: ByAgent, *, seen: int) -> Rejected | None:
+        """Why a message written with only this on the screen may not leave, or None."""
+        spans = [Span(identity=identity.id) for identity in scene.identities]
+        since = await self._store.entries(spans, after=seen, limit=_LOOKED_AT)
+        for entry in since:
+            colleague = entry.by
+            if not isinstance(entry.body, MessageOut) or not isinstance(colleague, ByAgent):
+                continue
+            if colleague.agent != by.agent:
+                return Rejected(reason="a colleague has replied since", winner=colleague.name)
+        if len(since) == _LOOKED_AT:
+            return Rejected(reason="too much has happened since; read it first")
+        return None
 
     def _recipient(self, scene: Scene, body: AgentReplies) -> ChannelIdentity | None:
         wanted = body.identity or scene.draft.state.active or scene.identity.id
@@ -88,6 +117,7 @@ class Agents:
     def _hand_back(self, scene: Scene, body: AgentHandsBack) -> None:
         if not self._owns(scene, body.by):
             return
+        episodes.wake(scene.draft, by=body.by, reason="hand_back")
         owning.give_to_bot(scene.draft, by=body.by, reason="hand_back", note=body.note, afresh=True)
         self._tell(scene, Line(slot="handoff.returned"), rule="handoff.returned")
 
@@ -95,6 +125,7 @@ class Agents:
         if not self._owns(scene, body.by):
             return
         scene.draft.add(Note(text=body.note), by=body.by)
+        episodes.wake(scene.draft, by=body.by, reason="transfer")
         owning.offer(scene.draft, self._settings, by=body.by, reason="transfer", queue=body.queue)
 
     def _resolve(self, scene: Scene, body: AgentResolves) -> None:

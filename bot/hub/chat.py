@@ -7,7 +7,7 @@ from datetime import timedelta
 from bot.hub.desk import EntryView, view
 from bot.hub.ingress import Ingress
 from bot.model.channel import Address
-from bot.model.event import CustomerLeavesQueue, Outcome
+from bot.model.event import CustomerEnds, CustomerLeavesQueue, Done, Outcome
 from bot.model.ids import EventId, IdentityId
 from bot.model.people import ChannelIdentity
 from bot.model.record import Arrival, LinkMade, Span, ThreadRow
@@ -71,6 +71,18 @@ class Chat:
             identity=address.identity,
             at=self._clock.now(),
             body=CustomerLeavesQueue(),
+        )
+        return await self._ingress.ask(arrival, patience=self._patience)
+
+    async def end(self, address: Address, *, key: str) -> Outcome:
+        """End the conversation, if there is one; the same `key` again changes nothing."""
+        if await self._store.identity(address.identity) is None:
+            return Done()
+        arrival = Arrival(
+            id=EventId.of("ended", address.identity, key),
+            identity=address.identity,
+            at=self._clock.now(),
+            body=CustomerEnds(),
         )
         return await self._ingress.ask(arrival, patience=self._patience)
 

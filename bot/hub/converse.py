@@ -151,7 +151,7 @@ class Converse:
         draft = Draft(turn.state, event, now=self._clock.now())
         scene = Scene(turn=turn, identity=identity, draft=draft, voice=self._handlers.voice)
         if isinstance(event.body, DeskEvent):
-            self._handlers.agents.handle(scene, event.body)
+            await self._handlers.agents.handle(scene, event.body)
         else:
             await self._handlers.customers.handle(scene, event.body)
         return draft.change()

@@ -23,7 +23,7 @@ from bot.model.channel import (
     Started,
     Unsupported,
 )
-from bot.model.event import CustomerLeavesQueue, IdentityJoined, Rejected
+from bot.model.event import CustomerEnds, CustomerLeavesQueue, IdentityJoined, Rejected
 from bot.model.people import ByBot, BySystem
 from bot.model.record import Span
 from bot.model.thread import (
@@ -41,6 +41,7 @@ from bot.model.thread import (
     Offered,
     OwnedByAgent,
     OwnedByBot,
+    Phase,
     Reaction,
     SendStatus,
     ThreadState,
@@ -53,6 +54,7 @@ _SWITCH_WORDS = 3
 _SWITCH_AT = 0.85
 _FIRST_AT = 0.6
 _ECHOED = 50
+_ENDED = "customer_ended"
 _PART = 40
 _AWAITED = frozenset({SendStatus.QUEUED, SendStatus.SENDING, SendStatus.UNKNOWN})
 _UNREAD = Understanding(
@@ -61,7 +63,7 @@ _UNREAD = Understanding(
 
 # Events that leave a fact in the thread and ask for little more.
 Fact = OptOut | OptIn | Edited | Deleted | Reacted | Unsupported | HelpKeyword | IdentityJoined
-CustomerEvent = Inbound | Started | Referral | Echo | CustomerLeavesQueue | Fact
+CustomerEvent = Inbound | Started | Referral | Echo | CustomerLeavesQueue | CustomerEnds | Fact
 
 
 class Customers:
@@ -89,6 +91,8 @@ class Customers:
                 await self._echo(scene, body)
             case CustomerLeavesQueue():
                 self._leaves_queue(scene)
+            case CustomerEnds():
+                self._ends(scene)
             case _:
                 self._note(scene, body)
 
@@ -229,6 +233,16 @@ class Customers:
         owning.give_to_bot(scene.draft, by=scene.customer, reason="customer_cancel")
         again = self._router.resumed(scene.draft.state.dialogue)
         scene.notice(Line(slot="handoff.cancelled"), *again, rule="handoff.cancelled")
+
+    def _ends(self, scene: Scene) -> None:
+        draft, customer = scene.draft, scene.customer
+        episode, owner = draft.state.episode, draft.state.owner
+        if episode is not None and episode.phase is not Phase.RESOLVED:
+            episodes.move(draft, episode, Phase.RESOLVED, by=customer, reason=_ENDED)
+        if isinstance(owner, Offered | OwnedByAgent):
+            owning.give_to_bot(draft, by=customer, reason=_ENDED, afresh=True)
+        else:
+            owning.begin_anew(draft, afresh=True)
 
     def _note(self, scene: Scene, body: Fact) -> None:
         draft, customer = scene.draft, scene.customer

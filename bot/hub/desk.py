@@ -13,11 +13,14 @@ from bot.model.event import (
     AgentNotes,
     AgentReplies,
     AgentResolves,
+    AgentSnoozes,
     AgentTransfers,
+    AgentUnsnoozes,
     EventBody,
     Outcome,
 )
-from bot.model.ids import EventId, IdentityId, ThreadId
+from bot.model.ids import AgentId, EventId, IdentityId, ThreadId
+from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.people import ByAgent
 from bot.model.record import Arrival, Span, ThreadRow
 from bot.model.thread import Entry, MessageOut, SendState
@@ -31,6 +34,29 @@ class EntryView(Value):
     entry: Entry
     address: Address
     send: SendState | None = None
+
+
+class ThreadPage(Value):
+    """Some threads of a list; `next` is where the page ended, if there are more."""
+
+    rows: tuple[ThreadRow, ...]
+    next: ThreadPlace | None = None
+
+
+class QueueCount(Value):
+    """How many threads wait in one queue."""
+
+    queue: str
+    waiting: int
+
+
+class ThreadCounts(Value):
+    """How many threads are mine, any agent's, and waiting, also by queue."""
+
+    mine: int
+    agents: int
+    waiting: int
+    queues: tuple[QueueCount, ...]
 
 
 class Desk:
@@ -50,10 +76,31 @@ class Desk:
         self._patience = patience
 
     async def threads(
-        self, *, owner: str | None = None, before: datetime | None = None, limit: int = 50
-    ) -> list[ThreadRow]:
-        """Threads by last activity, newest first; `owner` is an owner kind to filter by."""
-        return await self._store.threads(owner=owner, before=before, limit=limit)
+        self,
+        wanted: ThreadFilter = ALL_THREADS,
+        *,
+        order: ThreadOrder = ThreadOrder.NEWEST,
+        after: ThreadPlace | None = None,
+        limit: int = 50,
+    ) -> ThreadPage:
+        """A page of the threads that a filter takes; `after` is where the page before ended."""
+        # One more tells whether there is a page after this one.
+        rows = await self._store.threads(wanted, order=order, after=after, limit=limit + 1)
+        page = tuple(rows[:limit])
+        more = len(rows) > limit
+        return ThreadPage(rows=page, next=ThreadPlace.of(page[-1], order) if more else None)
+
+    async def counts(self, agent: AgentId) -> ThreadCounts:
+        """How many threads people have in hand, and how many of them are this agent's."""
+        held = await self._store.counts()
+        owned = [one for one in held if one.owner == "agent"]
+        queues = sorted((one for one in held if one.owner == "offered"), key=_holder)
+        return ThreadCounts(
+            mine=sum(one.count for one in owned if one.holder == agent),
+            agents=sum(one.count for one in owned),
+            waiting=sum(one.count for one in queues),
+            queues=tuple(QueueCount(queue=one.holder, waiting=one.count) for one in queues),
+        )
 
     async def thread(self, thread: ThreadId) -> ThreadRow:
         """One thread; an absorbed one leads to where it went. Raises NotFound."""
@@ -97,9 +144,13 @@ class Desk:
         client_id: str,
         attachments: tuple[Attachment, ...] = (),
         identity: IdentityId | None = None,
+        seen: int | None = None,
     ) -> Outcome:
-        """Write to the customer; the same `client_id` again changes nothing."""
-        body = AgentReplies(by=by, text=text, attachments=attachments, identity=identity)
+        """Write to the customer; the same `client_id` again changes nothing.
+
+        `seen`: refused when a colleague has written after this entry number.
+        """
+        body = AgentReplies(by=by, text=text, attachments=attachments, identity=identity, seen=seen)
         return await self._ask(thread, body, key=client_id)
 
     async def note(self, thread: ThreadId, by: ByAgent, *, text: str) -> Outcome:
@@ -118,6 +169,14 @@ class Desk:
         """Close the case; the bot owns the thread again."""
         return await self._ask(thread, AgentResolves(by=by, reason=reason))
 
+    async def snooze(self, thread: ThreadId, by: ByAgent, *, until: datetime) -> Outcome:
+        """Put the case aside until a moment, or until the customer writes."""
+        return await self._ask(thread, AgentSnoozes(by=by, until=until))
+
+    async def unsnooze(self, thread: ThreadId, by: ByAgent) -> Outcome:
+        """Take the case up again."""
+        return await self._ask(thread, AgentUnsnoozes(by=by))
+
     async def _ask(self, thread: ThreadId, body: EventBody, *, key: str | None = None) -> Outcome:
         row = await self.thread(thread)
         identity = row.state.active or row.identities[0].id
@@ -125,6 +184,10 @@ class Desk:
         event = EventId.of("desk", thread, key) if key else EventId.new()
         arrival = Arrival(id=event, identity=identity, at=self._clock.now(), body=body)
         return await self._ingress.ask(arrival, patience=self._patience)
+
+
+def _holder(count: HolderCount) -> str:
+    return count.holder
 
 
 async def view(store: Store, row: ThreadRow, entries: list[Entry]) -> list[EntryView]:

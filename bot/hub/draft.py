@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.hub.fold import apply
 from bot.model.channel import Attachment
-from bot.model.event import Done, OfferExpired, Outcome, ThreadEvent
+from bot.model.event import Done, Outcome, ThreadEvent, TimerBody
 from bot.model.ids import EntryId, EventId, IdentityId, SendId
 from bot.model.people import Actor, Link
 from bot.model.record import Absorb, SendItem, ThreadChange, Timer
@@ -99,11 +99,11 @@ class Draft:
             )
         )
 
-    def set_timer(self, body: OfferExpired, *, due: AwareDatetime) -> None:
-        """Have an event come back to this thread later."""
+    def set_timer(self, body: TimerBody, *, key: str, due: AwareDatetime) -> None:
+        """Have an event come back to this thread later; one of each kind for a key."""
         self._timers.append(
             Timer(
-                id=EventId.of("timer", self.state.thread, body.kind, str(body.epoch)),
+                id=EventId.of("timer", self.state.thread, body.kind, key),
                 identity=self.event.identity,
                 due=due,
                 body=body,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bot.hub.draft import Draft
 from bot.hub.settings import HubSettings
+from bot.model.event import SnoozeOver
 from bot.model.ids import EpisodeId
 from bot.model.people import Actor
 from bot.model.thread import Episode, EpisodeChanged, Phase
+from bot.model.value import AwareDatetime
 
 
 def touch(draft: Draft, settings: HubSettings, *, by: Actor) -> None:
@@ -16,6 +18,31 @@ def touch(draft: Draft, settings: HubSettings, *, by: Actor) -> None:
         _open(draft, by=by)
     elif episode.phase is Phase.RESOLVED:
         move(draft, episode, Phase.OPEN, by=by, reason="reopened")
+    else:
+        wake(draft, by=by, reason="message")
+
+
+def snooze(draft: Draft, episode: Episode, *, by: Actor, until: AwareDatetime) -> None:
+    """Put a case aside until a moment; a timer takes it up again."""
+    draft.add(
+        EpisodeChanged(
+            episode=episode.id,
+            phase=Phase.SNOOZED,
+            opened_at=episode.opened_at,
+            reason="snoozed",
+            until=until,
+        ),
+        by=by,
+    )
+    # Each has a timer of its own: one until the same moment may have rung already.
+    draft.set_timer(SnoozeOver(episode=episode.id, until=until), key=draft.event.id, due=until)
+
+
+def wake(draft: Draft, *, by: Actor, reason: str) -> None:
+    """Take up the case again, if it is snoozed."""
+    episode = draft.state.episode
+    if episode is not None and episode.phase is Phase.SNOOZED:
+        move(draft, episode, Phase.OPEN, by=by, reason=reason)
 
 
 def join(
@@ -29,7 +56,7 @@ def join(
     known = [case for case in cases if case and _goes_on(case, draft, settings)]
     kept = min(known, key=lambda case: case.phase is Phase.RESOLVED, default=None)
     for case in known:
-        if case is not kept and case.phase is Phase.OPEN:
+        if case is not kept and case.phase is not Phase.RESOLVED:
             move(draft, case, Phase.RESOLVED, by=by, reason="linked")
     if kept is None:
         _open(draft, by=by)
@@ -47,8 +74,8 @@ def move(draft: Draft, episode: Episode, phase: Phase, *, by: Actor, reason: str
 
 def _goes_on(episode: Episode, draft: Draft, settings: HubSettings) -> bool:
     """Whether a message now belongs to this case."""
-    is_open = episode.phase is Phase.OPEN
-    return is_open or draft.now - episode.changed_at <= settings.reopen_window
+    is_over = episode.phase is Phase.RESOLVED
+    return not is_over or draft.now - episode.changed_at <= settings.reopen_window
 
 
 def _open(draft: Draft, *, by: Actor) -> None:

@@ -53,6 +53,7 @@ def apply(state: ThreadState, entry: Entry) -> ThreadState:  # noqa: PLR0911 - o
                 phase=body.phase,
                 opened_at=body.opened_at,
                 changed_at=entry.at,
+                until=body.until,
             )
             return state.model_copy(update={"episode": episode})
         case DialogueMoved():

@@ -142,6 +142,6 @@ class Hub:
             customers=Customers(
                 store=store, nlu=nlu, joining=joining, router=router, settings=settings
             ),
-            agents=Agents(forms=forms, settings=settings),
+            agents=Agents(store=store, forms=forms, settings=settings),
             voice=Voice(content=content, channels=self.engines.channels, settings=settings),
         )

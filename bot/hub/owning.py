@@ -45,7 +45,8 @@ def expire_later(draft: Draft, settings: HubSettings) -> None:
     """If the thread is offered, have the offer end when nobody accepts in time."""
     if isinstance(draft.state.owner, Offered):
         expires = OfferExpired(epoch=draft.state.epoch)
-        draft.set_timer(expires, due=draft.now + settings.offer_timeout)
+        due = draft.now + settings.offer_timeout
+        draft.set_timer(expires, key=str(expires.epoch), due=due)
 
 
 def accept(
@@ -87,6 +88,11 @@ def give_to_bot(
     `afresh`: a human has dealt with it, so that what the bot was asking is not asked any more.
     """
     change_owner(draft, OwnedByBot(), by=by, reason=reason, note=note)
+    begin_anew(draft, afresh=afresh)
+
+
+def begin_anew(draft: Draft, *, afresh: bool) -> None:
+    """Leave no misunderstanding over, and `afresh` nothing that the bot was asking either."""
     known = draft.state.dialogue
     form = known.form.model_copy(update={"misses": 0}) if known.form and not afresh else None
     dialogue = Dialogue(form=form, choices=known.choices)

@@ -20,7 +20,7 @@ from bot.model.channel import (
     Started,
     Unsupported,
 )
-from bot.model.ids import EventId, IdentityId, ThreadId
+from bot.model.ids import EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.people import ByAgent, Link
 from bot.model.value import AwareDatetime, Value
 
@@ -44,7 +44,8 @@ class AgentReplies(Value):
     """An agent writes to the customer.
 
     Writing takes the thread over when nobody else's agent owns it. `identity` picks the address
-    (None: where the customer last wrote).
+    (None: where the customer last wrote). `seen` is the highest entry number that the agent had on
+    the screen: a message by a colleague after it refuses this one (None: nobody looks).
     """
 
     kind: Literal["agent_replies"] = "agent_replies"
@@ -52,6 +53,7 @@ class AgentReplies(Value):
     text: str
     attachments: tuple[Attachment, ...] = ()
     identity: IdentityId | None = None
+    seen: int | None = None
 
 
 class AgentNotes(Value):
@@ -87,10 +89,31 @@ class AgentResolves(Value):
     reason: str
 
 
+class AgentSnoozes(Value):
+    """An agent puts the case aside until a moment; it stays theirs."""
+
+    kind: Literal["agent_snoozes"] = "agent_snoozes"
+    by: ByAgent
+    until: AwareDatetime
+
+
+class AgentUnsnoozes(Value):
+    """An agent takes the case up again before its moment."""
+
+    kind: Literal["agent_unsnoozes"] = "agent_unsnoozes"
+    by: ByAgent
+
+
 class CustomerLeavesQueue(Value):
     """The customer no longer waits for a human."""
 
     kind: Literal["customer_leaves_queue"] = "customer_leaves_queue"
+
+
+class CustomerEnds(Value):
+    """The customer ends the conversation."""
+
+    kind: Literal["customer_ends"] = "customer_ends"
 
 
 class OfferExpired(Value):
@@ -98,6 +121,17 @@ class OfferExpired(Value):
 
     kind: Literal["offer_expired"] = "offer_expired"
     epoch: int
+
+
+class SnoozeOver(Value):
+    """The moment of a snooze has come; only counts while this case is still snoozed until then."""
+
+    kind: Literal["snooze_over"] = "snooze_over"
+    episode: EpisodeId
+    until: AwareDatetime
+
+
+TimerBody = Annotated[OfferExpired | SnoozeOver, Field(discriminator="kind")]
 
 
 EventBody = Annotated[
@@ -119,8 +153,12 @@ EventBody = Annotated[
     | AgentHandsBack
     | AgentTransfers
     | AgentResolves
+    | AgentSnoozes
+    | AgentUnsnoozes
     | CustomerLeavesQueue
-    | OfferExpired,
+    | CustomerEnds
+    | OfferExpired
+    | SnoozeOver,
     Field(discriminator="kind"),
 ]
 

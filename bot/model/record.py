@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from bot.model.channel import Address, Attachment, ReceiptStatus
-from bot.model.event import EventBody, OfferExpired, Outcome, ThreadEvent
+from bot.model.event import EventBody, Outcome, ThreadEvent, TimerBody
 from bot.model.ids import EntryId, EventId, IdentityId, SendId, ThreadId
 from bot.model.people import ChannelIdentity, Link
 from bot.model.sending import Choice, FailureKind, Origin, PartSent, TemplateUse
@@ -154,7 +152,7 @@ class Timer(Value):
     id: EventId
     identity: IdentityId
     due: AwareDatetime
-    body: OfferExpired = Field()
+    body: TimerBody
 
 
 class Absorb(Value):

@@ -48,6 +48,7 @@ class OwnedByNobody(Value):
 
 
 Owner = Annotated[OwnedByBot | Offered | OwnedByAgent | OwnedByNobody, Field(discriminator="kind")]
+OwnerKind = Literal["bot", "offered", "agent", "none"]
 
 
 # --- why the bot said what it said -----------------------------------------------------------
@@ -212,17 +213,19 @@ class Phase(StrEnum):
     """Where a case stands."""
 
     OPEN = "open"
+    SNOOZED = "snoozed"
     RESOLVED = "resolved"
 
 
 class EpisodeChanged(Value):
-    """A case was opened, reopened, resolved, or goes on after a link."""
+    """A case was opened, reopened, snoozed `until` a moment, resolved, or goes on after a link."""
 
     kind: Literal["episode_changed"] = "episode_changed"
     episode: EpisodeId
     phase: Phase
     opened_at: AwareDatetime
     reason: str
+    until: AwareDatetime | None = None
 
 
 class SlotFilled(Value):
@@ -314,12 +317,13 @@ class Entry(Value):
 
 
 class Episode(Value):
-    """A case: opened, resolved, perhaps reopened."""
+    """A case: opened, resolved, perhaps reopened; `until` when it is snoozed."""
 
     id: EpisodeId
     phase: Phase
     opened_at: AwareDatetime
     changed_at: AwareDatetime
+    until: AwareDatetime | None = None
 
 
 class LastInbound(Value):

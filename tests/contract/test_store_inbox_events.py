@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.errors import NotFound, StaleVersion, StoreClosed
-from bot.model.event import Done, OfferExpired, Rejected
-from bot.model.ids import EventId
+from bot.model.event import Done, OfferExpired, Rejected, SnoozeOver
+from bot.model.ids import EpisodeId, EventId
 from bot.model.record import Acceptance, Timer
 from tests.builders import (
     acceptance,
@@ -112,6 +112,13 @@ async def test_timers_ring_when_due_the_earliest_first_and_once(store: Store) ->
     assert soon.seq < late.seq
     assert await store.due_timers(now=at(60), limit=10) == []
     assert (await store.turn(ANNA.home_thread)).events == (soon, late)
+
+
+async def test_a_timer_of_any_kind_rings_as_it_was_set(store: Store) -> None:
+    over = SnoozeOver(episode=EpisodeId.of("e"), until=at(30.000001))
+    await set_timers(store, timer("snooze", 30).model_copy(update={"body": over}))
+    (rung,) = await store.due_timers(now=at(30), limit=10)
+    assert rung.body == over
 
 
 async def test_timers_ring_in_the_order_they_are_due(store: Store) -> None:

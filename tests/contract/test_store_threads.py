@@ -11,7 +11,7 @@ from bot.errors import StaleVersion, StoreError
 from bot.model.event import Done
 from bot.model.ids import EventId, SendId, ThreadId
 from bot.model.record import Absorb, ThreadRow
-from bot.model.thread import Dialogue, Gap, Note, Offered, SendStatus, ThreadState
+from bot.model.thread import Dialogue, Gap, Note, SendStatus, ThreadState
 from tests.builders import (
     address,
     at,
@@ -218,22 +218,6 @@ async def test_threads_come_by_last_activity(store: Store) -> None:
     assert [row.state.thread for row in rows] == [homes[n] for n in (1, 4, 3, 2, 0)]
     assert [one.address for one in rows[0].identities] == [people[1]]
     assert (rows[0].state.last_at, rows[0].state.last_text) == (at(60), "m2")
-    page = await store.threads(limit=2)
-    rest = await store.threads(limit=2, before=page[-1].state.last_at)
-    assert [row.state.thread for row in (*page, *rest)] == [homes[n] for n in (1, 4, 3, 2)]
-
-
-async def test_threads_are_filtered_by_owner(store: Store) -> None:
-    await said(store, "m1", when=1)
-    (event,) = await accepted(store, "m1", where=BO, when=2)
-    done = change(await store.turn(BO.home_thread), event)
-    offered = Offered(queue="support", since=at(2), reason="asked")
-    state = done.state.model_copy(update={"owner": offered, "epoch": 1})
-    await store.commit(done.model_copy(update={"state": state}))
-    assert [row.state.thread for row in await store.threads(owner="offered")] == [BO.home_thread]
-    assert [row.state.thread for row in await store.threads(owner="bot")] == [ANNA.home_thread]
-    assert await store.threads(owner="agent") == []
-    assert len(await store.threads()) == 2
 
 
 async def test_a_thread_in_which_nothing_happened_yet_is_not_listed(store: Store) -> None:

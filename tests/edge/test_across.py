@@ -15,6 +15,7 @@ from bot.buses.local import LocalFanout
 from bot.edge.fanout import FanoutEmitter
 from bot.hub.feed import SendMoved, ThreadMoved
 from bot.model.ids import EntryId, EventId, SendId
+from bot.model.listing import ThreadFilter
 from bot.model.people import ByBot
 from bot.model.thread import Entry, MessageOut, SendState, SendStatus
 from tests.browser.kit import browsing
@@ -82,7 +83,7 @@ async def _thread(apart: Processes) -> str:
     assert await apart.one.write("twilio_sms", PHONE, "Jag vill prata med en människa") == 200
 
     async def waits() -> bool:
-        return bool(await apart.site.store.threads(owner="offered"))
+        return bool(await apart.site.store.threads(ThreadFilter(owner="offered")))
 
     await until(waits)
     return (await apart.site.store.threads())[0].state.thread

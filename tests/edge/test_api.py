@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from yarl import URL
 from bot.edge.auth import token_hash
 from bot.errors import StoreError
 from bot.model.channel import AttachmentType
+from bot.model.listing import ThreadFilter
 from bot.model.people import ApiToken, Role
 from bot.model.record import Acceptance, RawRequest
 from bot.model.thread import MessageIn
@@ -36,7 +38,7 @@ async def _offered(server: House) -> str:
     thread = await _thread(server, "Jag vill prata med en människa")
 
     async def waits() -> bool:
-        return bool(await server.store.threads(owner="offered"))
+        return bool(await server.store.threads(ThreadFilter(owner="offered")))
 
     await until(waits)
     return thread
@@ -192,7 +194,16 @@ async def test_roles(server: House, role: Role, allowed: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/session", "/threads", "/threads/x/entries", "/gaps", "/channels", "/agents"]
+    "path",
+    [
+        "/session",
+        "/threads",
+        "/threads/counts",
+        "/threads/x/entries",
+        "/gaps",
+        "/channels",
+        "/agents",
+    ],
 )
 async def test_nobody_gets_in_without_a_log_in(server: House, path: str) -> None:
     for headers in ({}, {"Cookie": "samtal_session=made-up"}):
@@ -256,7 +267,15 @@ async def test_bodies_that_are_wrong_say_where(
         ("limit=ten", "query.limit"),
         ("limit=5&limit=6", "query.limit"),
         ("owner=me", "query.owner"),
-        ("before=2026-03-01T12:00:00", "query.before"),
+        ("agent=", "query.agent"),
+        ("queue=a%20b", "query.queue"),
+        ("phase=closed", "query.phase"),
+        ("channel=SMS", "query.channel"),
+        ("language=fi", "query.language"),
+        ("order=oldest", "query.order"),
+        ("cursor=", "query.cursor"),
+        ("cursor=thr_9f86d081884c7d659a2feaa0", "query.cursor"),
+        ("cursor=123456789012345678.thr_9f86d081884c7d659a2feaa0", "query.cursor"),
         ("colour=red", "query.colour"),
     ],
 )
@@ -309,10 +328,8 @@ async def test_reading_threads_and_entries(server: House) -> None:
     desk = await server.log_in()
     status, listed = await desk.get("/threads")
     assert (status, [row["state"]["thread"] for row in listed["threads"]]) == (200, [thread])
-    assert (await desk.get("/threads?owner=agent"))[1] == {"threads": []}
-    assert (await desk.get(f"/threads?before={START.isoformat().replace('+', '%2B')}"))[1] == {
-        "threads": []
-    }
+    assert listed["next"] is None
+    assert (await desk.get("/threads?owner=agent"))[1] == {"threads": [], "next": None}
     _, found = await desk.get(f"/threads/{thread}/entries")
     entries = found["entries"]
     assert entries[0]["entry"]["body"]["text"] == "Hej 👋"
@@ -323,6 +340,51 @@ async def test_reading_threads_and_entries(server: House) -> None:
     assert [view["entry"]["seq"] for view in later["entries"]] == sequence[1:2]
     _, earlier = await desk.get(f"/threads/{thread}/entries?before={sequence[-1]}&limit=1")
     assert [view["entry"]["seq"] for view in earlier["entries"]] == sequence[-2:-1]
+
+
+async def test_lists_are_filtered_ordered_and_paged(server: House) -> None:
+    phones = [f"+4670123456{n}" for n in range(3)]
+    for phone in phones:
+        await server.write("twilio_sms", phone, "Jag vill prata med en människa")
+    desk = await server.log_in("Anna")
+
+    async def listed(query: str) -> tuple[list[str], str | None]:
+        status, found = await desk.get(f"/threads?{query}")
+        assert status == 200, found
+        return [row["identities"][0]["address"]["user"] for row in found["threads"]], found["next"]
+
+    async def all_wait() -> bool:
+        return len((await listed("owner=offered"))[0]) == 3
+
+    await until(all_wait)
+    (_, rows) = await desk.get("/threads?owner=offered")
+    queue = rows["threads"][0]["state"]["owner"]["queue"]
+    language = rows["threads"][0]["state"]["language"]
+    everybody = sorted(phones)
+    wanted = f"queue={queue}&phase=open&channel=twilio_sms&language={language}"
+    assert sorted((await listed(wanted))[0]) == everybody
+    for query in ("channel=web", "phase=resolved", "owner=bot", f"agent=agt_x&queue={queue}"):
+        assert await listed(query) == ([], None), query
+    for query in (wanted, "order=waiting", f"order=waiting&queue={queue}", "owner=offered"):
+        whole, _ = await listed(query)
+        first, cursor = await listed(f"{query}&limit=2")
+        second, end = await listed(f"{query}&limit=2&cursor={cursor}")
+        assert (first + second, end) == (whole, None), query
+    status, counts = await desk.get("/threads/counts")
+    waiting = [{"queue": queue, "waiting": 3}]
+    assert (status, counts) == (
+        200,
+        {"mine": 0, "agents": 0, "waiting": 3, "queues": waiting},
+    )
+    bo = await server.log_in("Bo")
+    thread = rows["threads"][0]["state"]["thread"]
+    assert (await bo.post(f"/threads/{thread}/accept"))[0] == 200
+    waiting = [{"queue": queue, "waiting": 2}]
+    held = {"agents": 1, "waiting": 2, "queues": waiting}
+    assert (await desk.get("/threads/counts"))[1] == {"mine": 0, **held}
+    assert (await bo.get("/threads/counts"))[1] == {"mine": 1, **held}
+    me = (await bo.get("/session"))[1]["id"]
+    assert len((await listed(f"agent={me}"))[0]) == 1
 
 
 async def test_two_agents_at_once_and_the_second_hears_who_was_first(server: House) -> None:
@@ -380,6 +442,61 @@ async def test_a_reply_is_sent_once_however_often_it_is_asked_for(server: House)
     await asyncio.sleep(0.1)
     shown = [one["text"] for one in await server.screen("twilio_sms", "+46701234567")]
     assert shown.count("Hej från Anna") == 1
+
+
+async def test_a_draft_is_refused_when_a_colleague_has_replied_since(server: House) -> None:
+    thread = await _offered(server)
+    anna, bo = await server.log_in("Anna"), await server.log_in("Bo")
+    _, found = await anna.get(f"/threads/{thread}/entries")
+    seen = found["entries"][-1]["entry"]["seq"]
+    assert (await bo.post(f"/threads/{thread}/reply", {"text": "Bo", "client_id": "b"}))[0] == 200
+    assert (await bo.post(f"/threads/{thread}/hand-back", {}))[0] == 200
+    draft = {"text": "Anna", "client_id": "a", "seen": seen}
+    status, refused = await anna.post(f"/threads/{thread}/reply", draft)
+    assert (status, refused["winner"]) == (409, "Bo")
+    assert refused["detail"] == "a colleague has replied since: Bo"
+    _problem(refused, "rejected")
+    assert (await _owner(anna, thread))["kind"] == "bot"
+    _, found = await anna.get(f"/threads/{thread}/entries?after={seen}")
+    texts = [view["entry"]["body"].get("text") for view in found["entries"]]
+    assert "Bo" in texts
+    assert "Anna" not in texts
+    status, wrong = await anna.post(f"/threads/{thread}/reply", {**draft, "seen": -1})
+    assert (status, wrong["errors"][0]["where"]) == (422, "body.seen")
+
+
+async def test_a_case_is_put_aside_and_taken_up(server: House) -> None:
+    thread = await _offered(server)
+    anna, bo = await server.log_in("Anna"), await server.log_in("Bo")
+    await anna.post(f"/threads/{thread}/accept")
+    until = server.parts.clock.now() + timedelta(days=1)
+    wish = {"until": until.astimezone(timezone(timedelta(hours=2))).isoformat()}
+    assert (await bo.post(f"/threads/{thread}/snooze", wish))[0] == 409
+    assert await anna.post(f"/threads/{thread}/snooze", wish) == (200, {"status": "done"})
+    episode = (await anna.get(f"/threads/{thread}"))[1]["state"]["episode"]
+    assert (episode["phase"], episode["until"]) == (
+        "snoozed",
+        until.isoformat().replace("+00:00", "Z"),
+    )
+    assert await anna.post(f"/threads/{thread}/unsnooze") == (200, {"status": "done"})
+    episode = (await anna.get(f"/threads/{thread}"))[1]["state"]["episode"]
+    assert (episode["phase"], episode["until"]) == ("open", None)
+    assert (await anna.post(f"/threads/{thread}/unsnooze"))[0] == 409
+
+
+@pytest.mark.parametrize("away", [timedelta(0), timedelta(days=366)])
+async def test_a_case_is_put_aside_for_a_year_at_most(server: House, away: timedelta) -> None:
+    thread = await _offered(server)
+    anna = await server.log_in("Anna")
+    await anna.post(f"/threads/{thread}/accept")
+    wish = {"until": (server.parts.clock.now() + away).isoformat()}
+    status, found = await anna.post(f"/threads/{thread}/snooze", wish)
+    assert (status, found["errors"][0]["where"]) == (422, "body.until")
+    assert (await anna.post(f"/threads/{thread}/snooze", {"until": "2031-01-01T00:00:00"}))[
+        0
+    ] == 422
+    episode = (await anna.get(f"/threads/{thread}"))[1]["state"]["episode"]
+    assert episode["phase"] == "open"
 
 
 async def _owner(desk: Desk, thread: str) -> dict[str, Any]:

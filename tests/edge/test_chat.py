@@ -150,6 +150,8 @@ async def test_the_same_id_again_changes_nothing(server: House) -> None:
         ("continue", {"channel": "fax", "account": "demo"}, 404),
         ("continue", {"channel": "webchat", "account": "demo"}, 404),
         ("leave_queue", {}, 404),
+        ("end", {"id": "e 1"}, 422),
+        ("end", {"reason": "bored"}, 422),
         ("nonsense", {}, 404),
     ],
 )
@@ -420,3 +422,32 @@ async def test_leaving_the_queue(server: House) -> None:
     )
     assert await visitor.do("leave_queue", {}) == {"ok": True}
     await until(lambda: visitor.told("owner")[-1]["owner"] == "bot")
+
+
+async def test_ending_the_conversation_releases_the_agent(server: House) -> None:
+    visitor = await server.visitor()
+    await visitor.do("ask_human", {"id": "h1"})
+    await until(lambda: bool(visitor.told("owner")))
+    desk: Desk = await server.log_in("Anna")
+    thread = (await server.store.threads())[0].state.thread
+    assert (await desk.post(f"/threads/{thread}/accept"))[0] == 200
+    await until(lambda: visitor.told("owner")[-1]["owner"] == "agent")
+    for _ in range(2):
+        assert await visitor.do("end", {"id": "e1"}) == {"ok": True}
+    await until(lambda: visitor.told("owner")[-1]["owner"] == "bot")
+    _, found = await desk.get(f"/threads/{thread}/entries")
+    ended = [
+        (view["entry"]["body"]["kind"], view["entry"]["by"]["kind"])
+        for view in found["entries"]
+        if view["entry"]["body"].get("reason") == "customer_ended"
+    ]
+    assert ended == [("episode_changed", "customer"), ("owner_changed", "customer")]
+    _, row = await desk.get(f"/threads/{thread}")
+    assert row["state"]["episode"]["phase"] == "resolved"
+
+
+async def test_ending_what_has_not_begun_leaves_nothing(server: House) -> None:
+    visitor = await server.visitor()
+    assert await visitor.do("end", {}) == {"ok": True}
+    assert server.store.memory.events == {}
+    assert server.store.memory.identities == {}

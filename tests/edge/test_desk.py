@@ -10,6 +10,7 @@ import pytest
 import socketio
 
 from bot.edge.auth import token_hash
+from bot.model.listing import ThreadFilter
 from bot.model.people import Role
 from tests.edge.house import House, Seat, house, until
 
@@ -21,7 +22,7 @@ async def _offered(server: House) -> str:
     await server.write("twilio_sms", "+46701234567", "Jag vill prata med en människa")
 
     async def waits() -> bool:
-        return bool(await server.store.threads(owner="offered"))
+        return bool(await server.store.threads(ThreadFilter(owner="offered")))
 
     await until(waits)
     return (await server.store.threads())[0].state.thread

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from bot.errors import StaleVersion, StoreError
+from bot.model.listing import ALL_THREADS, HolderCount, Listing, ThreadOrder, ThreadPlace
+from bot.model.moments import micros
 from bot.model.record import GapCount, ThreadRow, Turn
 from bot.model.thread import SendState, SendStatus, ThreadState
 from tests.fakes.memory import Memory, Section, SendRow
@@ -14,11 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
+    from bot.model.listing import ThreadFilter
     from bot.model.people import ChannelIdentity
     from bot.model.record import Absorb, LinkMade, Span, ThreadChange
     from bot.model.thread import Entry
-
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FakeThreads(Section):
@@ -79,20 +81,36 @@ class FakeThreads(Section):
         return [memory.send_state(memory.sends[send]) for send in sends if send in memory.sends]
 
     async def threads(
-        self, *, owner: str | None = None, before: datetime | None = None, limit: int = 50
+        self,
+        wanted: ThreadFilter = ALL_THREADS,
+        *,
+        order: ThreadOrder = ThreadOrder.NEWEST,
+        after: ThreadPlace | None = None,
+        limit: int = 50,
     ) -> list[ThreadRow]:
         memory = await self._begin()
-        found = [
-            state
-            for state in memory.states.values()
-            if (owner is None or state.owner.kind == owner)
-            and (before is None or _last_at(state) < before)
+        rows = [
+            ThreadRow(state=state, identities=memory.members(thread))
+            for thread, state in memory.states.items()
         ]
-        found.sort(key=lambda state: state.thread)
-        found.sort(key=_last_at, reverse=True)
+        found = [(_key(ThreadPlace.of(row, order), order), row) for row in rows]
+        if order is ThreadOrder.WAITING:
+            found = [(key, row) for key, row in found if row.state.owner.kind == "offered"]
         return [
-            ThreadRow(state=state, identities=memory.members(state.thread))
-            for state in found[:limit]
+            row
+            for key, row in sorted(found, key=itemgetter(0))
+            if _takes(wanted, row) and (after is None or key > _key(after, order))
+        ][: max(limit, 0)]
+
+    async def counts(self) -> list[HolderCount]:
+        memory = await self._begin()
+        held = Counter(
+            (listing.owner, listing.holder) for listing in map(Listing.of, memory.states.values())
+        )
+        return [
+            HolderCount(owner=owner, holder=holder, count=count)
+            for (owner, holder), count in held.items()
+            if holder
         ]
 
     async def thread_ids(self) -> list[ThreadId]:
@@ -128,8 +146,22 @@ class FakeThreads(Section):
         return demand[:limit]
 
 
-def _last_at(state: ThreadState) -> datetime:
-    return state.last_at or _NEVER
+def _key(place: ThreadPlace, order: ThreadOrder) -> tuple[int, ThreadId]:
+    """Rises in the order."""
+    at = micros(place.at)
+    return (at if order is ThreadOrder.WAITING else -at), place.thread
+
+
+def _takes(wanted: ThreadFilter, row: ThreadRow) -> bool:
+    listing = Listing.of(row.state)
+    channels = {one.address.channel for one in row.identities}
+    return (
+        listing.owner in wanted.owners
+        and wanted.holder in {None, listing.holder}
+        and listing.phase in wanted.phases
+        and listing.language in wanted.languages
+        and (wanted.channel is None or wanted.channel in channels)
+    )
 
 
 def _state(memory: Memory, thread: ThreadId) -> ThreadState:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bot.model.event import Done
+from bot.model.listing import ThreadFilter
 from bot.model.people import ByAgent, ByBot, ByCustomer, BySystem
 from bot.model.thread import (
     EpisodeChanged,
@@ -115,7 +116,7 @@ class Journey:
         assert self.phone[2:] == [self.text("handoff.offered")]
 
     async def agent_accepts(self) -> None:
-        (row,) = await self.kit.hub.desk.threads(owner="offered")
+        (row,) = (await self.kit.hub.desk.threads(ThreadFilter(owner="offered"))).rows
         assert await self.kit.hub.desk.accept(row.state.thread, ANNA) == Done()
         await self.kit.quiet()
         assert self.phone[3:] == [self.text("handoff.accepted", agent__name="Anna")]

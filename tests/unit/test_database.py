@@ -15,7 +15,10 @@ import pytest
 from bot.embedded.database import Database
 from bot.embedded.migrations import MIGRATIONS
 from bot.errors import Conflict, StoreClosed, StoreError
+from bot.model.ids import AgentId, EpisodeId, IdentityId, ThreadId
 from bot.model.moments import micros, moment
+from bot.model.thread import Episode, Offered, OwnedByAgent, Phase, ThreadState
+from tests.builders import START
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -399,3 +402,59 @@ def test_moments_are_exact_and_sort() -> None:
     assert numbers == sorted(numbers)
     assert numbers[:2] == [-1, 1_795_292_625_123_457]
     assert moment(numbers[2]).utcoffset() == timedelta(0)
+
+
+async def test_threads_of_version_3_are_listed_as_what_their_state_says(tmp_path: Path) -> None:
+    path = tmp_path / "samtal.db"
+    old = Database.open(path, migrations=MIGRATIONS[:3])
+    waits = Offered(queue="support", since=START, reason="asked")
+    episode = Episode(id=EpisodeId.of("e"), phase=Phase.OPEN, opened_at=START, changed_at=START)
+    states = [
+        ThreadState(thread=ThreadId.of("a"), owner=waits, episode=episode, language="sv"),
+        ThreadState(
+            thread=ThreadId.of("b"),
+            owner=OwnedByAgent(agent=AgentId.of("eva"), name="Eva", since=START),
+        ),
+        ThreadState(thread=ThreadId.of("gone")),
+    ]
+
+    def work(connection: apsw.Connection) -> None:
+        for state in states:
+            connection.execute(
+                "INSERT INTO threads (id, version, epoch, owner, last_at, absorbed_by, state) "
+                "VALUES (?, 1, 0, ?, 7, ?, ?)",
+                (
+                    state.thread,
+                    state.owner.kind,
+                    ThreadId.of("a") if state.thread == ThreadId.of("gone") else None,
+                    state.model_dump_json(),
+                ),
+            )
+            connection.execute(
+                "INSERT INTO identities (id, thread, channel, account, user, created_at) "
+                "VALUES (?, ?, 'web', 'site', 'u', 1)",
+                (IdentityId.of(state.thread), state.thread),
+            )
+
+    await old.write(work)
+    await old.close()
+    new = Database.open(path)
+    columns = "owner, holder, since, phase, language"
+    found: list[tuple[object, ...]] = new.glance(
+        lambda look: list(look.execute(f"SELECT {columns} FROM threads ORDER BY rowid"))  # noqa: S608
+    )
+    assert found == [
+        ("offered", "support", micros(START), "open", "sv"),
+        ("agent", AgentId.of("eva"), 0, "", ""),
+        ("bot", "", 0, "", ""),
+    ]
+    rows: list[tuple[object, ...]] = new.glance(
+        lambda look: list(look.execute("SELECT * FROM thread_channels ORDER BY rowid"))
+    )
+    assert sorted(rows) == sorted(
+        [
+            (ThreadId.of("a"), "web", "offered", "open", "sv", 7),
+            (ThreadId.of("b"), "web", "agent", "", "", 7),
+        ]
+    )
+    await new.close()

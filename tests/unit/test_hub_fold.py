@@ -17,6 +17,7 @@ from bot.hub.fold import apply, fold
 from bot.hub.rebuild import rebuild_all, rebuilt
 from bot.model.channel import Echo
 from bot.model.ids import EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
+from bot.model.listing import ThreadFilter
 from bot.model.people import ByAgent, ByCustomer, BySystem, Proof
 from bot.model.record import Arrival, ThreadRow
 from bot.model.sending import CallResult, Choice, Lost, Reply, Unreached
@@ -271,7 +272,8 @@ steps = st.one_of(
     st.tuples(st.just("link"), people, people),
     st.tuples(st.sampled_from(["accept", "take", "reply", "note"]), people, agents),
     st.tuples(st.sampled_from(["hand_back", "transfer", "resolve"]), people, agents),
-    st.tuples(st.just("leave"), people, st.none()),
+    st.tuples(st.sampled_from(["snooze", "snooze_long", "unsnooze"]), people, agents),
+    st.tuples(st.sampled_from(["leave", "end"]), people, st.none()),
     st.tuples(st.just("echo"), st.just(3), st.none()),
     st.tuples(st.just("trouble"), people, st.sampled_from(TROUBLES)),
     st.tuples(st.just("wait"), people, st.sampled_from([1, 30, 601, 73 * 3600])),
@@ -325,6 +327,8 @@ class World:
             await self.link(who, PEOPLE[int(str(detail))])
         elif name == "leave":
             await self.kit.hub.chat.leave_queue(self.kit.address(*who))
+        elif name == "end":
+            await self.kit.hub.chat.end(self.kit.address(*who), key=str(self.count))
         elif name == "echo":
             await self.echo(who)
         elif isinstance(detail, ByAgent):
@@ -360,6 +364,11 @@ class World:
                 await desk.hand_back(thread, by)
             case "transfer":
                 await desk.transfer(thread, by, queue="returns", note=text)
+            case "snooze" | "snooze_long":
+                long = timedelta(seconds=30 if name == "snooze" else 1000)
+                await desk.snooze(thread, by, until=self.kit.clock.now() + long)
+            case "unsnooze":
+                await desk.unsnooze(thread, by)
             case _:
                 await desk.resolve(thread, by, reason="done")
 
@@ -410,10 +419,12 @@ async def test_the_snapshot_is_always_what_the_entries_add_up_to(
         for step in [("write", 0, first), ("write", 1, second), *plan]:
             await world.take(step)
             await world.check(step)
-        # Every offer ends: nobody is left waiting.
+        # Every offer and every snooze ends: nobody is left waiting.
         await kit.pass_time(timedelta(hours=1))
         await world.check(("wait", 0, None))
-        assert await kit.store.threads(owner="offered") == []
+        assert await kit.store.threads(ThreadFilter(owner="offered")) == []
+        episodes = [row.state.episode for row in await kit.store.threads(limit=100)]
+        assert [one for one in episodes if one and one.phase is Phase.SNOOZED] == []
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.model.channel import Echo, Sender, Started, Unsupported
-from bot.model.event import Done, Rejected
-from bot.model.ids import AgentId, EventId
+from bot.model.event import AgentHandsBack, AgentReplies, Done, EventBody, Rejected
+from bot.model.ids import AgentId, EventId, ThreadId
 from bot.model.people import ByAgent, ByBot, ByCustomer, BySystem
 from bot.model.record import Arrival
 from bot.model.sending import FailureKind, Lost, Unreached
@@ -170,6 +170,44 @@ async def test_the_customer_may_stop_waiting(kit: HubKit) -> None:
     assert kit.page("v1")[-1] == "[answer.delivery.time]"
 
 
+# --- ending ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("taken", [False, True])
+async def test_the_customer_may_end_it(kit: HubKit, taken: bool) -> None:
+    await kit.chat("v1", "människa")
+    if taken:
+        await kit.hub.desk.accept(await kit.thread("webchat", "v1"), ANNA)
+        await kit.quiet()
+    shown = kit.page("v1")
+    address, customer = kit.address("webchat", "v1"), kit.identity("webchat", "v1")
+    assert await kit.hub.chat.end(address, key="1") == Done()
+    await kit.quiet()
+    state = await kit.state("webchat", "v1")
+    assert (state.owner, state.epoch) == (OwnedByBot(), 2 + taken)
+    assert state.episode is not None
+    assert state.episode.phase is Phase.RESOLVED
+    case, owner = (await kit.entries("webchat", "v1"))[-2:]
+    assert (case.by, owner.by) == (ByCustomer(identity=customer), ByCustomer(identity=customer))
+    assert isinstance(case.body, EpisodeChanged)
+    assert case.body.reason == "customer_ended"
+    before = await kit.entries("webchat", "v1")
+    for key in ("1", "2"):
+        assert await kit.hub.chat.end(address, key=key) == Done()
+    await kit.pass_time(timedelta(minutes=11))
+    assert await kit.entries("webchat", "v1") == before
+    assert kit.page("v1") == shown
+
+
+async def test_what_has_ended_asks_no_question_any_more(kit: HubKit) -> None:
+    await kit.chat("v1", "retur")
+    assert await kit.hub.chat.end(kit.address("webchat", "v1"), key="1") == Done()
+    assert (await kit.state("webchat", "v1")).dialogue.form is None
+    await kit.chat("v1", "leverans")
+    assert kit.page("v1")[-1] == "[answer.delivery.time]"
+    assert (await kit.state("webchat", "v1")).epoch == 0
+
+
 # --- accepting -------------------------------------------------------------------------------
 
 
@@ -309,6 +347,88 @@ async def test_a_note_is_never_sent(kit: HubKit) -> None:
     assert (last.by, last.body) == (BO, Note(text="viktig kund"))
     assert kit.phone(SMS, PHONE) == shown
     assert await changes(kit) == []
+
+
+# --- stale drafts ----------------------------------------------------------------------------
+
+
+async def answered_by_bo(kit: HubKit) -> tuple[ThreadId, int]:
+    """Bo has answered and handed back; the thread, and the last number from before that."""
+    await owned(kit, BO)
+    thread, seen = await kit.thread(SMS, PHONE), (await kit.entries(SMS, PHONE))[-1].seq
+    assert await kit.hub.desk.reply(thread, BO, text="Hej, Bo här", client_id="1") == Done()
+    assert await kit.hub.desk.hand_back(thread, BO) == Done()
+    await kit.quiet()
+    return thread, seen
+
+
+async def test_a_draft_is_refused_when_a_colleague_has_replied_since(kit: HubKit) -> None:
+    thread, seen = await answered_by_bo(kit)
+    before, shown = await kit.entries(SMS, PHONE), kit.phone(SMS, PHONE)
+    outcome = await kit.hub.desk.reply(thread, ANNA, text="Anna", client_id="2", seen=seen)
+    await kit.quiet()
+    assert outcome == Rejected(reason="a colleague has replied since", winner="Bo")
+    assert await kit.entries(SMS, PHONE) == before
+    assert kit.phone(SMS, PHONE) == shown
+    assert isinstance((await kit.state(SMS, PHONE)).owner, OwnedByBot)
+
+
+async def test_who_has_seen_the_colleagues_words_may_reply(kit: HubKit) -> None:
+    thread, seen = await answered_by_bo(kit)
+    (bos,) = [entry for entry in await kit.entries(SMS, PHONE) if entry.by == BO][1:2]
+    assert bos.seq > seen
+    outcome = await kit.hub.desk.reply(thread, ANNA, text="Anna", client_id="2", seen=bos.seq)
+    await kit.quiet()
+    assert outcome == Done()
+    assert kit.phone(SMS, PHONE)[-1] == "Anna"
+
+
+async def test_ones_own_words_and_the_bots_make_no_draft_stale(kit: HubKit) -> None:
+    thread, seen = await answered_by_bo(kit)
+    await kit.write(SMS, PHONE, "leverans")
+    outcome = await kit.hub.desk.reply(thread, BO, text="Bo igen", client_id="2", seen=seen)
+    await kit.quiet()
+    assert outcome == Done()
+    assert kit.phone(SMS, PHONE)[-1] == "Bo igen"
+
+
+async def test_a_reply_that_does_not_say_what_was_seen_leaves(kit: HubKit) -> None:
+    thread, _ = await answered_by_bo(kit)
+    assert await kit.hub.desk.reply(thread, ANNA, text="Anna", client_id="2") == Done()
+
+
+async def test_of_two_drafts_under_way_the_second_is_refused(kit: HubKit) -> None:
+    await kit.write(PAGE, PSID, "leverans")
+    seen = (await kit.entries(PAGE, PSID))[-1].seq
+    bodies: list[EventBody] = [
+        AgentReplies(by=ANNA, text="Anna", seen=seen),
+        AgentHandsBack(by=ANNA),
+        AgentReplies(by=BO, text="Bo", seen=seen),
+    ]
+    where, now = kit.identity(PAGE, PSID), kit.clock.now()
+    await kit.hub.ingress.submit(
+        [
+            Arrival(id=EventId.of(str(place)), identity=where, at=now, body=body)
+            for place, body in enumerate(bodies)
+        ]
+    )
+    await kit.quiet()
+    refused = Rejected(reason="a colleague has replied since", winner="Anna")
+    assert await kit.store.outcome(EventId.of("2")) == refused
+    assert "Anna" in kit.phone(PAGE, PSID)
+    assert "Bo" not in kit.phone(PAGE, PSID)
+
+
+async def test_who_is_too_far_behind_has_to_read_first(kit: HubKit) -> None:
+    await kit.write(SMS, PHONE, "leverans")
+    thread = await kit.thread(SMS, PHONE)
+    first = (await kit.entries(SMS, PHONE))[0].seq
+    for number in range(200):
+        await kit.hub.desk.note(thread, BO, text=str(number))
+    outcome = await kit.hub.desk.reply(thread, ANNA, text="Anna", client_id="1", seen=first)
+    await kit.quiet()
+    assert outcome == Rejected(reason="too much has happened since; read it first")
+    assert "Anna" not in kit.phone(SMS, PHONE)
 
 
 # --- giving back -----------------------------------------------------------------------------

@@ -22,7 +22,16 @@ from bot.model.ids import AgentId, IdentityId, SendId
 from bot.model.people import Agent, Role, Session
 from bot.model.record import Acceptance, Envelope
 from bot.model.sending import PartSent
-from bot.stores.sqlite import SqliteStore, inbox, outbox, receipts, rows, threads
+from bot.stores.sqlite import (
+    SqliteStore,
+    changes,
+    inbox,
+    listing,
+    outbox,
+    receipts,
+    rows,
+    threads,
+)
 from tests.builders import (
     LAPSES,
     acceptance,
@@ -248,8 +257,14 @@ HOT = {
     "waiting events": threads._WAITING,  # noqa: SLF001 - the very text that runs
     "oldest entries": threads._OLDEST,  # noqa: SLF001
     "newest entries": threads._NEWEST,  # noqa: SLF001
-    "latest threads": threads._ROWS,  # noqa: SLF001
-    "threads of agents": threads._ROWS_OF,  # noqa: SLF001
+    "latest threads": listing._LAST,  # noqa: SLF001
+    "a cell of threads": listing._CELL,  # noqa: SLF001
+    "a cell of a channel": listing._CELL_ON_CHANNEL,  # noqa: SLF001
+    "threads of an agent": listing._HELD,  # noqa: SLF001
+    "threads that wait": listing._WAITING,  # noqa: SLF001
+    "counts": listing._COUNTS,  # noqa: SLF001
+    "channels": listing._ON_CHANNELS,  # noqa: SLF001
+    "moved on channels": changes._MOVE_ON_CHANNELS,  # noqa: SLF001
     "sends": threads._SENDS,  # noqa: SLF001
     "parts": threads._PARTS,  # noqa: SLF001
     "links": threads._LINKS,  # noqa: SLF001

@@ -32,6 +32,8 @@ async function page(name, importSource) {
       emptyOutDir: true,
       modulePreload: { polyfill: false },
       rollupOptions: {
+        // "use client" is for servers that render React.
+        onwarn: (warning, warn) => warning.code === "MODULE_LEVEL_DIRECTIVE" || warn(warning),
         output: {
           entryFileNames: `${name}-[hash].js`,
           chunkFileNames: `${name}-[name]-[hash].js`,

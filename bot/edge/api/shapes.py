@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints
 
 from bot.edge.auth import SHORTEST_PASSWORD
-from bot.hub.desk import EntryView
+from bot.hub.desk import EntryView, ThreadPage
 from bot.model.channel import Attachment, AttachmentType, Capabilities
 from bot.model.ids import AgentId, EventId, IdentityId, ThreadId
+from bot.model.listing import ThreadFilter, ThreadOrder, ThreadPlace
+from bot.model.moments import micros, moment
 from bot.model.people import Agent, Role
 from bot.model.record import GapCount, ThreadRow
 from bot.model.value import AwareDatetime, Value
@@ -23,6 +25,11 @@ _Email = Annotated[
 _Password = Annotated[SecretStr, Field(min_length=SHORTEST_PASSWORD, max_length=1024)]
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 _HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^\s]+$", max_length=2_000)]
+
+_Queue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+_ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
+# A moment and a thread; whoever asks need not know.
+_ThreadCursor = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,17}\.thr_[0-9a-f]{24}$")]
 
 # --- sessions --------------------------------------------------------------------------------
 
@@ -53,18 +60,48 @@ class OneThread(Value):
     thread: ThreadId
 
 
-class ThreadsWanted(Value):
-    """Which threads: by owner, with their last activity before a time."""
+class ThreadsWanted(ThreadFilter):
+    """Which threads, and in which order; `cursor` is the `next` of the page before."""
 
-    owner: Literal["bot", "offered", "agent", "none"] | None = None
-    before: AwareDatetime | None = None
+    queue: _Queue | None = None
+    channel: _ChannelName | None = None
+    order: ThreadOrder = ThreadOrder.NEWEST
+    cursor: _ThreadCursor | None = None
     limit: int = Field(50, ge=1, le=200)
+
+    @property
+    def after(self) -> ThreadPlace | None:
+        """Where the page before ended."""
+        if self.cursor is None:
+            return None
+        at, _, thread = self.cursor.partition(".")
+        return ThreadPlace(at=moment(int(at)), thread=ThreadId(thread))
+
+    @property
+    def wanted(self) -> ThreadFilter:
+        """Which threads."""
+        return ThreadFilter(
+            owner=self.owner,
+            agent=self.agent,
+            queue=self.queue,
+            phase=self.phase,
+            channel=self.channel,
+            language=self.language,
+        )
 
 
 class ThreadList(Value):
-    """Threads by last activity, newest first."""
+    """Threads in the order asked for; `next` is the cursor of the next page, if there is one."""
 
     threads: tuple[ThreadRow, ...]
+    next: str | None
+
+    @classmethod
+    def of(cls, page: ThreadPage) -> ThreadList:
+        """The page with its end as a cursor."""
+        end = page.next
+        cursor = None if end is None else f"{micros(end.at)}.{end.thread}"
+        return cls(threads=page.rows, next=cursor)
 
 
 class EntriesWanted(Value):
@@ -97,13 +134,15 @@ class OutgoingAttachment(Value):
 class Reply(Value):
     """What an agent writes. The same `client_id` again changes nothing.
 
-    `identity` picks the address (none: where the customer last wrote).
+    `identity` picks the address (none: where the customer last wrote). `seen` is the highest entry
+    number on the screen: with it, a colleague's message after that refuses this one (409).
     """
 
     text: _Text
     client_id: _ClientId
     attachments: tuple[OutgoingAttachment, ...] = Field((), max_length=10)
     identity: IdentityId | None = None
+    seen: int | None = Field(None, ge=0)
 
 
 class Note(Value):
@@ -121,7 +160,7 @@ class HandBack(Value):
 class Transfer(Value):
     """To which queue, and what the next one must know."""
 
-    queue: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    queue: _Queue
     note: Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
 
 
@@ -129,6 +168,12 @@ class Resolve(Value):
     """How the case ended."""
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "solved"
+
+
+class Snooze(Value):
+    """Until when the case is put aside: a moment to come, within a year."""
+
+    until: AwareDatetime
 
 
 class CommandDone(Value):

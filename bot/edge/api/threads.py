@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from datetime import UTC, timedelta
 
 from bot.edge.api.route import Ask, operation
 from bot.edge.api.shapes import (
@@ -14,11 +15,13 @@ from bot.edge.api.shapes import (
     OneThread,
     Reply,
     Resolve,
+    Snooze,
     ThreadList,
     ThreadsWanted,
     Transfer,
 )
-from bot.edge.problems import Refusal
+from bot.edge.problems import Mistake, Refusal
+from bot.hub.desk import ThreadCounts
 from bot.model.event import Outcome, Rejected
 from bot.model.people import Role
 from bot.model.record import ThreadRow
@@ -26,13 +29,22 @@ from bot.model.record import ThreadRow
 AT_THE_DESK = frozenset({Role.AGENT, Role.ADMIN})
 _PATH = "/threads/{thread}"
 _LOST = (404, 409)
+_LONGEST_SNOOZE = timedelta(days=365)
 
 
 @operation("GET", "/threads", summary="List threads", tag="threads", roles=AT_THE_DESK)
 async def list_threads(ask: Ask, query: ThreadsWanted) -> ThreadList:
-    """Threads by last activity, newest first."""
-    rows = await ask.parts.desk.threads(owner=query.owner, before=query.before, limit=query.limit)
-    return ThreadList(threads=tuple(rows))
+    """Threads by last activity, newest first, or those offered, the longest waiting first."""
+    page = await ask.parts.desk.threads(
+        query.wanted, order=query.order, after=query.after, limit=query.limit
+    )
+    return ThreadList.of(page)
+
+
+@operation("GET", "/threads/counts", summary="Count threads", tag="threads", roles=AT_THE_DESK)
+async def count_threads(ask: Ask) -> ThreadCounts:
+    """Threads that wait, by queue too, and that agents own; those of the bot are not counted."""
+    return await ask.parts.desk.counts(ask.principal.by.agent)
 
 
 @operation("GET", _PATH, summary="One thread", tag="threads", roles=AT_THE_DESK, errors=(404,))
@@ -93,7 +105,10 @@ async def take_thread_over(ask: Ask, path: OneThread) -> CommandDone:
     errors=_LOST,
 )
 async def reply_in_thread(ask: Ask, path: OneThread, body: Reply) -> CommandDone:
-    """Send a message; repeat it with the same `client_id` when no answer came."""
+    """Send a message; repeat it with the same `client_id` when no answer came.
+
+    With `seen`, 409 names a colleague who has written since.
+    """
     command = ask.parts.desk.reply(
         path.thread,
         ask.principal.by,
@@ -101,6 +116,7 @@ async def reply_in_thread(ask: Ask, path: OneThread, body: Reply) -> CommandDone
         client_id=f"{ask.principal.id}:{body.client_id}",
         attachments=tuple(one.attachment for one in body.attachments),
         identity=body.identity,
+        seen=body.seen,
     )
     return await _done(ask, command)
 
@@ -161,6 +177,40 @@ async def resolve_thread(ask: Ask, path: OneThread, body: Resolve) -> CommandDon
     return await _done(ask, command)
 
 
+@operation(
+    "POST",
+    f"{_PATH}/snooze",
+    summary="Put the case aside",
+    tag="desk",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def snooze_thread(ask: Ask, path: OneThread, body: Snooze) -> CommandDone:
+    """The case comes back at that moment, or when the customer writes; it stays the owner's."""
+    until, now = body.until.astimezone(UTC), ask.parts.clock.now()
+    if not now < until <= now + _LONGEST_SNOOZE:
+        wrong = Mistake(
+            where="body.until",
+            what="not a moment to come within a year",
+            mend=f"Send a time after {now.isoformat()}.",
+        )
+        raise Refusal(422, "Something in the body is wrong.", errors=(wrong,))
+    return await _done(ask, ask.parts.desk.snooze(path.thread, ask.principal.by, until=until))
+
+
+@operation(
+    "POST",
+    f"{_PATH}/unsnooze",
+    summary="Take the case up again",
+    tag="desk",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def unsnooze_thread(ask: Ask, path: OneThread) -> CommandDone:
+    """The case is open again before its moment."""
+    return await _done(ask, ask.parts.desk.unsnooze(path.thread, ask.principal.by))
+
+
 async def _done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:
     try:
         outcome = await command
@@ -168,15 +218,14 @@ async def _done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:
         ask.status = 202
         return CommandDone(status="pending")
     if isinstance(outcome, Rejected):
-        detail = outcome.reason
-        if outcome.winner is not None:
-            detail = f"{outcome.reason}: {outcome.winner} has it"
-        raise Refusal(409, detail, winner=outcome.winner, slug="rejected")
+        first = f": {outcome.winner}" if outcome.winner is not None else ""
+        raise Refusal(409, f"{outcome.reason}{first}", winner=outcome.winner, slug="rejected")
     return CommandDone()
 
 
 OPERATIONS = (
     list_threads,
+    count_threads,
     get_thread,
     list_entries,
     accept_thread,
@@ -186,4 +235,6 @@ OPERATIONS = (
     hand_thread_back,
     transfer_thread,
     resolve_thread,
+    snooze_thread,
+    unsnooze_thread,
 )

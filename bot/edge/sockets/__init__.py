@@ -20,7 +20,7 @@ Server to client:
 
 Client to server, each acknowledged with `{ok: true, ...}` or `{ok: false, problem}` once durable:
 `message {id, text}`, `press {id, payload, title}`, `form {id, fields, text}`, `read {entry}`,
-`started {id?, ref?}`, `ask_human {id?, text?}`, `leave_queue {}`, `typing {}`,
+`started {id?, ref?}`, `ask_human {id?, text?}`, `leave_queue {}`, `end {id?}`, `typing {}`,
 `continue {channel, account}` -> `{code, deep_link, expires_at}`.
 The same `id` again changes nothing.
 

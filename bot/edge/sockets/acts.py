@@ -13,7 +13,17 @@ from bot.edge.parts import EdgeParts
 from bot.edge.problems import Refusal, too_many
 from bot.edge.settings import EdgeSettings
 from bot.edge.sockets.bodies import socket_request
-from bot.edge.sockets.incoming import Elsewhere, Filled, Opened, Pressed, Said, Seen, Wish, read
+from bot.edge.sockets.incoming import (
+    Elsewhere,
+    Ended,
+    Filled,
+    Opened,
+    Pressed,
+    Said,
+    Seen,
+    Wish,
+    read,
+)
 from bot.edge.sockets.shapes import Ack, document
 from bot.edge.sockets.visitors import Visitor
 from bot.errors import BusError
@@ -47,6 +57,7 @@ class Acts:
             "started": self.started,
             "ask_human": self.ask_human,
             "leave_queue": self.leave_queue,
+            "end": self.end,
             "continue": self.continue_elsewhere,
             "typing": self.typing,
         }
@@ -110,6 +121,12 @@ class Acts:
         outcome = await self._parts.chat.leave_queue(visitor.address)
         if isinstance(outcome, Rejected):
             raise Refusal(409, outcome.reason, winner=outcome.winner)
+        return {}
+
+    async def end(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
+        """The conversation is over for the visitor."""
+        ended = read(Ended, arguments)
+        await self._parts.chat.end(visitor.address, key=ended.id or EventId.new())
         return {}
 
     async def continue_elsewhere(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:

@@ -69,6 +69,12 @@ class Wish(Value):
     text: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
+class Ended(Value):
+    """The visitor ends the conversation."""
+
+    id: ClientId | None = None
+
+
 class Elsewhere(Value):
     """A channel to continue on."""
 

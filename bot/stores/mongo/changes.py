@@ -17,6 +17,7 @@ from bot.stores.mongo.copying import Copying
 from bot.stores.mongo.documents import WAITING, integer, text
 from bot.stores.mongo.driver import Duplicate
 from bot.stores.mongo.heads import HEAD, Head, Mark, Pending
+from bot.stores.mongo.listing import channels_of, listed
 from bot.stores.mongo.meeting import link_document
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.remembered import Remembered, both
@@ -28,6 +29,13 @@ class Where(NamedTuple):
 
     channel: str
     account: str
+
+
+class _Waiting(NamedTuple):
+    """An event that waits: when it was accepted, and whose it is."""
+
+    at: int
+    identity: IdentityId
 
 
 class Changes:
@@ -47,11 +55,11 @@ class Changes:
         """See the port."""
         _check(change)
         # The numbers come after the thread was loaded and before it is compared: they rise in it.
-        accepted_at, first = await both(self._waiting(change), self._first_number(change))
+        waiting, first = await both(self._waiting(change), self._first_number(change))
         if change.expected and not self._copying.has_copied(change.state.thread, change.expected):
             await self._catch_up(change)
-        places = await self._places(change)
-        entries = _numbered(change.entries, first)
+        places = await self._places(change, waiting.identity)
+        entries = _numbered(change.entries, first + _links_in(change))
         mark = Mark(attempt=secrets.token_hex(8), into=change.state.thread)
         pending = Pending(
             attempt=mark.attempt,
@@ -62,25 +70,26 @@ class Changes:
             entries=[_entry(entry) for entry in entries],
             sends=_sends(change.sends, entries, places),
             timers=_timers(change),
-            gap_hits=_gap_hits(change, at=micros(entries[-1].at) if entries else accepted_at),
-            links=_links(change, seq=first - 1),
+            gap_hits=_gap_hits(change, at=micros(entries[-1].at) if entries else waiting.at),
+            links=_links(change, seq=first),
         )
-        await self._decide(change, mark, pending)
+        channels = await self._channels(change, places)
+        await self._decide(change, mark, pending, channels)
         await self._copying.copy(change.state.thread, change.state.version, pending)
         return entries
 
-    async def _waiting(self, change: ThreadChange) -> int:
-        """When the event was accepted; raises StaleVersion when it does not wait."""
+    async def _waiting(self, change: ThreadChange) -> _Waiting:
+        """The event that waits; raises StaleVersion when it does not."""
         found = await self._collections.events.find_one(
-            {"_id": change.event, "state": WAITING}, fields=["at"]
+            {"_id": change.event, "state": WAITING}, fields=["at", "identity"]
         )
         if found is None:
             raise StaleVersion(f"event {change.event} does not wait any more")
-        return integer(found, "at")
+        return _Waiting(integer(found, "at"), IdentityId(text(found, "identity")))
 
     async def _first_number(self, change: ThreadChange) -> int:
-        """The first of one for each entry and send, and of one to tell a link's moment by."""
-        count = len(change.entries) + len(change.sends) or int(change.link is not None)
+        """The first of one to tell a link's moment by, and of one for each entry and send."""
+        count = _links_in(change) + len(change.entries) + len(change.sends)
         return await self._numbers.take("entries", count) if count else 0
 
     async def _catch_up(self, change: ThreadChange) -> None:
@@ -93,10 +102,10 @@ class Changes:
         if await self._copying.make_sure(Head.model_validate(found)):
             await self._waiting(change)  # it may have been this very event's
 
-    async def _places(self, change: ThreadChange) -> dict[IdentityId, Where]:
+    async def _places(self, change: ThreadChange, whose: IdentityId) -> dict[IdentityId, Where]:
         """The addresses of all that a change is about; raises StoreError for unknown ones."""
         abouts: list[Entry | SendItem] = [*change.entries, *change.sends]
-        named = {about.identity for about in abouts}
+        named = {whose, *(about.identity for about in abouts)}
         known = {identity: self.addresses.get(identity) for identity in named}
         missing = [identity for identity, where in known.items() if where is None]
         if missing:
@@ -112,14 +121,24 @@ class Changes:
                 raise StoreError(f"{about.id} is about an unknown identity {about.identity}")
         return {identity: where for identity, where in known.items() if where is not None}
 
-    async def _decide(self, change: ThreadChange, mark: Mark, pending: Pending) -> None:
+    async def _channels(self, change: ThreadChange, places: dict[IdentityId, Where]) -> list[str]:
+        """The channels that the thread is on, as far as it may not be listed there yet."""
+        channels = {where.channel for where in places.values()}
+        if change.expected == 0:
+            # Whoever joined before there was a thread's document could not be listed in it.
+            channels |= await channels_of(self._collections, change.state.thread)
+        return sorted(channels)
+
+    async def _decide(
+        self, change: ThreadChange, mark: Mark, pending: Pending, channels: list[str]
+    ) -> None:
         """The one write that counts; raises StaleVersion, and then nothing is left of it."""
         try:
             if change.code is not None:
                 await self._attempts.mark_code(change.code, mark)
             if change.absorb is not None:
                 await self._attempts.mark_thread(change.absorb, mark)
-            await self._compare_and_set(change, pending)
+            await self._compare_and_set(change, pending, channels)
         except StaleVersion:
             if change.absorb is not None:
                 await self._attempts.unmark_thread(change.absorb.thread, mark)
@@ -127,7 +146,9 @@ class Changes:
                 await self._attempts.unmark_code(change.code, mark)
             raise
 
-    async def _compare_and_set(self, change: ThreadChange, pending: Pending) -> None:
+    async def _compare_and_set(
+        self, change: ThreadChange, pending: Pending, channels: list[str]
+    ) -> None:
         query = {
             **as_it_was(change.state.thread, change.expected),
             "refused": {"$ne": pending.attempt},
@@ -139,7 +160,8 @@ class Changes:
                 "pending": pending.model_dump(),
                 # Whoever was refused here compares with an older version now.
                 "refused": [],
-            }
+            },
+            "$addToSet": {"channels": {"$each": channels}},
         }
         try:
             won = await self._collections.threads.update_one(
@@ -160,8 +182,7 @@ def snapshot(state: ThreadState) -> dict[str, object]:
     """What a thread's document says of its state, but for the version."""
     return {
         "epoch": state.epoch,
-        "owner": state.owner.kind,
-        "last_at": 0 if state.last_at is None else micros(state.last_at),
+        **listed(state),
         "value": state.model_dump_json(),
     }
 
@@ -250,6 +271,10 @@ def _gap_hits(change: ThreadChange, *, at: int) -> list[dict[str, object]]:
         {"_id": f"{change.event}.{place}", "gap": gap.model_dump_json(), "at": at}
         for place, gap in enumerate(change.gaps)
     ]
+
+
+def _links_in(change: ThreadChange) -> int:
+    return int(change.link is not None)
 
 
 def _links(change: ThreadChange, *, seq: int) -> list[dict[str, object]]:

@@ -6,6 +6,7 @@ from bot.model.ids import ThreadId
 from bot.stores.mongo.collection import Collection
 from bot.stores.mongo.documents import DONE, WAITING
 from bot.stores.mongo.heads import Head, Pending
+from bot.stores.mongo.listing import UNLISTED, list_on_channels
 from bot.stores.mongo.remembered import Remembered, together
 from bot.stores.mongo.schema import Collections
 
@@ -92,7 +93,7 @@ class Copying:
         await self._collections.threads.update_one(
             {"_id": pending.absorb, "absorbing.attempt": pending.attempt},
             {
-                "$set": {"absorbed_by": thread, "absorbing": None},
+                "$set": {"absorbed_by": thread, "absorbing": None, **UNLISTED},
                 # It is not listed any more.
                 "$unset": {"last_at": "", "pending": ""},
             },
@@ -100,6 +101,7 @@ class Copying:
         await self._collections.identities.update_many(
             {"thread": pending.absorb}, {"$set": {"thread": thread}}
         )
+        await list_on_channels(self._collections, thread)
 
     async def _use_up(self, pending: Pending) -> None:
         if pending.code is not None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from bot.model.event import OfferExpired, Outcome, ThreadEvent
+from bot.model.event import Outcome, ThreadEvent, TimerBody
 from bot.model.ids import EventId, IdentityId, ThreadId
 from bot.model.moments import micros
 from bot.model.record import Acceptance, Accepted, DeadLetter
@@ -23,6 +23,7 @@ from bot.stores.mongo.remembered import both
 from bot.stores.mongo.schema import Collections
 
 _OUTCOME: Final[TypeAdapter[Outcome]] = TypeAdapter(Outcome)
+_TIMER_BODY: Final[TypeAdapter[TimerBody]] = TypeAdapter(TimerBody)
 
 
 class MongoInbox:
@@ -124,6 +125,6 @@ def _rung(timer: Document, thread: ThreadId, *, at: datetime, seq: int) -> Threa
         identity=IdentityId(text(timer, "identity")),
         thread=thread,
         at=at,
-        body=OfferExpired.model_validate_json(text(timer, "value")),
+        body=_TIMER_BODY.validate_json(text(timer, "value")),
         seq=seq,
     )

@@ -15,6 +15,7 @@ from bot.model.people import Link, Proof
 from bot.model.record import Arrival, IdentitySeed
 from bot.stores.mongo.collection import Document
 from bot.stores.mongo.documents import document_in, event_document, integer, maybe, text
+from bot.stores.mongo.listing import list_on_channels
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.remembered import both
 from bot.stores.mongo.schema import Collections
@@ -150,6 +151,7 @@ class Meeting:
         if joined is None:
             return one, None
         one = await self._follow(one)
+        await list_on_channels(self._collections, one.thread)
         link = Link.model_validate_json(text(joined, "link"))
         await self._collections.links.insert_one(
             link_document(link, seq=integer(joined, "link_seq"))

@@ -15,9 +15,12 @@ from bot.stores.mongo.collection import Collection, Document, Index
 from bot.stores.mongo.documents import integer
 from bot.stores.mongo.driver import Driver
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _WAITS: Final[Document] = {"state": 0}
+# Threads that somebody holds, and those that wait for somebody: nearly all are the bot's.
+HELD: Final[Document] = {"holder": {"$gt": ""}}
+OFFERED: Final[Document] = {"since": {"$gt": 0}}
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ class Collections:
         return cls(**{field.name: driver.collection(field.name) for field in fields(cls)})
 
 
+_NEWEST: Final = (("last_at", -1), ("_id", 1))
+_CELL: Final = (("owner", 1), ("phase", 1), ("language", 1))
+
 INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     "identities": (
         Index("thread", (("thread", 1),)),
@@ -84,8 +90,11 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     ),
     "consents": (Index("newest", (("identity", 1), ("at", -1), ("number", -1))),),
     "threads": (
-        Index("last", (("last_at", -1), ("_id", 1))),
-        Index("owner", (("owner", 1), ("last_at", -1), ("_id", 1))),
+        Index("last", _NEWEST),
+        Index("cell", (*_CELL, *_NEWEST)),
+        Index("channel", (("channels", 1), *_CELL, *_NEWEST)),
+        Index("holder", (("holder", 1), ("owner", 1), *_NEWEST), where=HELD),
+        Index("waiting", (("since", 1), ("_id", 1)), where=OFFERED),
     ),
     "gap_hits": (Index("gap", (("gap", 1), ("at", 1))),),
     "entries": (Index("identity", (("identity", 1), ("seq", 1))),),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 from bot.errors import StaleVersion
 from bot.model.event import ThreadEvent
 from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
-from bot.model.moments import micros, moment
+from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
+from bot.model.moments import moment
 from bot.model.numbers import RECEIPT_STATUSES, SEND_STATUSES
 from bot.model.people import ChannelIdentity, Link
 from bot.model.record import GapCount, LinkMade, Span, ThreadChange, ThreadRow, Turn
@@ -31,13 +31,13 @@ from bot.stores.mongo.documents import (
 )
 from bot.stores.mongo.driver import Duplicate
 from bot.stores.mongo.heads import HEAD, TURN, Head
+from bot.stores.mongo.listing import count_held, list_on_channels, listing_query
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.remembered import both
 from bot.stores.mongo.schema import Collections
 
 # So many events at most are handed to one turn: the rest wait for the next.
 _TURN: Final = 100
-_ANY_TIME: Final = 2**62
 
 
 class MongoThreads:
@@ -109,22 +109,28 @@ class MongoThreads:
         return [states[send] for send in sends if send in states]
 
     async def threads(
-        self, *, owner: str | None = None, before: datetime | None = None, limit: int = 50
+        self,
+        wanted: ThreadFilter = ALL_THREADS,
+        *,
+        order: ThreadOrder = ThreadOrder.NEWEST,
+        after: ThreadPlace | None = None,
+        limit: int = 50,
     ) -> list[ThreadRow]:
         """See the port; threads that were absorbed are not listed."""
-        if limit <= 0:
+        asked = listing_query(wanted, order=order, after=after)
+        if asked is None or limit <= 0:
             return []
-        # One without a snapshot, or that was absorbed, has no last moment.
-        bound = _ANY_TIME if before is None else micros(before)
-        query: dict[str, object] = {"last_at": {"$lt": bound}}
-        if owner is not None:
-            query["owner"] = owner
+        query, sort = asked
         found = await self._collections.threads.find(
-            query, fields=["value"], sort=[("last_at", -1), ("_id", 1)], limit=limit
+            query, fields=["value"], sort=sort, limit=limit
         )
         states = [ThreadState.model_validate_json(text(one, "value")) for one in found]
         members = await self._identities([state.thread for state in states])
         return [ThreadRow(state=state, identities=tuple(members[state.thread])) for state in states]
+
+    async def counts(self) -> list[HolderCount]:
+        """See the port."""
+        return await count_held(self._collections)
 
     async def thread_ids(self) -> list[ThreadId]:
         """See the port: every thread that has an identity, with or without a snapshot."""
@@ -206,6 +212,7 @@ class MongoThreads:
             await self._collections.identities.update_many(
                 {"thread": {"$in": passed}}, {"$set": {"thread": thread}}
             )
+            await list_on_channels(self._collections, thread)
             found = (await self._identities([thread]))[thread]
         for one in found:
             self._changes.addresses.put(one.id, Where(one.address.channel, one.address.account))

@@ -13,6 +13,7 @@ from bot.model.ids import EventId, IdentityId, LinkId, ThreadId
 from bot.model.moments import micros
 from bot.model.people import Link, Proof
 from bot.model.record import Acceptance, Arrival, IdentitySeed, RawRequest
+from bot.stores.sqlite.listing import list_on_channels
 from bot.stores.sqlite.rows import next_seq
 
 _INSERT_EVENT = """
@@ -169,6 +170,8 @@ def _make_identity(
             micros(arrival.at),
         ),
     )
+    if link is not None:
+        list_on_channels(connection, thread)
     return thread, link
 
 

@@ -8,19 +8,26 @@ import apsw
 
 from bot.errors import StaleVersion, StoreError
 from bot.model.ids import EntryId, ThreadId
+from bot.model.listing import Listing
 from bot.model.moments import micros
 from bot.model.record import Absorb, SendItem, ThreadChange, Timer
 from bot.model.thread import Entry, Gap, ThreadState
 from bot.stores.sqlite.arrivals import insert_link
+from bot.stores.sqlite.listing import list_on_channels
 from bot.stores.sqlite.rows import next_seq
 
 _REPLACE_STATE = """
-UPDATE threads SET version = ?, epoch = ?, owner = ?, last_at = ?, state = ?
+UPDATE threads SET version = ?, epoch = ?, state = ?,
+    owner = ?, holder = ?, since = ?, phase = ?, language = ?, last_at = ?
 WHERE id = ? AND version = ? AND absorbed_by IS NULL
 """
 _FIRST_STATE = """
-INSERT OR IGNORE INTO threads (version, epoch, owner, last_at, state, id)
-VALUES (?, ?, ?, ?, ?, ?)
+INSERT OR IGNORE INTO threads
+    (version, epoch, state, owner, holder, since, phase, language, last_at, id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_MOVE_ON_CHANNELS = """
+UPDATE thread_channels SET owner = ?, phase = ?, language = ?, last_at = ? WHERE thread = ?
 """
 _FINISH_EVENT = """
 UPDATE events SET state = 1, outcome = ? WHERE id = ? AND state = 0 RETURNING at
@@ -66,19 +73,18 @@ def write_change(connection: apsw.Connection, change: ThreadChange) -> tuple[Ent
 
 def write_state(connection: apsw.Connection, state: ThreadState, *, expected: int) -> None:
     """Replace a snapshot that is still at the expected version; raises StaleVersion."""
-    row = (
-        state.version,
-        state.epoch,
-        state.owner.kind,
-        0 if state.last_at is None else micros(state.last_at),
-        state.model_dump_json(),
-        state.thread,
-    )
+    listing = Listing.of(state)
+    row = (state.version, state.epoch, state.model_dump_json(), *listing, state.thread)
     connection.execute(_REPLACE_STATE, (*row, expected))
-    if connection.changes() == 0 and expected == 0:
+    if connection.changes():
+        moved = (listing.owner, listing.phase, listing.language, listing.last_at, state.thread)
+        connection.execute(_MOVE_ON_CHANNELS, moved)
+        return
+    if expected == 0:
         connection.execute(_FIRST_STATE, row)
     if connection.changes() == 0:
         raise StaleVersion(f"thread {state.thread} is no longer at version {expected}")
+    list_on_channels(connection, state.thread)
 
 
 def _finish_event(connection: apsw.Connection, change: ThreadChange) -> int:
@@ -106,6 +112,8 @@ def _absorb(connection: apsw.Connection, absorb: Absorb, *, into: ThreadId) -> N
     if connection.changes() == 0:
         raise StaleVersion(f"thread {absorb.thread} is no longer at version {absorb.version}")
     connection.execute("UPDATE identities SET thread = ? WHERE thread = ?", (into, absorb.thread))
+    connection.execute("DELETE FROM thread_channels WHERE thread = ?", (absorb.thread,))
+    list_on_channels(connection, into)
 
 
 def _append(connection: apsw.Connection, entries: Sequence[Entry]) -> tuple[Entry, ...]:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from bot.embedded.database import Database
 from bot.embedded.queue import Queue, Queued
 from bot.errors import NotFound
-from bot.model.event import OfferExpired, Outcome, ThreadEvent
+from bot.model.event import Outcome, ThreadEvent, TimerBody
 from bot.model.ids import EventId, IdentityId, ThreadId
 from bot.model.moments import micros, moment
 from bot.model.record import Acceptance, Accepted, DeadLetter, Envelope, RawRequest
@@ -21,6 +21,7 @@ from bot.stores.sqlite.receipts import accept_consents, accept_receipts
 from bot.stores.sqlite.rows import next_seq
 
 _OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
+_TIMER_BODY: TypeAdapter[TimerBody] = TypeAdapter(TimerBody)
 _HEADERS: TypeAdapter[tuple[tuple[str, str], ...]] = TypeAdapter(tuple[tuple[str, str], ...])
 _BURY = """
 INSERT INTO dead_letters (event, thread, reason, tries, at, request)
@@ -152,7 +153,7 @@ def _ring(connection: apsw.Connection, *, now: datetime, limit: int) -> list[Thr
             identity=IdentityId(identity),
             thread=thread,
             at=now,
-            body=OfferExpired.model_validate_json(body),
+            body=_TIMER_BODY.validate_json(body),
             seq=seq + len(events),
         )
         if insert_event(connection, event):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 from itertools import groupby
 
@@ -12,13 +11,15 @@ import apsw
 from bot.embedded.database import Database
 from bot.model.event import ThreadEvent
 from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
-from bot.model.moments import micros, moment
+from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
+from bot.model.moments import moment
 from bot.model.numbers import RECEIPT_STATUSES, SEND_STATUSES
 from bot.model.people import ChannelIdentity, Link
 from bot.model.record import GapCount, LinkMade, Span, ThreadChange, ThreadRow, Turn
 from bot.model.sending import FailureKind
 from bot.model.thread import Entry, Gap, PartState, SendState, ThreadState
 from bot.stores.sqlite.changes import write_change, write_state
+from bot.stores.sqlite.listing import count_held, list_threads
 from bot.stores.sqlite.rows import find_identity, identities_in
 from bot.stores.sqlite.texts import texts
 
@@ -35,20 +36,6 @@ SELECT seq, entry FROM entries WHERE identity = ? AND seq >= ? AND seq < ? ORDER
 """
 _NEWEST = """
 SELECT seq, entry FROM entries WHERE identity = ? AND seq >= ? AND seq < ? ORDER BY seq DESC LIMIT ?
-"""
-_ROWS = """
-SELECT state FROM threads WHERE absorbed_by IS NULL AND last_at < :before
-ORDER BY last_at DESC, id LIMIT :limit
-"""
-_ROWS_OF_BOT = """
-SELECT state FROM threads WHERE absorbed_by IS NULL AND last_at < :before AND owner = 'bot'
-ORDER BY last_at DESC, id LIMIT :limit
-"""
-# Saying that it is not the bot lets the small index of all others serve.
-_ROWS_OF = """
-SELECT state FROM threads
-WHERE absorbed_by IS NULL AND last_at < :before AND owner = :owner AND owner <> 'bot'
-ORDER BY last_at DESC, id LIMIT :limit
 """
 _SENDS = """
 SELECT id, status, tries, failure, detail, warnings FROM sends
@@ -115,13 +102,21 @@ class SqliteThreads:
         return await self._database.read(work)
 
     async def threads(
-        self, *, owner: str | None = None, before: datetime | None = None, limit: int = 50
+        self,
+        wanted: ThreadFilter = ALL_THREADS,
+        *,
+        order: ThreadOrder = ThreadOrder.NEWEST,
+        after: ThreadPlace | None = None,
+        limit: int = 50,
     ) -> list[ThreadRow]:
         """See the port; threads that were absorbed are not listed."""
-        bound = _NO_BEFORE if before is None else micros(before)
         return await self._database.read(
-            partial(_threads, owner=owner, before=bound, limit=max(limit, 0))
+            partial(list_threads, wanted=wanted, order=order, after=after, limit=max(limit, 0))
         )
+
+    async def counts(self) -> list[HolderCount]:
+        """See the port."""
+        return await self._database.read(count_held)
 
     async def thread_ids(self) -> list[ThreadId]:
         """See the port: every thread that has an identity, with or without a snapshot."""
@@ -251,18 +246,3 @@ def _sends(sends: Sequence[SendId], connection: apsw.Connection) -> list[SendSta
 
 def _send_of(row: tuple[str, str, int, str | None]) -> str:
     return row[0]
-
-
-def _threads(
-    connection: apsw.Connection, *, owner: str | None, before: int, limit: int
-) -> list[ThreadRow]:
-    sql = _ROWS if owner is None else _ROWS_OF_BOT if owner == "bot" else _ROWS_OF
-    bindings: dict[str, int | str] = {"before": before, "limit": limit}
-    if sql is _ROWS_OF:
-        bindings["owner"] = owner or ""
-    rows: list[tuple[str]] = list(connection.execute(sql, bindings))
-    states = [ThreadState.model_validate_json(text) for (text,) in rows]
-    return [
-        ThreadRow(state=state, identities=identities_in(connection, state.thread))
-        for state in states
-    ]

@@ -1,0 +1,93 @@
+"""Lists of threads, each read from an index in its own order."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.model.ids import ThreadId
+from bot.model.listing import (
+    ALL_THREADS,
+    HolderCount,
+    Listing,
+    ThreadFilter,
+    ThreadOrder,
+    ThreadPlace,
+)
+from bot.model.moments import micros
+from bot.model.thread import ThreadState
+from bot.stores.mongo.collection import Document, Sort
+from bot.stores.mongo.documents import text
+from bot.stores.mongo.schema import HELD, OFFERED, Collections
+
+_NEWEST: Final[Sort] = (("last_at", -1), ("_id", 1))
+_WAITING: Final[Sort] = (("since", 1), ("_id", 1))
+
+
+def listed(state: ThreadState) -> dict[str, object]:
+    """The fields that a thread in this state is listed by, but for its channels."""
+    return dict(Listing.of(state)._asdict())
+
+
+# One that was absorbed has no last moment, and nobody holds it or waits in it.
+UNLISTED: Final[Document] = {"holder": "", "since": 0}
+
+
+def listing_query(
+    wanted: ThreadFilter, *, order: ThreadOrder, after: ThreadPlace | None
+) -> tuple[Document, Sort] | None:
+    """The query for a page and its order, None for what cannot be."""
+    waiting = order is ThreadOrder.WAITING
+    if not wanted.owners or (waiting and "offered" not in wanted.owners):
+        return None
+    query: dict[str, object] = {**_from(waiting=waiting, after=after)}
+    if wanted != ALL_THREADS:
+        # Named with all that they may be, MongoDB merges the index's ranges instead of sorting.
+        query["owner"] = {"$in": list(wanted.owners)}
+        query["phase"] = {"$in": list(wanted.phases)}
+        query["language"] = {"$in": list(wanted.languages)}
+    if wanted.holder is not None:
+        query["holder"] = wanted.holder
+    if wanted.channel is not None:
+        query["channels"] = wanted.channel
+    return query, _WAITING if waiting else _NEWEST
+
+
+def _from(*, waiting: bool, after: ThreadPlace | None) -> Document:
+    if after is None:
+        return OFFERED if waiting else {"last_at": {"$gte": 0}}
+    at = micros(after.at)
+    if waiting:
+        return {
+            "since": {"$gt": 0, "$gte": at},
+            "$or": [{"since": {"$gt": at}}, {"_id": {"$gt": after.thread}}],
+        }
+    return {
+        "last_at": {"$lte": at},
+        "$or": [{"last_at": {"$lt": at}}, {"_id": {"$gt": after.thread}}],
+    }
+
+
+async def count_held(collections: Collections) -> list[HolderCount]:
+    """See the port; the bot's threads are not looked at."""
+    found = await collections.threads.aggregate(
+        [
+            {"$match": HELD},
+            {"$group": {"_id": {"owner": "$owner", "holder": "$holder"}, "count": {"$sum": 1}}},
+            {"$project": {"_id": 0, "owner": "$_id.owner", "holder": "$_id.holder", "count": 1}},
+        ]
+    )
+    return [HolderCount.model_validate(one) for one in found]
+
+
+async def channels_of(collections: Collections, thread: ThreadId) -> set[str]:
+    """The channels that the identities of a thread are on now."""
+    members = await collections.identities.find({"thread": thread}, fields=["channel"])
+    return {text(one, "channel") for one in members}
+
+
+async def list_on_channels(collections: Collections, thread: ThreadId) -> None:
+    """List a thread that is there under the channels that its identities are on now."""
+    channels = sorted(await channels_of(collections, thread))
+    await collections.threads.update_one(
+        {"_id": thread}, {"$addToSet": {"channels": {"$each": channels}}}
+    )
