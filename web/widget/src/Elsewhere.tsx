@@ -28,10 +28,20 @@ export function Elsewhere({ target, offer, language, t, renew, close }: Props) {
     <section id="code" class="panel" ref={panel} tabIndex={-1} aria-labelledby="code-title">
       <h3 id="code-title">{t("elsewhere", { channel })}</h3>
       <p>{t("codeIntro", { channel })}</p>
-      <p class={over ? "big over" : "big"}>{offer.code}</p>
-      <p class="until" role="status">
-        {over ? t("codeOver") : t("codeUntil", { time: clock(offer.expires_at, language) })}
-      </p>
+      <div class="code">
+        <div>
+          <p class={over ? "big over" : "big"}>{offer.code}</p>
+          <p class="until" role="status">
+            {over ? t("codeOver") : t("codeUntil", { time: clock(offer.expires_at, language) })}
+          </p>
+        </div>
+        {link && (
+          <figure>
+            <Qr link={link} label={t("codeQr", { channel })} />
+            <figcaption>{t("codeScan")}</figcaption>
+          </figure>
+        )}
+      </div>
       <div class="acts">
         {link && (
           <a class="button primary" href={link} target="_blank" rel="noopener noreferrer">
@@ -46,12 +56,6 @@ export function Elsewhere({ target, offer, language, t, renew, close }: Props) {
           {t("done")}
         </button>
       </div>
-      {link && (
-        <figure>
-          <Qr link={link} label={t("codeQr", { channel })} />
-          <figcaption>{t("codeScan")}</figcaption>
-        </figure>
-      )}
     </section>
   );
 }
