@@ -116,7 +116,9 @@ async def test_everything_by_keyboard(server: House) -> None:
         await expect(page.locator("#menu")).to_be_hidden()
         await expect(page.locator("#menu-button")).to_be_focused()
         await page.keyboard.press("Enter")
-        await page.locator("#menu").get_by_role("button", name="Fortsätt på Telegram").press("Enter")
+        await (
+            page.locator("#menu").get_by_role("button", name="Fortsätt på Telegram").press("Enter")
+        )
         await expect(page.locator("#code")).to_be_focused()
         await page.keyboard.press("Tab")
         await expect(page.get_by_role("link", name="Öppna Telegram")).to_be_focused()

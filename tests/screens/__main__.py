@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import aiohttp
 from playwright.async_api import expect
@@ -23,6 +24,7 @@ from playwright.async_api import expect
 from tests.bench.server import MODEL, ROOT, Process, free_port
 from tests.browser.kit import DESKTOP, PHONE, browsing, open_page
 from tests.edge.house import until
+from tests.screens.palette import reduced
 from tests.screens.words import ENGLISH, OTHERS, SWEDISH, Words
 
 if TYPE_CHECKING:
@@ -34,7 +36,6 @@ SCREENS = ROOT / "docs/screens"
 CUSTOMER = "+46701234567"
 _EMAIL, _PASSWORD = "anna@fjallbutiken.example", "fjallbutiken"
 _PATIENCE = 30_000  # ms
-_UNDONE = 6000  # ms: a reply can be taken back for a while before it leaves
 
 
 @contextlib.asynccontextmanager
@@ -84,7 +85,15 @@ class Story:
         """A picture, when everything has come to rest."""
         await page.mouse.move(1, 1)
         await page.wait_for_timeout(800)
-        await page.screenshot(path=self.out / f"{name}.png", animations="disabled", caret="hide")
+        png = await page.screenshot(animations="disabled", caret="hide")
+        (self.out / f"{name}.png").write_bytes(await asyncio.to_thread(reduced, png))
+
+    async def take_desk(self, page: Page, name: str) -> None:
+        """A picture of the newest."""
+        newest = page.get_by_role("button", name=self.words.newest)
+        if await newest.is_visible():
+            await newest.click()
+        await self.take(page, name)
 
     async def shop(self, order: str) -> Page:
         """The chat in the shop, in the middle of a return."""
@@ -123,7 +132,6 @@ class Story:
         await expect(texts).to_have_count(2, timeout=_PATIENCE)
         for name in ("Messenger", "Telegram"):
             other = page.get_by_role("region", name=name, exact=True)
-            await other.get_by_role("combobox").select_option(index=1)
             await expect(other.locator(".bubble").nth(1)).to_be_visible(timeout=_PATIENCE)
         await self.take(page, f"phones-{self.suffix}")
         return page
@@ -142,14 +150,17 @@ class Story:
         await page.get_by_role("button", name=self.words.log_in).click()
         return page
 
-    async def answer(self, page: Page) -> None:
-        """Accept who waits, and write to them."""
+    async def answer(self, page: Page, chat: Page) -> None:
+        """Accept who waits in the chat, and write to them."""
         await page.get_by_role("button", name=self.words.waiting).click()
         await page.locator("[data-thread-row]").first.click()
         await page.get_by_role("button", name=self.words.accept, exact=True).click()
         await page.get_by_label(self.words.reply).fill(self.words.agent_says)
         await page.get_by_role("button", name=self.words.send, exact=True).click()
-        await page.wait_for_timeout(_UNDONE)
+        await _hears(_chat(chat).locator(".message.agent").last, self.words.agent_says)
+        await page.get_by_role(
+            "button", name=re.compile(rf"^{self.words.everything}\b(?!')")
+        ).click()
 
 
 def _chat(page: Page) -> Locator:
@@ -184,30 +195,36 @@ async def tell(browser: Browser, base: str, out: Path) -> None:
     phones = await day.phones(await day.code(shop))
     await day.ask_for_a_human(shop)
     desk = await day.desk()
-    await day.answer(desk)
+    await day.answer(desk, shop)
     field = phones.get_by_role("region", name="SMS", exact=True).get_by_role("textbox")
     await field.fill(day.words.customer_says)
     await field.press("Enter")
     await expect(desk.get_by_role("log")).to_contain_text(
         day.words.customer_says, timeout=_PATIENCE
     )
-    await day.take(desk, f"console-{day.suffix}")
+    await day.take_desk(desk, f"console-{day.suffix}")
 
     night = Story(browser=browser, base=base, out=out, words=ENGLISH, dark=True)
     chat = await night.shop("FB-654321")
     await night.ask_for_a_human(chat)
     console = await night.desk()
-    await night.answer(console)
-    await _hears(_chat(chat).locator(".message.agent").last, night.words.agent_says)
+    await night.answer(console, chat)
     await _chat(chat).get_by_label(night.words.write).fill(night.words.customer_says)
     await chat.keyboard.press("Enter")
     await expect(console.get_by_role("log")).to_contain_text(
         night.words.customer_says, timeout=_PATIENCE
     )
-    await night.take(console, f"console-{night.suffix}")
-    await console.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-    await night.take(console, "console-phone")
+    await night.take_desk(console, f"console-{night.suffix}")
+    pocket = await night.desk(urlsplit(console.url).path, PHONE)
+    await expect(pocket.get_by_role("log")).to_contain_text(
+        night.words.customer_says, timeout=_PATIENCE
+    )
+    hide = pocket.get_by_role("button", name=night.words.hide_card).last
+    if await hide.is_visible():
+        await hide.click()
+    await night.take_desk(pocket, "console-phone")
     await chat.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    await _chat(chat).get_by_label(night.words.write).focus()
     await chat.emulate_media(color_scheme="light")
     await night.take(chat, "widget-phone")
 

@@ -20,9 +20,12 @@ class Words:
     email: str
     log_in: str
     waiting: str
+    everything: str
     accept: str
     reply: str
     send: str
+    newest: str
+    hide_card: str
     # what is said, and a part of each answer
     wish: str
     asks_order: str
@@ -42,9 +45,12 @@ SWEDISH = Words(
     email="E-post",
     log_in="Logga in",
     waiting="Väntar",
+    everything="Alla",
     accept="Ta ärendet",
     reply="Svar till kunden",
     send="Skicka",
+    newest="Till det senaste",
+    hide_card="Göm kundkortet",
     wish="Hej! Jag vill lämna tillbaka en jacka.",
     asks_order="ordernummer",
     asks_size="storlek",
@@ -65,9 +71,12 @@ ENGLISH = Words(
     email="E-mail",
     log_in="Log in",
     waiting="Waiting",
+    everything="All",
     accept="Accept",
     reply="Reply to the customer",
     send="Send",
+    newest="To the newest",
+    hide_card="Hide the customer card",
     wish="Hi! I want to return a jacket.",
     asks_order="order number",
     asks_size="size",
@@ -81,8 +90,10 @@ ENGLISH = Words(
 
 # Who else writes meanwhile: channel, user, name, text.
 OTHERS = (
-    ("telegram", "10002", "Björn Ek", "Hej! När kommer min order FB-240117?"),
-    ("messenger", "20002", "", "Do you ship to Norway?"),
     ("twilio_sms", "+46701740606", "", "Har ni öppet på lördag?"),
     ("telegram", "10003", "Cecilia Holm", "My tent arrived with a broken pole, I want to complain"),
+    ("telegram", "10002", "Björn Ek", "Vilken storlek ska jag ta på kängorna?"),
+    # These two are on the phones of the picture.
+    ("messenger", "20001", "", "Do you ship to Norway?"),
+    ("telegram", "10001", "Astrid Lind", "Hej! När kommer min order FB-240117?"),
 )

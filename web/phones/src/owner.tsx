@@ -41,7 +41,7 @@ export function Owner({ account, known, say, onChoose }: Props) {
       >
         {all.map(({ user, name }) => (
           <option key={user} value={user}>
-            {name ? `${name}, ${user}` : user}
+            {name ? `${user}, ${name}` : user}
           </option>
         ))}
       </select>
