@@ -107,5 +107,5 @@ async def test_on_a_phone_the_page_behind_is_out_of_reach(server: House) -> None
             assert await page.evaluate(inside)
         await page.set_viewport_size({"width": 1280, "height": 800})
         await expect(page.locator("#chat")).to_be_visible()
-        await page.get_by_role("link", name="Sortiment").click()
+        await page.get_by_role("link", name="Sortiment", exact=True).click()
         assert faults.lines == []

@@ -86,7 +86,8 @@ async def test_a_site_that_was_not_named_gets_no_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         origin = f"http://localhost:{listening.getsockname()[1]}"
         async with house() as server, browsing() as browser:
-            async with _site(listening, f'<script src="{server.base}/widget.js" defer></script>'):
+            script = f'<script src="{server.base}/widget.js" defer></script>'
+            async with _site(listening, script):
                 page, faults = await open_page(browser, origin)
                 await open_chat(page)
                 await say(page, "hello")

@@ -89,13 +89,13 @@ async def test_a_page_that_was_offline_catches_up(server: House) -> None:
         await expect(page.locator("#banner")).to_have_text(AWAY)
         token = await page.evaluate("localStorage.getItem('samtal.token')")
         elsewhere = await server.visitor(token=token)
-        assert await elsewhere.say("from another window", key="m2") == {"ok": True}
+        assert await elsewhere.say("delivery, asked elsewhere", key="m2") == {"ok": True}
         await until(lambda: len(elsewhere.texts("bot")) == 2)
-        await say(page, "from this one")
+        await say(page, "delivery, asked here")
         await page.context.set_offline(False)
         await expect(page.locator("#banner")).to_be_hidden()
         await expect(texts(page, "customer")).to_have_text(
-            ["hello", "from another window", "from this one"]
+            ["hello", "delivery, asked elsewhere", "delivery, asked here"]
         )
         await expect(texts(page, "bot")).to_have_count(3)
         assert faults.lines == []

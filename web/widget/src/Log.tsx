@@ -14,7 +14,10 @@ const NEAR_END = 60; // pixels
 interface Props {
   lines: readonly Line[];
   unread: number;
-  open: boolean;
+  /** Something else is shown in its place. */
+  hidden: boolean;
+  /** Something else lies over it. */
+  covered: boolean;
   language: Language;
   t: Translate;
   base: string;
@@ -24,10 +27,10 @@ interface Props {
 }
 
 /** The messages; stays at the end when it is there, and else where it is. */
-export function Log({ lines, unread, open, language, t, base, acts, saw }: Props) {
+export function Log({ lines, unread, hidden, covered, language, t, base, acts, saw }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLOListElement>(null);
-  const anchor = useRef<{ key: string; top: number } | null>(null);
+  const anchor = useRef<Place | null>(null);
   const [atEnd, setAtEnd] = useState(true);
   const [pages, setPages] = useState(1);
   const newest = lines.at(-1);
@@ -45,7 +48,7 @@ export function Log({ lines, unread, open, language, t, base, acts, saw }: Props
     const it = box.current;
     if (!it) return;
     const kept = anchor.current && list.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(anchor.current.key)}"]`);
-    it.scrollTop = kept && anchor.current ? kept.offsetTop - anchor.current.top : it.scrollHeight;
+    it.scrollTop = kept && anchor.current ? bottom(kept) - anchor.current.bottom : it.scrollHeight;
   };
   const toEnd = () => {
     anchor.current = null;
@@ -57,8 +60,8 @@ export function Log({ lines, unread, open, language, t, base, acts, saw }: Props
     if (newest?.way === "sending") toEnd();
   }, [newest?.key]);
   useLayoutEffect(() => {
-    if (open) toEnd();
-  }, [open]);
+    if (!hidden) toEnd();
+  }, [hidden]);
   useLayoutEffect(settle, [lines, first, language]);
   useEffect(() => {
     const watcher = new ResizeObserver(settle); // pictures arrive, the window changes
@@ -66,11 +69,11 @@ export function Log({ lines, unread, open, language, t, base, acts, saw }: Props
     return () => watcher.disconnect();
   }, []);
   useEffect(() => {
-    const look = () => open && atEnd && !document.hidden && saw();
+    const look = () => !hidden && atEnd && !document.hidden && saw();
     look();
     document.addEventListener("visibilitychange", look);
     return () => document.removeEventListener("visibilitychange", look);
-  }, [open, atEnd, lines]);
+  }, [hidden, atEnd, lines]);
 
   const older = () => {
     anchor.current = firstVisible(box.current, list.current);
@@ -79,7 +82,7 @@ export function Log({ lines, unread, open, language, t, base, acts, saw }: Props
   };
 
   return (
-    <div class="log-place">
+    <div class="log-place" hidden={hidden} inert={covered}>
       {/* The role without the speaking: `News` says what is new, and a replay or older lines are not. */}
       <div id="log" class="log" ref={box} role="log" aria-live="off" aria-label={t("chat")} tabIndex={0} onScroll={scrolled}>
         {first > 0 && (
@@ -132,11 +135,21 @@ function isOurs({ message }: Line): boolean {
   return message.author === "customer" && (message.channel ?? "webchat") === "webchat";
 }
 
-function firstVisible(box: HTMLElement | null, list: HTMLElement | null): { key: string; top: number } | null {
+/** A line and where its end is in view: who wrote it stands above, and comes and goes. */
+interface Place {
+  key: string;
+  bottom: number;
+}
+
+function bottom(item: HTMLElement): number {
+  return item.offsetTop + item.offsetHeight;
+}
+
+function firstVisible(box: HTMLElement | null, list: HTMLElement | null): Place | null {
   if (!box || !list) return null;
   for (const item of list.children as HTMLCollectionOf<HTMLElement>) {
     const { key } = item.dataset;
-    if (key !== undefined && item.offsetTop + item.offsetHeight > box.scrollTop) return { key, top: item.offsetTop - box.scrollTop };
+    if (key !== undefined && bottom(item) > box.scrollTop) return { key, bottom: bottom(item) - box.scrollTop };
   }
   return null;
 }

@@ -139,6 +139,9 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
           event.stopPropagation();
           escape();
         }}
+        onClick={(event) => {
+          if (menu && event.target instanceof Element && !event.target.closest(".menu-place")) setMenu(false);
+        }}
         onCancel={(event) => {
           event.preventDefault();
           escape();
@@ -200,7 +203,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
             close={back}
           />
         )}
-        <Log lines={talk.timeline.lines} unread={unread} open={open} language={language} t={t} base={embed.base} acts={acts} saw={() => talk.saw()} />
+        <Log lines={talk.timeline.lines} unread={unread} hidden={!open || panel !== null} covered={menu} language={language} t={t} base={embed.base} acts={acts} saw={() => talk.saw()} />
         <p id="typing">{talk.typing !== null && <span>{t("typing", { name: talk.typing || t("colleague") })}</span>}</p>
         {talk.state.owner === "nobody" && <p class="hint">{t("writeAgain")}</p>}
         {talk.facts.hours?.open === false && talk.state.owner !== "agent" && (

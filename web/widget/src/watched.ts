@@ -1,6 +1,6 @@
 // Something whose changes the page is drawn from.
 
-import { useEffect, useReducer } from "preact/hooks";
+import { useLayoutEffect, useReducer } from "preact/hooks";
 
 export abstract class Watched {
   private readonly watchers = new Set<() => void>();
@@ -18,5 +18,5 @@ export abstract class Watched {
 /** Draw the component anew whenever it changes. */
 export function useWatched(watched: Watched): void {
   const [, redraw] = useReducer<number, void>((count) => count + 1, 0);
-  useEffect(() => watched.watch(() => redraw()), [watched]);
+  useLayoutEffect(() => watched.watch(() => redraw()), [watched]);
 }
