@@ -114,7 +114,6 @@ function Head({ row, opened, screen }: { row: Row; opened: Opened; screen: Scree
   const words = useWords();
   const { t } = words;
   const heading = useRef<HTMLHeadingElement>(null);
-  const { card } = preferences.liked;
   useEffect(() => {
     // The list, which had the keyboard, is not on a narrow screen any more.
     if (NARROW.matches) heading.current?.focus();
@@ -146,10 +145,9 @@ function Head({ row, opened, screen }: { row: Row; opened: Opened; screen: Scree
         color="gray"
         size="lg"
         className="quiet"
-        aria-label={t(card ? "card.close" : "card.open")}
-        aria-expanded={card}
-        title={`${t(card ? "card.close" : "card.open")} (C)`}
-        onClick={() => preferences.set({ card: !card })}
+        aria-label={t("thread.card")}
+        title={`${t("thread.card")} (C)`}
+        onClick={() => screen.turnCard()}
       >
         <Icon name="card" />
       </ActionIcon>
