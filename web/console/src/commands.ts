@@ -45,7 +45,7 @@ export function commands({ desk, screen, row, words, go }: Where): Command[] {
       label: t(offered || !owner ? "action.accept" : "action.takeover"),
       keys: "a",
       off: !free,
-      run: () => void act(thread, offered ? "accept" : "takeover", words),
+      run: () => void act(desk, offered ? "accept" : "takeover", { thread, words }),
     },
     dialog("transfer", "t"),
     dialog("hand_back", "b"),
@@ -57,7 +57,7 @@ export function commands({ desk, screen, row, words, go }: Where): Command[] {
           label: t("action.unsnooze"),
           keys: "s",
           off: !mine,
-          run: () => void act(thread, "unsnooze", words),
+          run: () => void act(desk, "unsnooze", { thread, words }),
         }
       : dialog("snooze", "s"),
     { id: "card", group: "thread", label: t("command.card"), keys: "c", off: !row, run: () => screen.turnCard() },

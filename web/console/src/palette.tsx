@@ -42,6 +42,7 @@ export default function Palette({ commands, onClose }: PaletteProps) {
       onSpotlightClose={onClose}
       actions={actions}
       shortcut={null}
+      overlayProps={{ backgroundOpacity: 0.55, blur: 0 }}
       nothingFound={t("palette.none")}
       searchProps={{ placeholder: t("palette.hint"), "aria-label": t("palette.hint"), leftSection: <Icon name="search" /> }}
       scrollable

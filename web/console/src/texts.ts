@@ -340,6 +340,7 @@ const sv = {
   "search.more": "Visa fler",
   "search.start": "Skriv minst två tecken.",
   "search.hits": "{n} träffar",
+  "search.loose": "{n} träffar på liknande ord",
 
   "top.language": "Byt språk till engelska",
   "top.theme": "Utseende",
@@ -725,6 +726,7 @@ const en: Record<Key, string> = {
   "search.more": "Show more",
   "search.start": "Write at least two characters.",
   "search.hits": "{n} hits",
+  "search.loose": "{n} hits with similar words",
 
   "top.language": "Change the language to Swedish",
   "top.theme": "Appearance",

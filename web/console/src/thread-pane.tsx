@@ -166,7 +166,7 @@ function Actions({ row, screen }: { row: Row; screen: Screen }) {
 
   async function take(): Promise<void> {
     setBusy(true);
-    await act(thread, owner.kind === "offered" ? "accept" : "takeover", words);
+    await act(desk, owner.kind === "offered" ? "accept" : "takeover", { thread, words });
     setBusy(false);
   }
 
@@ -201,7 +201,7 @@ function Actions({ row, screen }: { row: Row; screen: Screen }) {
               </Menu.Item>
               <Menu.Item onClick={() => screen.show({ name: "transfer" })}>{t("action.transfer")}</Menu.Item>
               {snoozed ? (
-                <Menu.Item onClick={() => void act(thread, "unsnooze", words)}>{t("action.unsnooze")}</Menu.Item>
+                <Menu.Item onClick={() => void act(desk, "unsnooze", { thread, words })}>{t("action.unsnooze")}</Menu.Item>
               ) : (
                 <Menu.Item onClick={() => screen.show({ name: "snooze" })}>{t("action.snooze")}</Menu.Item>
               )}
