@@ -10,11 +10,12 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.model.channel import Answer, Attachment, Capabilities, Received, Request
+from bot.model.channel import Attachment, Capabilities, Received, Request
 from bot.model.event import Outcome, ThreadEvent
 from bot.model.ids import AgentId, EntryId, EventId, IdentityId, SendId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.people import Agent, ApiToken, ChannelIdentity, LinkCode, Session
+from bot.model.phone import PhoneWrites, ProviderTook
 from bot.model.record import (
     Acceptance,
     Accepted,
@@ -30,6 +31,7 @@ from bot.model.record import (
     ThreadRow,
     Turn,
 )
+from bot.model.search import Found, SearchQuery
 from bot.model.sending import Call, CallResult, Delivery, Media, MediaGone, Outbound, PartSent
 from bot.model.thread import Entry, SendState
 from bot.model.understanding import Understanding, Utterance
@@ -441,7 +443,24 @@ class Directory(Protocol):
         """
 
 
-class Store(Inbox, Threads, Outbox, Directory, Protocol):
+class Search(Protocol):
+    """Full text: what was said or noted, and who the customers are. See `bot/model/search.py`."""
+
+    async def find_customers(
+        self, query: SearchQuery, *, before: int | None = None, limit: int = 20
+    ) -> list[Found]:
+        """Identities that have what is searched for, the last met first.
+
+        `before` is exclusive, the number of one found. `row` is the thread they are in now.
+        """
+
+    async def find_entries(
+        self, query: SearchQuery, *, before: int | None = None, limit: int = 20
+    ) -> list[Found]:
+        """Entries likewise, the newest first; their numbers are their sequence numbers."""
+
+
+class Store(Inbox, Threads, Outbox, Directory, Search, Protocol):
     """The record of truth."""
 
     async def ready(self) -> None:
@@ -456,41 +475,6 @@ class Store(Inbox, Threads, Outbox, Directory, Protocol):
 
 
 # --- Phone (sandbox) -------------------------------------------------------------------------
-
-
-class PhoneChoice(Value):
-    """A button on a phone: opens a URL, or sends its payload, or only its title."""
-
-    title: str
-    payload: str | None = None
-    url: str | None = None
-
-
-class PhoneShows(Value):
-    """What a customer's phone shows after the provider took a message."""
-
-    user: str
-    text: str = ""
-    choices: tuple[PhoneChoice, ...] = ()
-    attachments: tuple[str, ...] = ()
-
-
-class PhoneWrites(Value):
-    """What a customer does on a phone: writes a text, or presses a choice."""
-
-    user: str
-    text: str = ""
-    payload: str | None = None
-    name: str | None = None
-    ref: str | None = None
-
-
-class ProviderTook(Value):
-    """What a provider does with a call: answers it, shows it, reports on it by webhook."""
-
-    answer: Answer
-    shows: tuple[PhoneShows, ...] = ()
-    webhooks: tuple[Request, ...] = ()
 
 
 class Provider(Protocol):

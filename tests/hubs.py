@@ -27,11 +27,12 @@ from bot.hub.spooling import Spooling
 from bot.model.channel import Address, Answer, Request
 from bot.model.ids import AgentId, IdentityId, ThreadId
 from bot.model.people import ByAgent
+from bot.model.phone import PhoneShows, PhoneWrites
 from bot.model.record import Span, Turn
 from bot.model.sending import Call, CallResult, Emit, HttpCall, Reply, Unreached
 from bot.model.thread import Entry, MessageOut, SendState, ThreadState
 from bot.model.understanding import Understanding
-from bot.ports import Bus, Channel, Nlu, PhoneShows, PhoneWrites, Provider, Store
+from bot.ports import Bus, Channel, Nlu, Provider, Store
 from channels import messenger, telegram, twilio_sms, twilio_whatsapp, webchat
 from channels.messenger.sandbox import Loopback as MessengerLoopback
 from channels.telegram.sandbox import Loopback as TelegramLoopback

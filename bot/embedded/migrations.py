@@ -10,7 +10,10 @@ import apsw
 
 from bot.embedded.schema import VERSION_1, VERSION_2, VERSION_3, VERSION_4
 from bot.errors import StoreError
+from bot.model.channel import Address
 from bot.model.moments import micros
+from bot.model.search import customer_words, entry_words
+from bot.model.thread import Entry
 
 # "Samt" and "SamS": tell our files from other programs' SQLite files, and from each other.
 APPLICATION_ID = 0x53616D74
@@ -34,7 +37,8 @@ def migrate(connection: apsw.Connection, schema: Schema, *, name: str) -> int:
     Raises StoreError for a file of a newer program or of another program.
     """
     version = check(connection, schema, name=name)
-    connection.create_scalar_function("micros_of", _micros_of, 1, deterministic=True)
+    for function in (micros_of, words_of_entry, words_of_customer):
+        connection.create_scalar_function(function.__name__, function, deterministic=True)
     for number, statements in enumerate(schema.steps[version:], start=version + 1):
         with connection:
             connection.execute(statements)
@@ -63,7 +67,25 @@ def check(connection: apsw.Connection, schema: Schema, *, name: str) -> int:
     return version
 
 
-def _micros_of(*moments: apsw.SQLiteValue) -> int:
+# --- what the steps may call -----------------------------------------------------------------
+
+
+def micros_of(*moments: apsw.SQLiteValue) -> int:
     """A moment as JSON tells it, as the columns keep it."""
     (text,) = moments
     return micros(datetime.fromisoformat(str(text)))
+
+
+def words_of_entry(*columns: apsw.SQLiteValue) -> str:
+    """The words that an entry is found by: of its JSON and its channel."""
+    text, channel = columns
+    return " ".join(entry_words(Entry.model_validate_json(str(text)), str(channel)))
+
+
+def words_of_customer(*columns: apsw.SQLiteValue) -> str:
+    """The words that an identity is found by: of its channel, account, user, phone and names."""
+    address, told = columns[:3], columns[3:]
+    channel, account, user = map(str, address)
+    phone, name, username = (None if one is None else str(one) for one in told)
+    where = Address(channel=channel, account=account, user=user)
+    return " ".join(customer_words(where, phone=phone, name=name, username=username))

@@ -304,4 +304,30 @@ SELECT DISTINCT t.id, i.channel, t.owner, t.phase, t.language, t.last_at
 FROM threads t JOIN identities i ON i.thread = t.id WHERE t.absorbed_by IS NULL;
 """
 
-VERSION_4 = _LISTS
+# Words come folded and parted by spaces: the tokenizer only has to leave them as they are.
+_SEARCH = """
+CREATE VIRTUAL TABLE entry_words USING fts5 (
+    words, content='', columnsize=0, tokenize="ascii tokenchars ':_-'"
+);
+-- the order in which identities were met
+CREATE TABLE customers (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    identity TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE VIRTUAL TABLE customer_words USING fts5 (
+    words, content='', contentless_delete=1, tokenize="ascii tokenchars ':_-'"
+);
+
+INSERT INTO entry_words (rowid, words)
+SELECT seq, words FROM (
+    SELECT e.seq, words_of_entry(e.entry, i.channel) AS words
+    FROM entries e JOIN identities i ON i.id = e.identity
+) WHERE words <> '';
+INSERT INTO customers (identity) SELECT id FROM identities ORDER BY created_at, id;
+INSERT INTO customer_words (rowid, words)
+SELECT c.number,
+    words_of_customer(i.channel, i.account, i.user, i.phone, i.name, i.username)
+FROM customers c JOIN identities i ON i.id = c.identity;
+"""
+
+VERSION_4 = _LISTS + _SEARCH

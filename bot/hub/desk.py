@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.errors import NotFound
 from bot.hub.ingress import Ingress
+from bot.hub.searching import SearchPage, SearchPlace, search
 from bot.model.channel import Address, Attachment
 from bot.model.event import (
     AgentAccepts,
@@ -101,6 +102,12 @@ class Desk:
             waiting=sum(one.count for one in queues),
             queues=tuple(QueueCount(queue=one.holder, waiting=one.count) for one in queues),
         )
+
+    async def search(
+        self, text: str, *, after: SearchPlace | None = None, limit: int = 20
+    ) -> SearchPage:
+        """A page of what a text finds; `after` is where the page before ended."""
+        return await search(self._store, text, after=after, limit=limit)
 
     async def thread(self, thread: ThreadId) -> ThreadRow:
         """One thread; an absorbed one leads to where it went. Raises NotFound."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bot.kit import payload, proofs
 from bot.kit.split import measure
 from bot.model.channel import Answer, Request, TextUnit
-from bot.ports import PhoneChoice, PhoneShows, ProviderTook
+from bot.model.phone import PhoneChoice, PhoneShows, ProviderTook
 from channels.messenger.sending import LONGEST_TEXT
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from bot.kit.payload import Node
-    from bot.ports import PhoneWrites
+    from bot.model.phone import PhoneWrites
     from channels.messenger import Settings
 
     Json = dict[str, JsonValue]

@@ -11,14 +11,14 @@ from pydantic import JsonValue
 from bot.kit import forms, payload
 from bot.kit.split import measure
 from bot.model.channel import Answer, Request, TextUnit
-from bot.ports import PhoneChoice, PhoneShows, ProviderTook
+from bot.model.phone import PhoneChoice, PhoneShows, ProviderTook
 from channels.telegram.sending import LONGEST_TEXT
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.kit.forms import Form
-    from bot.ports import PhoneWrites
+    from bot.model.phone import PhoneWrites
     from channels.telegram import Settings
 
 _UPDATES_FROM = 100_000_000

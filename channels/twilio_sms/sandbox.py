@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from bot.kit.twilio import played
 from bot.model.channel import Answer
-from bot.ports import PhoneShows, ProviderTook
+from bot.model.phone import PhoneShows, ProviderTook
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.model.channel import Request
-    from bot.ports import PhoneWrites
+    from bot.model.phone import PhoneWrites
     from channels.twilio_sms import Settings
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.kit.twilio import played
 from bot.model.channel import Answer
-from bot.ports import PhoneShows, ProviderTook
+from bot.model.phone import PhoneShows, ProviderTook
 from channels.twilio_whatsapp.reading import SCHEME
 from channels.twilio_whatsapp.sending import address
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.model.channel import Request
-    from bot.ports import PhoneWrites
+    from bot.model.phone import PhoneWrites
     from channels.twilio_whatsapp import Settings
 
 

@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 
 from bot.kit.split import measure
 from bot.model.channel import Echo, Inbound, ReadUpTo, Receipt, Referral, Request, Started
+from bot.model.phone import PhoneWrites
 from bot.model.sending import Choice, HttpCall, Reply, Sent, Unreachable
-from bot.ports import PhoneWrites
 from tests.contract import channel_samples as kit
 from tests.contract.channel_samples import BASE, NOW
 
 if TYPE_CHECKING:
     from bot.model.channel import Received
+    from bot.model.phone import PhoneShows
     from bot.model.sending import Call, CallResult
-    from bot.ports import PhoneShows, Provider
+    from bot.ports import Provider
 
 PLAYED = [name for name in kit.names() if kit.has_loopback(name)]
 

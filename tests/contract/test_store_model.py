@@ -22,8 +22,10 @@ from typing_extensions import override
 
 from bot.errors import SamtalError
 from bot.model.channel import ReceiptStatus
+from bot.model.listing import ThreadFilter
 from bot.model.people import LinkCode
 from bot.model.record import Absorb, Acceptance, Settlement
+from bot.model.search import parsed
 from bot.model.sending import PartSent
 from bot.model.thread import Gap, SendStatus
 from bot.model.value import Value
@@ -242,6 +244,9 @@ class Histories(RuleBasedStateMachine):
             await store.thread_ids(),
             await store.links([where.identity for where in PEOPLE]),
             await store.threads(),
+            await store.threads(ThreadFilter(owner="bot", channel="web")),
+            await store.find_entries(parsed("hej"), limit=3),
+            await store.find_customers(parsed("anna")),
             await store.unprocessed(before=at(10), limit=5),
             await store.sends(self._sends),
             await store.next_due(),
@@ -271,7 +276,9 @@ def plain(value: object) -> object:
     if isinstance(value, SamtalError):
         return type(value).__name__
     if isinstance(value, Value):
-        return {name: plain(part) for name, part in value if name not in {"seq", "detail"}}
+        return {
+            name: plain(part) for name, part in value if name not in {"seq", "number", "detail"}
+        }
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
     return value

@@ -178,14 +178,35 @@ async def test_a_machine_has_a_token_and_needs_no_csrf(server: House) -> None:
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        (Role.AGENT, {"/threads", "/channels", "/session"}),
+        (Role.AGENT, {"/threads", "/threads/counts", "/search?q=x", "/channels", "/session"}),
         (Role.AUTHOR, {"/gaps", "/channels", "/session"}),
-        (Role.ADMIN, {"/threads", "/gaps", "/channels", "/session", "/agents", "/dead-letters"}),
+        (
+            Role.ADMIN,
+            {
+                "/threads",
+                "/threads/counts",
+                "/search?q=x",
+                "/gaps",
+                "/channels",
+                "/session",
+                "/agents",
+                "/dead-letters",
+            },
+        ),
     ],
 )
 async def test_roles(server: House, role: Role, allowed: set[str]) -> None:
     desk = await server.log_in("Anna", role=role)
-    everything = {"/threads", "/gaps", "/channels", "/session", "/agents", "/dead-letters"}
+    everything = {
+        "/threads",
+        "/threads/counts",
+        "/search?q=x",
+        "/gaps",
+        "/channels",
+        "/session",
+        "/agents",
+        "/dead-letters",
+    }
     for path in sorted(everything):
         status, found = await desk.get(path)
         assert status == (200 if path in allowed else 403), path
@@ -199,6 +220,7 @@ async def test_roles(server: House, role: Role, allowed: set[str]) -> None:
         "/session",
         "/threads",
         "/threads/counts",
+        "/search?q=x",
         "/threads/x/entries",
         "/gaps",
         "/channels",
@@ -385,6 +407,75 @@ async def test_lists_are_filtered_ordered_and_paged(server: House) -> None:
     assert (await bo.get("/threads/counts"))[1] == {"mine": 1, **held}
     me = (await bo.get("/session"))[1]["id"]
     assert len((await listed(f"agent={me}"))[0]) == 1
+
+
+async def test_searching(server: House) -> None:
+    thread = await _thread(server, "Hej 👋 var är min Räksmörgås, tack? " + "Och så vidare. " * 20)
+    desk = await server.log_in("Anna")
+    await desk.post(f"/threads/{thread}/note", {"text": "raksmorgasen är slut"})
+    status, found = await desk.get("/search?q=RAKSMORG")
+    assert status == 200
+    assert [(hit["thread"], hit["entry"] is None) for hit in found["hits"]] == [(thread, False)] * 2
+    assert (found["next"], found["loose"]) == (None, False)
+    note, said = found["hits"]
+    assert note["snippet"] == "raksmorgasen är slut"
+    assert note["marks"] == [{"start": 0, "end": 12}]
+    units = said["snippet"].encode("utf-16-le")
+    (mark,) = said["marks"]
+    assert units[2 * mark["start"] : 2 * mark["end"]].decode("utf-16-le") == "Räksmörgås"
+    assert said["snippet"].startswith("Hej 👋 var är min")
+    assert said["snippet"].endswith("…")
+    _, entries = await desk.get(f"/threads/{thread}/entries?limit=500")
+    (seq,) = [
+        one["entry"]["seq"] for one in entries["entries"] if one["entry"]["id"] == said["entry"]
+    ]
+    assert (said["seq"], said["row"]["state"]["thread"]) == (seq, thread)
+    _, first = await desk.get("/search?q=raksmorg&limit=1")
+    _, second = await desk.get(f"/search?q=raksmorg&limit=1&cursor={first['next']}")
+    assert first["hits"] + second["hits"] == found["hits"]
+    assert second["next"] is None
+    _, narrow = await desk.get("/search?q=raksmorg%20has:note%20channel:twilio_sms")
+    assert narrow["hits"] == [note]
+    _, typo = await desk.get("/search?q=raksmorgosen")
+    assert (typo["loose"], [hit["snippet"] for hit in typo["hits"]]) == (True, [note["snippet"]])
+    _, person = await desk.get("/search?q=%2B4670%20123%2045%2067")
+    (hit,) = person["hits"]
+    assert (hit["thread"], hit["entry"], hit["seq"], hit["at"]) == (thread, None, None, None)
+    assert (hit["snippet"], hit["marks"]) == ("+46701234567", [{"start": 1, "end": 12}])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "%22",
+        "%22%22%20%22",
+        "%F0%9F%91%8B",
+        "(",
+        "NEAR(",
+        "*",
+        "a*b",
+        "%00",
+        "%FF",
+        "x" * 4000,
+        "-",
+    ],
+)
+async def test_odd_searches_find_nothing_and_are_no_errors(server: House, query: str) -> None:
+    await _thread(server, "Hej")
+    desk = await server.log_in()
+    status, found = await desk.get(f"/search?q={query}")
+    assert (status, found) == (200, {"hits": [], "next": None, "loose": False})
+
+
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [("", "query.q"), ("q=x&limit=101", "query.limit"), ("q=x&cursor=7", "query.cursor")],
+)
+async def test_searches_that_are_wrong_say_where(server: House, query: str, where: str) -> None:
+    desk = await server.log_in()
+    status, found = await desk.get(f"/search?{query}")
+    assert (status, [one["where"] for one in found["errors"]]) == (422, [where])
 
 
 async def test_two_agents_at_once_and_the_second_hears_who_was_first(server: House) -> None:

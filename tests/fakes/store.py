@@ -5,10 +5,11 @@ from __future__ import annotations
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.outbox import FakeOutbox
+from tests.fakes.search import FakeSearch
 from tests.fakes.threads import FakeThreads
 
 
-class FakeStore(FakeInbox, FakeThreads, FakeOutbox, FakeDirectory):
+class FakeStore(FakeInbox, FakeThreads, FakeOutbox, FakeDirectory, FakeSearch):
     """The record of truth, for as long as its `Memory` lives.
 
     `FakeStore(memory)` opens the same record again, as after a restart. With a `FakeBus` it puts

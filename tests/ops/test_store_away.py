@@ -20,7 +20,7 @@ from bot.hub.outcomes import Outcomes
 from bot.hub.spooling import Spooling
 from bot.model.channel import Inbound
 from bot.model.event import ThreadEvent
-from bot.ports import PhoneWrites
+from bot.model.phone import PhoneWrites
 from bot.stores.mongo import MongoStore
 from tests.hubs import played, webhook_url
 

@@ -30,7 +30,7 @@ from bot.errors import StoreAway
 from bot.hub.ingress import Ingress
 from bot.hub.outcomes import Outcomes
 from bot.hub.spooling import Spooling
-from bot.ports import PhoneWrites
+from bot.model.phone import PhoneWrites
 from bot.stores.sqlite import SqliteStore
 from tests.hubs import played, webhook_url
 

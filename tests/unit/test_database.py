@@ -7,6 +7,7 @@ import os
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import apsw
@@ -15,9 +16,10 @@ import pytest
 from bot.embedded.database import Database
 from bot.embedded.migrations import MIGRATIONS
 from bot.errors import Conflict, StoreClosed, StoreError
-from bot.model.ids import AgentId, EpisodeId, IdentityId, ThreadId
+from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.moments import micros, moment
-from bot.model.thread import Episode, Offered, OwnedByAgent, Phase, ThreadState
+from bot.model.people import ByBot
+from bot.model.thread import Entry, Episode, Note, Offered, OwnedByAgent, Phase, ThreadState
 from tests.builders import START
 
 if TYPE_CHECKING:
@@ -404,7 +406,12 @@ def test_moments_are_exact_and_sort() -> None:
     assert moment(numbers[2]).utcoffset() == timedelta(0)
 
 
-async def test_threads_of_version_3_are_listed_as_what_their_state_says(tmp_path: Path) -> None:
+def hits(table: str, words: str, look: apsw.Connection) -> list[int]:
+    sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid"  # noqa: S608
+    return [number for (number,) in look.execute(sql, (words,))]
+
+
+async def test_what_version_3_has_is_listed_and_found(tmp_path: Path) -> None:
     path = tmp_path / "samtal.db"
     old = Database.open(path, migrations=MIGRATIONS[:3])
     waits = Offered(queue="support", since=START, reason="asked")
@@ -435,6 +442,19 @@ async def test_threads_of_version_3_are_listed_as_what_their_state_says(tmp_path
                 "VALUES (?, ?, 'web', 'site', 'u', 1)",
                 (IdentityId.of(state.thread), state.thread),
             )
+        for n, text in enumerate(("Räksmörgås", "", "Hej då")):
+            said = Entry(
+                id=EntryId.of(str(n)),
+                identity=IdentityId.of(states[0].thread),
+                event=EventId.of(str(n)),
+                at=START,
+                by=ByBot(),
+                body=Note(text=text),
+            )
+            connection.execute(
+                "INSERT INTO entries (id, identity, entry) VALUES (?, ?, ?)",
+                (said.id, said.identity, said.model_dump_json()),
+            )
 
     await old.write(work)
     await old.close()
@@ -457,4 +477,10 @@ async def test_threads_of_version_3_are_listed_as_what_their_state_says(tmp_path
             (ThreadId.of("b"), "web", "agent", "", "", 7),
         ]
     )
+    for table, words, numbers in (
+        ("entry_words", "raksmorgas", [1]),
+        ("entry_words", '":has:note"', [1, 3]),
+        ("customer_words", '":channel:web" AND u', [1, 2, 3]),
+    ):
+        assert new.glance(partial(hits, table, words)) == numbers
     await new.close()

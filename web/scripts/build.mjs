@@ -31,6 +31,7 @@ async function page(name, importSource) {
       assetsDir: "",
       emptyOutDir: true,
       modulePreload: { polyfill: false },
+      chunkSizeWarningLimit: 700,
       rollupOptions: {
         // "use client" is for servers that render React.
         onwarn: (warning, warn) => warning.code === "MODULE_LEVEL_DIRECTIVE" || warn(warning),

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, StringConstraints
 
 from bot.edge.auth import SHORTEST_PASSWORD
 from bot.hub.desk import EntryView, ThreadPage
+from bot.hub.searching import SearchHit, SearchPage, SearchPlace
 from bot.model.channel import Attachment, AttachmentType, Capabilities
 from bot.model.ids import AgentId, EventId, IdentityId, ThreadId
 from bot.model.listing import ThreadFilter, ThreadOrder, ThreadPlace
@@ -30,6 +31,8 @@ _Queue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 _ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
 # A moment and a thread; whoever asks need not know.
 _ThreadCursor = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,17}\.thr_[0-9a-f]{24}$")]
+# Among what the page ended, whether the search was loose, and the number of the last hit.
+_SearchCursor = Annotated[str, StringConstraints(pattern=r"^[ce]l?\.[0-9]{1,18}$")]
 
 # --- sessions --------------------------------------------------------------------------------
 
@@ -102,6 +105,43 @@ class ThreadList(Value):
         end = page.next
         cursor = None if end is None else f"{micros(end.at)}.{end.thread}"
         return cls(threads=page.rows, next=cursor)
+
+
+class SearchWanted(Value):
+    """What to search for; `cursor` is the `next` of the page before, of the same `q`."""
+
+    q: str
+    cursor: _SearchCursor | None = None
+    limit: int = Field(20, ge=1, le=100)
+
+    @property
+    def after(self) -> SearchPlace | None:
+        """Where the page before ended."""
+        if self.cursor is None:
+            return None
+        kind, number = self.cursor.split(".")
+        among: Literal["customers", "entries"] = "entries" if "e" in kind else "customers"
+        return SearchPlace(among=among, number=int(number), loose="l" in kind)
+
+
+class SearchHits(Value):
+    """What was found; `next` is the cursor of the next page, if there is one.
+
+    `loose`: nothing has the words as they were typed, these have words one letter away.
+    """
+
+    hits: tuple[SearchHit, ...]
+    next: str | None
+    loose: bool
+
+    @classmethod
+    def of(cls, page: SearchPage) -> SearchHits:
+        """The page with its end as a cursor."""
+        end = page.next
+        cursor = None
+        if end is not None:
+            cursor = f"{end.among[0]}{'l' if end.loose else ''}.{end.number}"
+        return cls(hits=page.hits, next=cursor, loose=page.loose)
 
 
 class EntriesWanted(Value):

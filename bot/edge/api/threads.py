@@ -15,6 +15,8 @@ from bot.edge.api.shapes import (
     OneThread,
     Reply,
     Resolve,
+    SearchHits,
+    SearchWanted,
     Snooze,
     ThreadList,
     ThreadsWanted,
@@ -45,6 +47,17 @@ async def list_threads(ask: Ask, query: ThreadsWanted) -> ThreadList:
 async def count_threads(ask: Ask) -> ThreadCounts:
     """Threads that wait, by queue too, and that agents own; those of the bot are not counted."""
     return await ask.parts.desk.counts(ask.principal.by.agent)
+
+
+@operation("GET", "/search", summary="Search threads", tag="threads", roles=AT_THE_DESK)
+async def search_threads(ask: Ask, query: SearchWanted) -> SearchHits:
+    """Customers and what was said or noted: all words, in any order, the newest first.
+
+    The last word may be the beginning of one. Words in quotes follow each other. `from:customer`,
+    `from:bot`, `from:agent`, `channel:twilio_sms` and `has:note` narrow it down.
+    """
+    page = await ask.parts.desk.search(query.q, after=query.after, limit=query.limit)
+    return SearchHits.of(page)
 
 
 @operation("GET", _PATH, summary="One thread", tag="threads", roles=AT_THE_DESK, errors=(404,))
@@ -226,6 +239,7 @@ async def _done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:
 OPERATIONS = (
     list_threads,
     count_threads,
+    search_threads,
     get_thread,
     list_entries,
     accept_thread,

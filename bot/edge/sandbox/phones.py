@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Literal
 
+from bot.model.phone import PhoneChoice
 from bot.model.value import AwareDatetime, Value
-from bot.ports import PhoneChoice
 
 # A phone in a sandbox need not remember more.
 _KEPT = 500

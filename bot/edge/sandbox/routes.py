@@ -15,8 +15,9 @@ from bot.edge.sandbox.courier import Courier, Exchange, WireLog
 from bot.edge.sandbox.phones import OnPhone, Phones
 from bot.edge.webhooks import to_request
 from bot.model.channel import Answer, Request, TextUnit
+from bot.model.phone import PhoneWrites
 from bot.model.value import Value
-from bot.ports import PhoneWrites, Provider
+from bot.ports import Provider
 
 _PHONE = "/sandbox-api/phones/{channel}/{account}/{user}"
 

@@ -8,12 +8,14 @@ from bot.stores.mongo.inbox import MongoInbox
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.outbox import MongoOutbox
 from bot.stores.mongo.schema import Collections, ensure
+from bot.stores.mongo.search import MongoSearch
 from bot.stores.mongo.threads import MongoThreads
+from bot.stores.mongo.upgrade import upgrade
 
 __all__ = ["MongoStore"]
 
 
-class MongoStore(MongoInbox, MongoThreads, MongoOutbox, MongoDirectory):
+class MongoStore(MongoInbox, MongoThreads, MongoOutbox, MongoDirectory, MongoSearch):
     """The `Store` port over one database."""
 
     def __init__(self, driver: Driver) -> None:
@@ -23,6 +25,7 @@ class MongoStore(MongoInbox, MongoThreads, MongoOutbox, MongoDirectory):
         MongoThreads.__init__(self, collections, numbers)
         MongoOutbox.__init__(self, collections)
         MongoDirectory.__init__(self, collections)
+        MongoSearch.__init__(self, collections)
         self.driver = driver
 
     @classmethod
@@ -36,7 +39,7 @@ class MongoStore(MongoInbox, MongoThreads, MongoOutbox, MongoDirectory):
         """
         store = cls(Driver.open(url, database, driver))
         try:
-            await ensure(store._collections)
+            await ensure(store._collections, upgrade)
         except BaseException:  # cancelled too: nobody else could close it
             await store.close()
             raise

@@ -11,6 +11,7 @@ from bot.model.ids import IdentityId, ThreadId
 from bot.model.moments import micros
 from bot.model.numbers import SEND_NUMBERS
 from bot.model.record import SendItem, ThreadChange
+from bot.model.search import entry_words
 from bot.model.thread import Entry, SendStatus, ThreadState
 from bot.stores.mongo.attempts import Attempts
 from bot.stores.mongo.copying import Copying
@@ -67,7 +68,7 @@ class Changes:
             outcome=change.outcome.model_dump_json(),
             absorb=None if change.absorb is None else change.absorb.thread,
             code=change.code,
-            entries=[_entry(entry) for entry in entries],
+            entries=[_entry(entry, places[entry.identity].channel) for entry in entries],
             sends=_sends(change.sends, entries, places),
             timers=_timers(change),
             gap_hits=_gap_hits(change, at=micros(entries[-1].at) if entries else waiting.at),
@@ -217,13 +218,16 @@ def _numbered(entries: Sequence[Entry], first: int) -> tuple[Entry, ...]:
     )
 
 
-def _entry(entry: Entry) -> dict[str, object]:
-    return {
+def _entry(entry: Entry, channel: str) -> dict[str, object]:
+    document: dict[str, object] = {
         "_id": entry.id,
         "seq": entry.seq,
         "identity": entry.identity,
         "value": entry.model_dump_json(),
     }
+    if words := entry_words(entry, channel):
+        document["words"] = sorted(set(words))
+    return document
 
 
 def _sends(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final
 
 from bot.model.ids import ThreadId
@@ -14,9 +16,10 @@ from bot.model.listing import (
     ThreadPlace,
 )
 from bot.model.moments import micros
+from bot.model.people import ChannelIdentity
 from bot.model.thread import ThreadState
 from bot.stores.mongo.collection import Document, Sort
-from bot.stores.mongo.documents import text
+from bot.stores.mongo.documents import identity_of, text
 from bot.stores.mongo.schema import HELD, OFFERED, Collections
 
 _NEWEST: Final[Sort] = (("last_at", -1), ("_id", 1))
@@ -77,6 +80,19 @@ async def count_held(collections: Collections) -> list[HolderCount]:
         ]
     )
     return [HolderCount.model_validate(one) for one in found]
+
+
+async def members_of(
+    collections: Collections, threads: Sequence[ThreadId]
+) -> defaultdict[ThreadId, list[ChannelIdentity]]:
+    """The identities that belong to threads now, the oldest first."""
+    members: defaultdict[ThreadId, list[ChannelIdentity]] = defaultdict(list)
+    for found in await collections.identities.find({"thread": {"$in": list(threads)}}):
+        one = identity_of(found)
+        members[one.thread].append(one)
+    for group in members.values():
+        group.sort(key=lambda one: (one.created_at, one.id))
+    return members
 
 
 async def channels_of(collections: Collections, thread: ThreadId) -> set[str]:

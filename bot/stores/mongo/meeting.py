@@ -13,6 +13,7 @@ from bot.model.ids import EventId, IdentityId, LinkId, ThreadId
 from bot.model.moments import micros
 from bot.model.people import Link, Proof
 from bot.model.record import Arrival, IdentitySeed
+from bot.model.search import customer_words
 from bot.stores.mongo.collection import Document
 from bot.stores.mongo.documents import document_in, event_document, integer, maybe, text
 from bot.stores.mongo.listing import list_on_channels
@@ -111,6 +112,7 @@ class Meeting:
             "account": seed.address.account,
             "user": seed.address.user,
             **_told(seed),
+            "words": _words(seed),
             "created_at": micros(arrival.at),
             "since": number,
         }
@@ -131,7 +133,10 @@ class Meeting:
         new = {name: value for name, value in _told(seed).items() if name not in one.told}
         if new:
             # Told by two at once, the first counts. Texts are literal: they may begin with `$`.
-            kept = {name: {"$ifNull": [f"${name}", {"$literal": new[name]}]} for name in new}
+            kept: dict[str, object] = {
+                name: {"$ifNull": [f"${name}", {"$literal": new[name]}]} for name in new
+            }
+            kept["words"] = {"$setUnion": ["$words", {"$literal": _words(seed)}]}
             await self._collections.identities.update_one({"_id": one.id}, [{"$set": kept}])
             one = replace(one, told={**new, **one.told})
         unnamed = [alias for alias in dict.fromkeys(seed.aliases) if alias not in self._aliases]
@@ -282,3 +287,9 @@ def _told(seed: IdentitySeed) -> dict[str, str]:
     """What a seed tells; an empty text tells nothing."""
     told = zip(_TOLD, (seed.phone, seed.name, seed.username, seed.language), strict=True)
     return {name: value for name, value in told if value}
+
+
+def _words(seed: IdentitySeed) -> list[str]:
+    """The words that an identity is found by because of what a seed tells."""
+    words = customer_words(seed.address, phone=seed.phone, name=seed.name, username=seed.username)
+    return sorted(set(words))

@@ -6,7 +6,7 @@ besides `_id`, so that all the others may be.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Self
 
@@ -16,6 +16,7 @@ from bot.stores.mongo.documents import integer
 from bot.stores.mongo.driver import Driver
 
 VERSION: Final = 2
+_AT_VERSION: Final[Document] = {"$set": {"version": VERSION}}
 
 _WAITS: Final[Document] = {"state": 0}
 # Threads that somebody holds, and those that wait for somebody: nearly all are the bot's.
@@ -63,6 +64,9 @@ class Collections:
 _NEWEST: Final = (("last_at", -1), ("_id", 1))
 _CELL: Final = (("owner", 1), ("phase", 1), ("language", 1))
 
+# From the version before this one.
+Upgrade = Callable[[Collections], Awaitable[None]]
+
 INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     "identities": (
         Index("thread", (("thread", 1),)),
@@ -72,6 +76,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
             (("phone", 1), ("created_at", 1), ("_id", 1)),
             where={"phone": {"$exists": True}},
         ),
+        Index("words", (("words", 1), ("since", -1))),
     ),
     "links": (Index("one", (("one", 1),)),),
     "events": (
@@ -97,7 +102,10 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index("waiting", (("since", 1), ("_id", 1)), where=OFFERED),
     ),
     "gap_hits": (Index("gap", (("gap", 1), ("at", 1))),),
-    "entries": (Index("identity", (("identity", 1), ("seq", 1))),),
+    "entries": (
+        Index("identity", (("identity", 1), ("seq", 1))),
+        Index("words", (("words", 1), ("seq", -1)), where={"words": {"$exists": True}}),
+    ),
     "sends": (
         Index("active", (("identity", 1), ("place", 1)), where={"status": {"$lt": 2}}),
         # Those that nothing is known to hold up; those that an older one does; those being made.
@@ -120,27 +128,33 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
 }
 
 
-async def ensure(collections: Collections) -> None:
+async def ensure(collections: Collections, upgrade: Upgrade) -> None:
     """Make what is missing; raises StoreError for what is there and wrong.
 
-    Several processes may do it at once. Indexes that are not ours are left alone.
+    Documents of the version before are upgraded. Several processes may do it at once. Indexes that
+    are not ours are left alone.
     """
-    await _check_version(collections.meta)
-    for name in INDEXES:
-        await _ensure_indexes(getattr(collections, name), INDEXES[name])
-
-
-async def _check_version(meta: Collection) -> None:
-    found = await meta.find_one({"_id": "schema"})
-    if found is None:
-        await meta.insert_one({"_id": "schema", "version": VERSION})
-        found = await meta.find_one({"_id": "schema"})
-    version = 0 if found is None else integer(found, "version")
+    meta = collections.meta
+    if await _version(meta) == VERSION - 1:
+        await upgrade(collections)
+        await meta.update_one({"_id": "schema", "version": VERSION - 1}, _AT_VERSION)
+    version = await _version(meta)
     if version != VERSION:
         raise StoreError(
             f"the MongoDB database has schema version {version}, this program knows {VERSION}. "
             "Start the program that goes with it, or name another database in [store] database"
         )
+    for name in INDEXES:
+        await _ensure_indexes(getattr(collections, name), INDEXES[name])
+
+
+async def _version(meta: Collection) -> int:
+    """The version that the documents are at; a database without any is of ours."""
+    found = await meta.find_one({"_id": "schema"})
+    if found is None:
+        await meta.insert_one({"_id": "schema", "version": VERSION})
+        found = await meta.find_one({"_id": "schema"})
+    return 0 if found is None else integer(found, "version")
 
 
 async def _ensure_indexes(collection: Collection, wanted: tuple[Index, ...]) -> None:

@@ -31,7 +31,7 @@ from bot.stores.mongo.documents import (
 )
 from bot.stores.mongo.driver import Duplicate
 from bot.stores.mongo.heads import HEAD, TURN, Head
-from bot.stores.mongo.listing import count_held, list_on_channels, listing_query
+from bot.stores.mongo.listing import count_held, list_on_channels, listing_query, members_of
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.remembered import both
 from bot.stores.mongo.schema import Collections
@@ -125,7 +125,7 @@ class MongoThreads:
             query, fields=["value"], sort=sort, limit=limit
         )
         states = [ThreadState.model_validate_json(text(one, "value")) for one in found]
-        members = await self._identities([state.thread for state in states])
+        members = await members_of(self._collections, [state.thread for state in states])
         return [ThreadRow(state=state, identities=tuple(members[state.thread])) for state in states]
 
     async def counts(self) -> list[HolderCount]:
@@ -205,7 +205,7 @@ class MongoThreads:
     async def _members(
         self, thread: ThreadId, passed: list[ThreadId]
     ) -> tuple[ChannelIdentity, ...]:
-        members = await self._identities([thread, *passed])
+        members = await members_of(self._collections, [thread, *passed])
         found = members.pop(thread, [])
         if members:
             # Met for the first time while the thread it was joined to went up in another.
@@ -213,22 +213,10 @@ class MongoThreads:
                 {"thread": {"$in": passed}}, {"$set": {"thread": thread}}
             )
             await list_on_channels(self._collections, thread)
-            found = (await self._identities([thread]))[thread]
+            found = (await members_of(self._collections, [thread]))[thread]
         for one in found:
             self._changes.addresses.put(one.id, Where(one.address.channel, one.address.account))
         return tuple(found)
-
-    async def _identities(
-        self, threads: Sequence[ThreadId]
-    ) -> defaultdict[ThreadId, list[ChannelIdentity]]:
-        """The identities that belong to threads now, the oldest first."""
-        members: defaultdict[ThreadId, list[ChannelIdentity]] = defaultdict(list)
-        for found in await self._collections.identities.find({"thread": {"$in": list(threads)}}):
-            one = identity_of(found)
-            members[one.thread].append(one)
-        for group in members.values():
-            group.sort(key=lambda one: (one.created_at, one.id))
-        return members
 
     async def _waiting(self, identities: Sequence[ChannelIdentity]) -> tuple[ThreadEvent, ...]:
         if not identities:

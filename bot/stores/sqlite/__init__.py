@@ -9,6 +9,7 @@ from bot.errors import StoreClosed
 from bot.stores.sqlite.directory import SqliteDirectory
 from bot.stores.sqlite.inbox import SqliteInbox
 from bot.stores.sqlite.outbox import SqliteOutbox
+from bot.stores.sqlite.search import SqliteSearch
 from bot.stores.sqlite.threads import SqliteThreads
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["SqliteStore"]
 
 
-class SqliteStore(SqliteInbox, SqliteThreads, SqliteOutbox, SqliteDirectory):
+class SqliteStore(SqliteInbox, SqliteThreads, SqliteOutbox, SqliteDirectory, SqliteSearch):
     """The `Store` port over an open database.
 
     With a bus in the same file, accepting an event and queueing it are one transaction.

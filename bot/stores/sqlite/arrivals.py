@@ -15,6 +15,7 @@ from bot.model.people import Link, Proof
 from bot.model.record import Acceptance, Arrival, IdentitySeed, RawRequest
 from bot.stores.sqlite.listing import list_on_channels
 from bot.stores.sqlite.rows import next_seq
+from bot.stores.sqlite.search import index_customer
 
 _INSERT_EVENT = """
 INSERT OR IGNORE INTO events (seq, id, identity, at, event, request) VALUES (?, ?, ?, ?, ?, ?)
@@ -139,6 +140,7 @@ def _fill_in(connection: apsw.Connection, identity: IdentityId, seed: IdentitySe
     ).get
     if any(new is not None and old is None for old, new in zip(row, told, strict=True)):
         connection.execute(_FILL_IN, (*told, identity))
+        index_customer(connection, identity)
 
 
 def _make_identity(
@@ -170,6 +172,7 @@ def _make_identity(
             micros(arrival.at),
         ),
     )
+    index_customer(connection, arrival.identity)
     if link is not None:
         list_on_channels(connection, thread)
     return thread, link

@@ -15,6 +15,7 @@ from bot.model.thread import Entry, Gap, ThreadState
 from bot.stores.sqlite.arrivals import insert_link
 from bot.stores.sqlite.listing import list_on_channels
 from bot.stores.sqlite.rows import next_seq
+from bot.stores.sqlite.search import index_entries
 
 _REPLACE_STATE = """
 UPDATE threads SET version = ?, epoch = ?, state = ?,
@@ -131,6 +132,7 @@ def _append(connection: apsw.Connection, entries: Sequence[Entry]) -> tuple[Entr
             )
         except apsw.ConstraintError as error:
             raise _refusal(error, f"entry {entry.id}", f"identity {entry.identity}") from error
+    index_entries(connection, numbered)
     return numbered
 
 

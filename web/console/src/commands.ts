@@ -45,7 +45,7 @@ export function commands({ desk, screen, row, words, go }: Where): Command[] {
       label: t(offered || !owner ? "action.accept" : "action.takeover"),
       keys: "a",
       off: !free,
-      run: () => void act(thread, offered ? "accept" : "takeover", words),
+      run: () => void act(desk, offered ? "accept" : "takeover", { thread, words }),
     },
     dialog("transfer", "t"),
     dialog("hand_back", "b"),
@@ -57,10 +57,10 @@ export function commands({ desk, screen, row, words, go }: Where): Command[] {
           label: t("action.unsnooze"),
           keys: "s",
           off: !mine,
-          run: () => void act(thread, "unsnooze", words),
+          run: () => void act(desk, "unsnooze", { thread, words }),
         }
       : dialog("snooze", "s"),
-    { id: "card", group: "thread", label: t("command.card"), keys: "c", off: !row, run: () => preferences.set({ card: !preferences.liked.card }) },
+    { id: "card", group: "thread", label: t("command.card"), keys: "c", off: !row, run: () => screen.turnCard() },
     { id: "next", group: "go", label: t("command.next"), keys: "j", run: () => screen.step(1) },
     { id: "previous", group: "go", label: t("command.previous"), keys: "k", run: () => screen.step(-1) },
     {
@@ -112,6 +112,8 @@ export function keysOf(command: Command): string[] {
   return (command.keys ?? "").split(/[ +]/).map((key) => (key === "Mod" ? MOD : key.toUpperCase()));
 }
 
+const OPEN = '[role="menu"], [role="dialog"], [aria-haspopup][aria-expanded="true"]';
+
 function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || !!target.closest("input, textarea, select"));
 }
@@ -120,10 +122,17 @@ function isTyping(target: EventTarget | null): boolean {
 export function hearKeys(now: () => { commands: Command[]; busy: boolean }, escape: () => void): () => void {
   let first: string | null = null;
   let forgetting: ReturnType<typeof setTimeout> | undefined;
+  let busy = false;
+
+  // Before whoever else hears it: what is open now may be closed by this very key.
+  function look(event: KeyboardEvent): void {
+    const inside = event.target instanceof Element && event.target.closest(OPEN);
+    busy = now().busy || !!inside;
+  }
 
   function hear(event: KeyboardEvent): void {
     if (event.defaultPrevented || event.isComposing) return;
-    const { commands: all, busy } = now();
+    const { commands: all } = now();
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !busy) return run(event, find(all, "Mod+k"));
     if (busy || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") return escape();
@@ -139,8 +148,12 @@ export function hearKeys(now: () => { commands: Command[]; busy: boolean }, esca
     run(event, find(all, keys));
   }
 
+  addEventListener("keydown", look, true);
   addEventListener("keydown", hear);
-  return () => removeEventListener("keydown", hear);
+  return () => {
+    removeEventListener("keydown", look, true);
+    removeEventListener("keydown", hear);
+  };
 }
 
 function find(all: Command[], keys: string): Command | undefined {

@@ -198,7 +198,7 @@ export function Composer({ opened, row, screen }: ComposerProps) {
         <div className="hints" id={hints}>
           {isNote ? (
             <p className="internal">
-              <Icon name="lock" size={14} /> {t("compose.note.hint")}
+              <Icon name="lock" size={14} /> {t("compose.note.why")}
             </p>
           ) : other ? (
             <p>{t("compose.owned", { name: other })}</p>

@@ -13,18 +13,38 @@ import type { Identity, Row } from "./model";
 import { preferences } from "./preferences";
 import { perhaps, useWords } from "./words";
 
+/** Beside the thread, where there is place for it. */
 export function CustomerCard({ row }: { row: Row }) {
-  const desk = useDesk();
   const words = useWords();
   const { t } = words;
-  const { owner, language } = row.state;
-  const since = owner.kind === "agent" || owner.kind === "offered" ? owner.since : null;
   return (
     <aside className="card" aria-label={t("card.title")} tabIndex={0}>
       <header className="card-head">
         <h2 dir="auto">{nameOf(row, words)}</h2>
         <CloseButton aria-label={t("card.close")} onClick={() => preferences.set({ card: false })} />
       </header>
+      <Known row={row} />
+    </aside>
+  );
+}
+
+/** Over the thread. */
+export function CardOver({ row }: { row: Row }) {
+  return (
+    <div className="card-over">
+      <Known row={row} />
+    </div>
+  );
+}
+
+function Known({ row }: { row: Row }) {
+  const desk = useDesk();
+  const words = useWords();
+  const { t } = words;
+  const { owner, language } = row.state;
+  const since = owner.kind === "agent" || owner.kind === "offered" ? owner.since : null;
+  return (
+    <>
       <section>
         <h3>{row.identities.length > 1 ? t("card.linked", { n: row.identities.length }) : t("card.where")}</h3>
         {row.identities.map((identity) => (
@@ -48,7 +68,7 @@ export function CustomerCard({ row }: { row: Row }) {
         <h3>{t("card.journey")}</h3>
         <Journey row={row} />
       </section>
-    </aside>
+    </>
   );
 }
 

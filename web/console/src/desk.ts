@@ -87,6 +87,14 @@ export class Desk extends Observable {
     return () => this.moving.delete(handler);
   }
 
+  /** Ask how a thread stands. */
+  async reread(thread: string): Promise<void> {
+    await ask<Row>("GET", `/threads/${thread}`).then(
+      (row) => this.rows.put(row),
+      () => {}, // it is told when it moves
+    );
+  }
+
   look(row: Row): void {
     if (this.seen.look(row)) this.changed();
   }

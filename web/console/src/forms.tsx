@@ -162,13 +162,14 @@ export function SnoozeForm({ row, onClose }: FormProps) {
 }
 
 function useAct(row: Row, act: Act, onClose: () => void) {
+  const desk = useDesk();
   const words = useWords();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
 
   async function submit(body: object, done: string): Promise<void> {
     setBusy(true);
-    const found = await attempt(row.state.thread, act, body, words);
+    const found = await attempt(desk, act, { thread: row.state.thread, body, words });
     setBusy(false);
     setProblem(found);
     if (found) return;

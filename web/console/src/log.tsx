@@ -4,7 +4,7 @@ import { Button } from "@mantine/core";
 import { channelName } from "@samtal/shared/text";
 import { clock, day, whole } from "@samtal/shared/time";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type RefObject } from "react";
 import { useSearch } from "wouter";
 
 import { useDesk } from "./desk";
@@ -58,16 +58,15 @@ export function Log({ opened, row, screen, lookedAt }: LogProps) {
 
   const target = Number(new URLSearchParams(useSearch()).get("at")) || null;
   const [reached, setReached] = useState<number | null>(null);
-  useLayoutEffect(() => virtual.scrollToEnd(), [virtual]);
+  const onScroll = useStayingAtEnd(holder);
   useEffect(() => {
     if (target) void opened.reach(target).then(() => setReached(target));
   }, [opened, target]);
   const targetAt = reached ? shown.findIndex((line) => "view" in line && line.view.entry.seq >= reached) : -1;
   const hasTarget = targetAt >= 0;
   useEffect(() => {
-    if (hasTarget) virtual.scrollToIndex(targetAt, { align: "center" });
     // Once, when it has been reached; later it may move as others come.
-    // eslint-disable-next-line
+    if (hasTarget) virtual.scrollToIndex(targetAt, { align: "center" });
   }, [virtual, hasTarget, reached]);
 
   useEffect(() => {
@@ -91,6 +90,7 @@ export function Log({ opened, row, screen, lookedAt }: LogProps) {
         aria-label={words.t("thread.log", { name: nameOf(row, words) })}
         tabIndex={0}
         onScroll={(event) => {
+          onScroll();
           if (event.currentTarget.scrollTop < NEAR_START && opened.older === "some") void opened.readOlder();
         }}
       >
@@ -136,6 +136,37 @@ export function Log({ opened, row, screen, lookedAt }: LogProps) {
       </p>
     </div>
   );
+}
+
+// Lines are measured when they are shown, and the composer grows: whoever reads the end goes on to.
+function useStayingAtEnd(holder: RefObject<HTMLDivElement | null>): () => void {
+  const atEnd = useRef(true);
+  const before = useRef(0);
+
+  useLayoutEffect(() => {
+    const element = holder.current;
+    const all = element?.firstElementChild;
+    if (!element || !all) return;
+    const stay = () => {
+      if (atEnd.current) element.scrollTop = element.scrollHeight;
+    };
+    stay();
+    const sizes = new ResizeObserver(stay);
+    sizes.observe(element);
+    sizes.observe(all);
+    return () => sizes.disconnect();
+  }, [holder]);
+
+  return () => {
+    const element = holder.current;
+    if (!element) return;
+    const { scrollTop, scrollHeight, clientHeight } = element;
+    const near = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    // What grows below moves nothing; only a person goes up.
+    if (near) atEnd.current = true;
+    else if (scrollTop < before.current) atEnd.current = false;
+    before.current = scrollTop;
+  };
 }
 
 interface OneLineProps {

@@ -1,10 +1,11 @@
 // Logging in: as a page, and over the page when a session has ended.
 
-import { Alert, Button, Modal, PasswordInput, Text, TextInput } from "@mantine/core";
+import { Alert, Button, PasswordInput, Text, TextInput } from "@mantine/core";
 import { useId, useState, type FormEvent } from "react";
 
 import { ask, carry, Refusal } from "./api";
 import type { Me } from "./model";
+import { Sheet } from "./sheet";
 import type { Key } from "./texts";
 import { LanguageButton, ThemeMenu } from "./top-bar";
 import { useWords } from "./words";
@@ -26,19 +27,19 @@ export function LoginPage({ wrongRole, onIn }: { wrongRole: boolean; onIn: (me: 
   );
 }
 
-export function LoginDialog({ email, onIn }: { email?: string; onIn: (me: Me) => void }) {
+export function LoginDialog({ onIn }: { onIn: (me: Me) => void }) {
   const { t } = useWords();
   return (
-    <Modal opened onClose={() => {}} withCloseButton={false} closeOnEscape={false} closeOnClickOutside={false} title={t("login.again")} centered>
+    <Sheet title={t("login.again")}>
       <Text size="sm" mb="md">
         {t("login.again.why")}
       </Text>
-      <LoginForm said={null} email={email ?? ""} onIn={onIn} />
-    </Modal>
+      <LoginForm said={null} onIn={onIn} />
+    </Sheet>
   );
 }
 
-function LoginForm({ said, email = "", onIn }: { said: Key | null; email?: string; onIn: (me: Me) => void }) {
+function LoginForm({ said, onIn }: { said: Key | null; onIn: (me: Me) => void }) {
   const { t } = useWords();
   const [wrong, setWrong] = useState<Key | null>(said);
   const [busy, setBusy] = useState(false);
@@ -71,7 +72,6 @@ function LoginForm({ said, email = "", onIn }: { said: Key | null; email?: strin
         label={t("login.email")}
         type="email"
         autoComplete="username"
-        defaultValue={email}
         required
         withAsterisk={false}
         data-autofocus

@@ -1,15 +1,16 @@
 // What lies over the page for a while; loaded when the first of them is asked for.
 
-import { Modal } from "@mantine/core";
 import { lazy } from "react";
 
 import type { Command } from "./commands";
+import { CardOver } from "./customer-card";
 import { HandBackForm, ResolveForm, SnoozeForm, TransferForm } from "./forms";
 import { Help } from "./help";
 import { PreferencesForm } from "./preferences-form";
 import type { Row } from "./model";
 import type { Dialog, Screen } from "./screen";
 import { Search } from "./search";
+import { Sheet } from "./sheet";
 import { SnippetsForm } from "./snippets-form";
 import { Trace } from "./trace";
 import { useWords } from "./words";
@@ -30,16 +31,9 @@ export default function Over({ dialog, screen, commands, row }: OverProps) {
   if (dialog.name === "trace") return <Trace entry={dialog.entry} onClose={close} />;
   const size = dialog.name === "search" ? "xl" : "md";
   return (
-    <Modal
-      opened
-      onClose={close}
-      title={t(`${dialog.name}.title`)}
-      size={size}
-      closeButtonProps={{ "aria-label": t("close") }}
-      returnFocus
-    >
+    <Sheet title={t(`${dialog.name}.title`)} onClose={close} size={size} side={dialog.name === "card"}>
       {inside()}
-    </Modal>
+    </Sheet>
   );
 
   function inside() {
@@ -52,6 +46,8 @@ export default function Over({ dialog, screen, commands, row }: OverProps) {
         return <SnippetsForm />;
       case "search":
         return <Search onClose={close} />;
+      case "card":
+        return row && <CardOver row={row} />;
       case "transfer":
         return row && <TransferForm row={row} onClose={close} />;
       case "hand_back":

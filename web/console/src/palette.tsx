@@ -1,7 +1,8 @@
 // All commands, found by typing.
 
-import { Spotlight, type SpotlightActionGroupData } from "@mantine/spotlight";
+import { Spotlight, spotlight, type SpotlightActionGroupData } from "@mantine/spotlight";
 import "@mantine/spotlight/styles.css";
+import { useEffect } from "react";
 
 import { keysOf, type Command } from "./commands";
 import { Icon } from "./icons";
@@ -16,6 +17,7 @@ interface PaletteProps {
 
 export default function Palette({ commands, onClose }: PaletteProps) {
   const { t } = useWords();
+  useEffect(() => spotlight.open(), []);
   const actions: SpotlightActionGroupData[] = GROUPS.map((group) => ({
     group: t(`command.group.${group}`),
     actions: commands
@@ -36,10 +38,11 @@ export default function Palette({ commands, onClose }: PaletteProps) {
   })).filter(({ actions: found }) => found.length > 0);
   return (
     <Spotlight
-      forceOpened
+      attributes={{ content: { "aria-label": t("command.palette") } }}
       onSpotlightClose={onClose}
       actions={actions}
       shortcut={null}
+      overlayProps={{ backgroundOpacity: 0.55, blur: 0 }}
       nothingFound={t("palette.none")}
       searchProps={{ placeholder: t("palette.hint"), "aria-label": t("palette.hint"), leftSection: <Icon name="search" /> }}
       scrollable

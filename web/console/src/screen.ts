@@ -3,13 +3,15 @@
 import { store, stored } from "@samtal/shared/storage";
 
 import { Observable } from "./observable";
+import { preferences } from "./preferences";
 import { VIEWS, type ViewName, type Wanted } from "./rows";
 
 export type Dialog =
   | { name: "transfer" | "hand_back" | "resolve" | "snooze" }
-  | { name: "help" | "palette" | "preferences" | "search" | "snippets" }
+  | { name: "card" | "help" | "palette" | "preferences" | "search" | "snippets" }
   | { name: "trace"; entry: string };
 
+const WIDE = matchMedia("(min-width: 1200px)");
 const KEY = "samtal.desk.view";
 
 export class Screen extends Observable {
@@ -25,6 +27,12 @@ export class Screen extends Observable {
   show(dialog: Dialog | null): void {
     this.dialog = dialog;
     this.changed();
+  }
+
+  /** Show or hide the customer card: beside the thread, or over it where there is no place. */
+  turnCard(): void {
+    if (WIDE.matches) preferences.set({ card: !preferences.liked.card });
+    else this.show({ name: "card" });
   }
 
   want(change: Partial<Wanted>): void {

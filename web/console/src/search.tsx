@@ -16,15 +16,25 @@ import { useWords } from "./words";
 interface Hit {
   thread: string;
   row: Row;
+  identity: string;
+  /** Without one, it is the customer that was found. */
   seq?: number | null;
   at?: string | null;
   snippet: string;
-  ranges: [number, number][];
+  marks: Mark[];
+}
+
+/** From `start` to before `end`, in UTF-16 units. */
+interface Mark {
+  start: number;
+  end: number;
 }
 
 interface Page {
   hits: Hit[];
   next: string | null;
+  /** Nothing has the words as they were typed; these have words like them. */
+  loose: boolean;
 }
 
 const SHORTEST = 2;
@@ -45,6 +55,7 @@ export function Search({ onClose }: { onClose: () => void }) {
   });
   const hits = found.data?.pages.flatMap((page) => page.hits) ?? [];
   const done = found.isSuccess && wanted.length >= SHORTEST;
+  const loose = found.data?.pages[0]?.loose ?? false;
   return (
     <div className="search" role="search">
       <TextInput
@@ -58,7 +69,8 @@ export function Search({ onClose }: { onClose: () => void }) {
       />
       <p className="soft" role="status">
         {wanted.length < SHORTEST && t("search.start")}
-        {done && (hits.length ? t("search.hits", { n: found.hasNextPage ? `${hits.length}+` : hits.length }) : t("search.none"))}
+        {done && !hits.length && t("search.none")}
+        {done && hits.length > 0 && t(loose ? "search.loose" : "search.hits", { n: `${hits.length}${found.hasNextPage ? "+" : ""}` })}
       </p>
       {found.isError && (
         <p className="bad" role="alert">
@@ -67,14 +79,14 @@ export function Search({ onClose }: { onClose: () => void }) {
       )}
       <ul className="hits">
         {hits.map((hit) => (
-          <li key={`${hit.thread} ${hit.seq ?? ""}`}>
+          <li key={`${hit.identity} ${hit.seq ?? ""}`}>
             <Link href={`/desk/t/${hit.thread}${query({ at: hit.seq })}`} onClick={onClose}>
               <span className="row-head">
                 <strong dir="auto">{nameOf(hit.row, words)}</strong>
                 {hit.at && <time dateTime={hit.at}>{moment(hit.at, language)}</time>}
               </span>
               <span dir="auto">
-                <Marked text={hit.snippet} ranges={hit.ranges} />
+                <Marked text={hit.snippet} marks={hit.marks} />
               </span>
             </Link>
           </li>
@@ -89,22 +101,16 @@ export function Search({ onClose }: { onClose: () => void }) {
   );
 }
 
-function Marked({ text, ranges }: { text: string; ranges: [number, number][] }) {
-  const characters = [...text]; // the server counts characters, not UTF-16 units
-  const parts = ranges.map(([start, end], index) => ({
-    before: characters.slice(ranges[index - 1]?.[1] ?? 0, start).join(""),
-    hit: characters.slice(start, end).join(""),
-    start,
-  }));
+function Marked({ text, marks }: { text: string; marks: Mark[] }) {
   return (
     <>
-      {parts.map(({ before, hit, start }) => (
+      {marks.map(({ start, end }, index) => (
         <span key={start}>
-          {before}
-          <mark>{hit}</mark>
+          {text.slice(marks[index - 1]?.end ?? 0, start)}
+          <mark>{text.slice(start, end)}</mark>
         </span>
       ))}
-      {characters.slice(ranges.at(-1)?.[1] ?? 0).join("")}
+      {text.slice(marks.at(-1)?.end ?? 0)}
     </>
   );
 }

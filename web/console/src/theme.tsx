@@ -1,6 +1,13 @@
 // Mantine in the colours that all apps share, light or dark.
 
-import { createTheme, MantineProvider, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
+import {
+  createTheme,
+  defaultVariantColorsResolver,
+  MantineProvider,
+  type CSSVariablesResolver,
+  type MantineColorsTuple,
+  type VariantColorsResolver,
+} from "@mantine/core";
 import { useEffect, useState, type ReactNode } from "react";
 
 import { useChanges } from "./observable";
@@ -19,8 +26,34 @@ const FOREST: MantineColorsTuple = [
   "#0d3a1f",
 ];
 
+// The grounds, lines and inks of the dark scheme, from ink to ground.
+const DARK_GROUNDS: MantineColorsTuple = [
+  "#e8ede9",
+  "#c9d2cc",
+  "#a5b1a9",
+  "#7d8a82",
+  "#37423b",
+  "#2b352f",
+  "#1b221e",
+  "#161c18",
+  "#121714",
+  "#0c100e",
+];
+
+const buttons: VariantColorsResolver = (input) => {
+  const usual = defaultVariantColorsResolver(input);
+  if (input.variant !== "filled" || input.color !== input.theme.primaryColor) return usual;
+  return {
+    ...usual,
+    background: "var(--s-accent)",
+    hover: "color-mix(in srgb, var(--s-accent) 88%, var(--s-ink))",
+    color: "var(--s-on-accent)",
+  };
+};
+
 const theme = createTheme({
-  colors: { forest: FOREST },
+  colors: { forest: FOREST, dark: DARK_GROUNDS },
+  variantColorResolver: buttons,
   primaryColor: "forest",
   primaryShade: { light: 8, dark: 3 },
   autoContrast: true,
@@ -47,15 +80,15 @@ const variables: CSSVariablesResolver = () => {
   return { variables: {}, light: shared, dark: shared };
 };
 
-const DARK = matchMedia("(prefers-color-scheme: dark)");
+const SYSTEM_DARK = matchMedia("(prefers-color-scheme: dark)");
 
 export function Themed({ nonce, children }: { nonce: string; children: ReactNode }) {
   useChanges(preferences);
-  const [systemDark, setSystemDark] = useState(DARK.matches);
+  const [systemDark, setSystemDark] = useState(SYSTEM_DARK.matches);
   useEffect(() => {
-    const hear = () => setSystemDark(DARK.matches);
-    DARK.addEventListener("change", hear);
-    return () => DARK.removeEventListener("change", hear);
+    const hear = () => setSystemDark(SYSTEM_DARK.matches);
+    SYSTEM_DARK.addEventListener("change", hear);
+    return () => SYSTEM_DARK.removeEventListener("change", hear);
   }, []);
   const { theme: wanted } = preferences.liked;
   const scheme = wanted === "auto" ? (systemDark ? "dark" : "light") : wanted;

@@ -114,7 +114,6 @@ function Head({ row, opened, screen }: { row: Row; opened: Opened; screen: Scree
   const words = useWords();
   const { t } = words;
   const heading = useRef<HTMLHeadingElement>(null);
-  const { card } = preferences.liked;
   useEffect(() => {
     // The list, which had the keyboard, is not on a narrow screen any more.
     if (NARROW.matches) heading.current?.focus();
@@ -146,10 +145,9 @@ function Head({ row, opened, screen }: { row: Row; opened: Opened; screen: Scree
         color="gray"
         size="lg"
         className="quiet"
-        aria-label={t(card ? "card.close" : "card.open")}
-        aria-expanded={card}
-        title={`${t(card ? "card.close" : "card.open")} (C)`}
-        onClick={() => preferences.set({ card: !card })}
+        aria-label={t("thread.card")}
+        title={`${t("thread.card")} (C)`}
+        onClick={() => screen.turnCard()}
       >
         <Icon name="card" />
       </ActionIcon>
@@ -168,7 +166,7 @@ function Actions({ row, screen }: { row: Row; screen: Screen }) {
 
   async function take(): Promise<void> {
     setBusy(true);
-    await act(thread, owner.kind === "offered" ? "accept" : "takeover", words);
+    await act(desk, owner.kind === "offered" ? "accept" : "takeover", { thread, words });
     setBusy(false);
   }
 
@@ -203,7 +201,7 @@ function Actions({ row, screen }: { row: Row; screen: Screen }) {
               </Menu.Item>
               <Menu.Item onClick={() => screen.show({ name: "transfer" })}>{t("action.transfer")}</Menu.Item>
               {snoozed ? (
-                <Menu.Item onClick={() => void act(thread, "unsnooze", words)}>{t("action.unsnooze")}</Menu.Item>
+                <Menu.Item onClick={() => void act(desk, "unsnooze", { thread, words })}>{t("action.unsnooze")}</Menu.Item>
               ) : (
                 <Menu.Item onClick={() => screen.show({ name: "snooze" })}>{t("action.snooze")}</Menu.Item>
               )}

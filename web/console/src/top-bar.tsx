@@ -27,7 +27,7 @@ export function TopBar({ screen }: { screen: Screen }) {
         <span className="dot" aria-hidden="true" />
         <span className="connection-words">{t(`connection.${desk.connection}`)}</span>
       </span>
-      <button type="button" className="search-button" onClick={() => screen.show({ name: "search" })}>
+      <button type="button" className="search-button" aria-label={t("search.title")} onClick={() => screen.show({ name: "search" })}>
         <Icon name="search" size={16} />
         <span>{t("search.title")}</span>
         <kbd aria-hidden="true">/</kbd>
@@ -92,7 +92,7 @@ export function LanguageButton() {
       type="button"
       className="language"
       lang={other}
-      aria-label={t("top.language")}
+      aria-label={`${other.toUpperCase()}: ${t("top.language")}`}
       title={t("top.language")}
       onClick={() => preferences.speak(other)}
     >

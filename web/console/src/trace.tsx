@@ -1,11 +1,12 @@
 // Why the assistant said what it said: the decision as it was kept with the message.
 
-import { Drawer, Table } from "@mantine/core";
+import { Table } from "@mantine/core";
 import { channelName } from "@samtal/shared/text";
 import type { ReactNode } from "react";
 
 import { useDesk } from "./desk";
 import type { Decision, Gap } from "./model";
+import { Sheet } from "./sheet";
 import { useWords } from "./words";
 
 export function Trace({ entry, onClose }: { entry: string; onClose: () => void }) {
@@ -14,13 +15,13 @@ export function Trace({ entry, onClose }: { entry: string; onClose: () => void }
   const body = desk.opened?.views.find((view) => view.entry.id === entry)?.entry.body;
   const said = body?.kind === "message_out" ? body : null;
   return (
-    <Drawer opened onClose={onClose} position="right" title={t("trace.title")} closeButtonProps={{ "aria-label": t("close") }}>
+    <Sheet side title={t("trace.title")} onClose={onClose}>
       <blockquote className="quoted" dir="auto" lang={said?.language ?? undefined}>
         {said?.text}
       </blockquote>
       {said?.decision ? <Made decision={said.decision} /> : <p>{t("trace.none")}</p>}
       {said?.gap && <Missing gap={said.gap} />}
-    </Drawer>
+    </Sheet>
   );
 }
 
