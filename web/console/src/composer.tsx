@@ -2,6 +2,7 @@
 
 import { ActionIcon, Button, Group, NativeSelect, SegmentedControl, Textarea } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
+import { lengthOf } from "@samtal/shared/length";
 import { channelName } from "@samtal/shared/text";
 import { useEffect, useId, useRef, useState, type ChangeEvent, type DragEvent, type KeyboardEvent } from "react";
 
@@ -11,7 +12,7 @@ import { useDesk } from "./desk";
 import { activeOf, problemWords, span } from "./describe";
 import type { Draft } from "./drafts";
 import { Icon } from "./icons";
-import { lengthOf, windowOf } from "./limits";
+import { windowOf } from "./limits";
 import { takeUp } from "./message";
 import type { Identity, Row } from "./model";
 import { useNow } from "./now";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { lengthOf, milliseconds, windowOf } from "./limits";
+import { milliseconds, windowOf } from "./limits";
 import type { ChannelInfo, Identity, Row } from "./model";
 
 const NOW = Date.parse("2026-03-02T12:00:00Z");
@@ -34,10 +34,4 @@ test("the window is what people have, else what all have", () => {
   expect(windowOf(row("2026-03-01T13:00:00Z"), identity, channel(null), NOW)).toEqual({ state: "soon", left: 3_600_000 });
   expect(windowOf(row(null), identity, channel(null), NOW)).toEqual({ state: "closed", ago: null });
   expect(windowOf(row(null), identity, channel(null, null), NOW)).toEqual({ state: "open" });
-});
-
-test("a text is counted in the units of its channel", () => {
-  const counted = (text_unit: "characters" | "utf16" | "bytes") =>
-    lengthOf("å😀", { text_limit: 10, text_unit, attachments: [] }).used;
-  expect([counted("characters"), counted("utf16"), counted("bytes")]).toEqual([2, 3, 6]);
 });

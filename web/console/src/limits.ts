@@ -1,7 +1,6 @@
-// What a channel takes: how long a text, and until when after the customer last wrote.
+// Until when after the customer last wrote a channel takes free texts.
 
 import type { ChannelInfo, Identity, Row } from "./model";
-import { smsCost, type SmsCost } from "./sms";
 
 const SOON_MS = 2 * 3_600_000;
 
@@ -24,25 +23,4 @@ export function windowOf(row: Row, identity: Identity, channel: ChannelInfo, now
   const left = milliseconds(limit) - ago;
   if (left <= 0) return { state: "closed", ago };
   return left < SOON_MS ? { state: "soon", left } : { state: "open" };
-}
-
-export interface Length {
-  used: number;
-  limit: number;
-  sms: SmsCost | null;
-}
-
-export function lengthOf(text: string, { text_limit: limit, text_unit: unit }: ChannelInfo["capabilities"]): Length {
-  switch (unit) {
-    case "sms": {
-      const sms = smsCost(text);
-      return { used: sms.units, limit, sms };
-    }
-    case "utf16":
-      return { used: text.length, limit, sms: null };
-    case "bytes":
-      return { used: new TextEncoder().encode(text).length, limit, sms: null };
-    case "characters":
-      return { used: [...text].length, limit, sms: null };
-  }
 }

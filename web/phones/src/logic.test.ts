@@ -1,7 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 
 import { filling, opening } from "./links";
-import { measure } from "./measure";
 import { chosen, kindOf, newcomer, people, plausible } from "./people";
 import { pretty } from "./pretty";
 import { merged } from "./server";
@@ -25,16 +24,6 @@ test("a page's link says which phone has what ready", () => {
   expect(filling("#twilio_sms:ABCD-2345")).toEqual({ channel: "twilio_sms", account: null, text: "ABCD-2345" });
   expect(filling("#telegram/demo:hej%20d%C3%A4r:%29")).toEqual({ channel: "telegram", account: "demo", text: "hej där:)" });
   for (const hash of ["", "#", "#twilio_sms", "#twilio_sms:", "#twilio_sms:%"]) expect(filling(hash)).toBeNull();
-});
-
-test("lengths are as the channels count", () => {
-  expect(measure("åäö😀", "characters")).toEqual({ used: 4, segments: 0 });
-  expect(measure("åäö😀", "utf16")).toEqual({ used: 5, segments: 0 });
-  expect(measure("åäö😀", "bytes")).toEqual({ used: 10, segments: 0 });
-  expect(measure("Hej! €5", "sms")).toEqual({ used: 8, segments: 1 });
-  expect(measure("a".repeat(161), "sms")).toEqual({ used: 161, segments: 2 });
-  expect(measure("á".repeat(71), "sms")).toEqual({ used: 71, segments: 2 });
-  expect(measure("😀".repeat(36), "sms")).toEqual({ used: 72, segments: 2 });
 });
 
 test("people are remembered, the last chosen first", () => {

@@ -1,5 +1,6 @@
 // One phone: whose it is, what it shows, and what is written on it.
 
+import { type Length, lengthOf } from "@samtal/shared/length";
 import { store, stored } from "@samtal/shared/storage";
 import type { Language } from "@samtal/shared/text";
 import { clock, day, sameDay, whole } from "@samtal/shared/time";
@@ -8,7 +9,6 @@ import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hook
 
 import { opening } from "./links";
 import { hue } from "./look";
-import { measure } from "./measure";
 import { Owner } from "./owner";
 import { chosen, people, type Person } from "./people";
 import { type Account, type Choice, keyOf, merged, type OnPhone, screen, Trouble, useLooking, write, type Writing } from "./server";
@@ -216,8 +216,8 @@ interface ComposerProps {
 function Composer({ account, name, person, say, fault, filled, onFilled, onSend, field }: ComposerProps) {
   const [draft, setDraft] = useDraft(`samtal.phones.draft.${keyOf(account)}/${person.user}`);
   const id = useId();
-  const length = measure(draft, account.text_unit);
-  const over = length.used > account.text_limit;
+  const length = lengthOf(draft, account);
+  const over = length.used > length.limit;
   const link = opening(draft);
   useEffect(() => {
     if (filled === null) return;
@@ -263,17 +263,17 @@ function Composer({ account, name, person, say, fault, filled, onFilled, onSend,
       <button type="submit">{say(link ? "open" : "send")}</button>
       <p id={id} class="hint" role="status" data-bad={over || fault !== ""}>
         {over
-          ? say("too_long", { used: length.used, limit: account.text_limit })
-          : fault || (link ? say("link") : hint(say, length, account))}
+          ? say("too_long", { used: length.used, limit: length.limit })
+          : fault || (link ? say("link") : hint(say, length))}
       </p>
     </form>
   );
 }
 
 // The length is told when it matters: on SMS beyond one, elsewhere near the limit.
-function hint(say: Say, { used, segments }: { used: number; segments: number }, account: Account): string {
-  if (segments > 1) return say("length_sms", { used, segments });
-  return used > account.text_limit * 0.8 ? say("length", { used, limit: account.text_limit }) : "";
+function hint(say: Say, { used, limit, sms }: Length): string {
+  if (sms && sms.segments > 1) return say("length_sms", { used, segments: sms.segments });
+  return used > limit * 0.8 ? say("length", { used, limit }) : "";
 }
 
 function useDraft(key: string) {

@@ -1,16 +1,13 @@
 // The sandbox's API, and looking at it again and again.
 
+import type { Limit } from "@samtal/shared/length";
 import { useEffect } from "preact/hooks";
 
-export interface Account {
+export interface Account extends Limit {
   channel: string;
   account: string;
   users: string[];
-  text_limit: number;
-  text_unit: TextUnit;
 }
-
-export type TextUnit = "characters" | "utf16" | "bytes" | "sms";
 
 export interface Choice {
   title: string;
