@@ -23,7 +23,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install web run test check bench bench-scale faults format lock clean
+.PHONY: help install web run test check bench bench-scale bench-web faults screenshots format lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ bench: install $(if $(EXAMPLES),$(MODEL)) ## Measure speed against the budgets
 
 bench-scale: install $(if $(EXAMPLES),$(MODEL)) ## Measure many processes, sockets and customers; CROWD=
 	$(BIN)/python -m tests.bench.scale --crowd $(CROWD) $(ARGS)
+
+bench-web: install web ## Measure what the browser apps weigh, and how soon they serve
+	$(BIN)/python -m tests.bench.web $(ARGS)
+
+screenshots: install web $(if $(EXAMPLES),$(MODEL)) ## Take the pictures of docs/screens anew
+	$(BIN)/python -m tests.screens
 
 faults: install $(if $(EXAMPLES),$(MODEL)) ## Kill, stop and cut a whole installation (as root); FAULTS= MESSAGES= SECONDS=
 	$(BIN)/python -m tests.faults --faults $(FAULTS) --messages $(MESSAGES) --seconds $(SECONDS) $(ARGS)

@@ -6,12 +6,20 @@ from bot.model.channel import Answer, Request
 from bot.model.value import Value
 
 
+class PhoneChoice(Value):
+    """A button on a phone: opens a URL, or sends its payload, or only its title."""
+
+    title: str
+    payload: str | None = None
+    url: str | None = None
+
+
 class PhoneShows(Value):
     """What a customer's phone shows after the provider took a message."""
 
     user: str
     text: str = ""
-    choices: tuple[str, ...] = ()
+    choices: tuple[PhoneChoice, ...] = ()
     attachments: tuple[str, ...] = ()
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bot.kit import payload, proofs
 from bot.kit.split import measure
 from bot.model.channel import Answer, Request, TextUnit
-from bot.model.phone import PhoneShows, ProviderTook
+from bot.model.phone import PhoneChoice, PhoneShows, ProviderTook
 from channels.messenger.sending import LONGEST_TEXT
 
 if TYPE_CHECKING:
@@ -118,9 +118,15 @@ class Loopback:
 def _shows(user: str, message: Node) -> PhoneShows:
     attached = message["attachment"]["payload"]
     files = [attached[name].text for name in ("url", "attachment_id") if attached[name]]
-    choices = [*message["quick_replies"], *attached["buttons"]]
-    titles = tuple(title for choice in choices if (title := choice["title"].text))
-    return PhoneShows(user=user, text=_text(message), choices=titles, attachments=tuple(files))
+    buttons = [*message["quick_replies"], *attached["buttons"]]
+    choices = tuple(
+        PhoneChoice(
+            title=title, payload=button["payload"].text or None, url=button["url"].text or None
+        )
+        for button in buttons
+        if (title := button["title"].text)
+    )
+    return PhoneShows(user=user, text=_text(message), choices=choices, attachments=tuple(files))
 
 
 def _text(message: Node) -> str:

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from bot.kit import forms, payload
 from bot.kit.split import measure
 from bot.model.channel import Answer, Request, TextUnit
-from bot.model.phone import PhoneShows, ProviderTook
+from bot.model.phone import PhoneChoice, PhoneShows, ProviderTook
 from channels.telegram.sending import LONGEST_TEXT
 
 if TYPE_CHECKING:
@@ -120,10 +120,18 @@ def _press(writes: PhoneWrites, who: dict[str, JsonValue], number: int) -> dict[
     return {"id": f"press-{number}", "from": who, "message": message, "data": data}
 
 
-def _choices(markup: str) -> tuple[str, ...]:
+def _choices(markup: str) -> tuple[PhoneChoice, ...]:
     keyboard = payload.read(markup) or payload.Node()
     rows = [*keyboard["keyboard"], *keyboard["inline_keyboard"]]
-    return tuple(button["text"].text for row in rows for button in row)
+    return tuple(
+        PhoneChoice(
+            title=button["text"].text,
+            payload=button["callback_data"].text or None,
+            url=button["url"].text or None,
+        )
+        for row in rows
+        for button in row
+    )
 
 
 def _places(form: Form) -> tuple[str, ...]:

@@ -11,9 +11,13 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.bench import twilio
 from tests.bench.client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "var" / "model"
@@ -111,11 +115,15 @@ def resident(pid: int) -> float:
 class Process:
     """A process of ours, its cost by the operating system, and its end."""
 
-    def __init__(self, command: list[str], *, log: Path) -> None:
+    def __init__(
+        self, command: list[str], *, log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`environment` is added to ours."""
         self.started = time.monotonic()
         self._log = log
+        whole = os.environ | dict(environment or {})
         with log.open("ab") as out:
-            self._process = subprocess.Popen(command, stdout=out, stderr=out, cwd=ROOT)
+            self._process = subprocess.Popen(command, stdout=out, stderr=out, cwd=ROOT, env=whole)
 
     @property
     def pid(self) -> int:

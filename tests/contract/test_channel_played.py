@@ -39,8 +39,8 @@ class Phone:
         self.shows: list[PhoneShows] = []
         self.webhooks: list[Request] = []
 
-    def write(self, number: int = 5, **what: str) -> Received:
-        writes = PhoneWrites(user=kit.user(self.channel.name), **what)
+    def write(self, number: int = 5, **what: str | None) -> Received:
+        writes = PhoneWrites.model_validate({"user": kit.user(self.channel.name), **what})
         return self.channel.receive(
             self.provider.write(writes, url=self.url, at=NOW, number=number)
         )
@@ -142,8 +142,27 @@ def test_the_phone_shows_the_choices(channel: str) -> None:
     driven = kit.drive(phone.channel.send(message), phone.answer)
     assert isinstance(driven.delivery, Sent)
     can = phone.channel.capabilities.max_choices > 0
-    assert phone.shows[-1].choices == (("Ja", "Nej") if can else ())
+    shown = phone.shows[-1].choices
+    assert [one.title for one in shown] == (["Ja", "Nej"] if can else [])
+    assert [one.url for one in shown] == [None] * len(shown)
     assert bool(driven.delivery.warnings) is not can
+
+
+@each_played
+def test_a_choice_that_the_phone_shows_can_be_pressed(channel: str) -> None:
+    phone = Phone(channel)
+    if not phone.channel.capabilities.max_choices:
+        return
+    choice = Choice(title="Blå", payload="color:blue")
+    kit.drive(
+        phone.channel.send(kit.message(channel, text="Färg?", choices=(choice,))), phone.answer
+    )
+    (shown,) = phone.shows[-1].choices
+    assert (shown.title, shown.payload) == ("Blå", "color:blue")
+    (event,) = phone.write(text=shown.title, payload=shown.payload).events
+    assert isinstance(event, Inbound)
+    assert event.press is not None
+    assert event.press.payload == "color:blue"
 
 
 @each_played

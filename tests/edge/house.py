@@ -50,6 +50,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SECRET = SecretStr("the secret of the edge's tests")
 PASSWORD = "correct horse battery"
 TOKEN = "twilio-test-token"
+PATIENCE = 15  # seconds that a socket may take to connect; machines that run tests are busy
 Key = tuple[str, str]
 _PLACE = ("seq", "author", "text")  # what a page does not change of a message it shows
 Item = TypeVar("Item")
@@ -213,7 +214,11 @@ class Browser:
     async def connect(self, auth: Mapping[str, object]) -> None:
         self._auth = dict(auth)
         await self.client.connect(
-            self._base, namespaces=["/chat"], auth=self._now, transports=self._transports
+            self._base,
+            namespaces=["/chat"],
+            auth=self._now,
+            transports=self._transports,
+            wait_timeout=PATIENCE,
         )
         await until(lambda: bool(self.told("replayed")))
 
@@ -286,6 +291,7 @@ class Seat:
             self._base,
             namespaces=["/desk"],
             headers={"Cookie": f"samtal_session={cookie}", **headers},
+            wait_timeout=PATIENCE,
         )
 
     async def close(self) -> None:

@@ -226,6 +226,55 @@ async def test_a_phone_gets_an_answer_over_the_providers_own_wire(
     async with server.http.get(f"{server.base}/sandbox-api/phones") as got:
         accounts = {one["channel"]: one for one in (await got.json())["accounts"]}
     assert accounts[channel]["users"] == [user]
+    assert accounts[channel]["text_limit"] > 0
+
+
+@pytest.mark.parametrize(
+    ("channel", "came", "called"),
+    [
+        ("twilio_sms", ("x-twilio-signature", None), ("authorization", "Basic ***")),
+        ("telegram", ("x-telegram-bot-api-secret-token", "***"), None),
+        ("messenger", ("x-hub-signature-256", None), ("authorization", "Bearer ***")),
+    ],
+)
+async def test_the_wire_shows_proofs_and_no_secrets(
+    server: House,
+    channel: str,
+    came: tuple[str, str | None],
+    called: tuple[str, str] | None,
+) -> None:
+    user = "+46701234567" if channel == "twilio_sms" else "7"
+    await server.write(channel, user, "Hej")
+    await server.phone_shows(channel, user, "Fjällbutiken")
+    async with server.http.get(f"{server.base}/sandbox-api/wire") as got:
+        exchanges = (await got.json())["exchanges"]
+    webhook = exchanges[0]
+    call = next(one for one in exchanges if one["way"] == "to_provider")
+    (proof,) = [one for one in webhook["headers"] if one["proof"]]
+    assert proof["name"] == came[0]
+    assert proof["value"] == came[1] or (came[1] is None and len(proof["value"]) > 20)
+    assert [(one["name"], one["value"]) for one in call["headers"] if one["proof"]] == (
+        [called] if called else []
+    )
+    assert "content-type" in {one["name"] for one in call["headers"]}
+    assert ("/bot***/" in call["path"]) is (channel == "telegram")
+
+
+async def test_the_sandbox_counts_on_after_a_restart() -> None:
+    last = 0
+    for _ in range(2):
+        async with house() as server:
+            await server.write("telegram", "7", "Hej")
+            (shown, *_) = await server.screen("telegram", "7")
+            url = f"{server.base}/sandbox-api/wire"
+            async with server.http.get(url, params={"after": str(last)}) as got:
+                numbers = [one["n"] for one in (await got.json())["exchanges"]]
+            async with server.http.get(url, params={"after": str(numbers[0])}) as got:
+                rest = [one["n"] for one in (await got.json())["exchanges"]]
+            assert numbers[0] not in rest
+            assert numbers == sorted(set(numbers))
+            assert min(shown["n"], numbers[0]) > last
+            last = max(shown["n"], *numbers, *rest)
 
 
 async def test_receipts_come_back_by_webhook(server: House) -> None:

@@ -31,7 +31,10 @@ async function page(name, importSource) {
       assetsDir: "",
       emptyOutDir: true,
       modulePreload: { polyfill: false },
+      chunkSizeWarningLimit: 700,
       rollupOptions: {
+        // "use client" is for servers that render React.
+        onwarn: (warning, warn) => warning.code === "MODULE_LEVEL_DIRECTIVE" || warn(warning),
         output: {
           entryFileNames: `${name}-[hash].js`,
           chunkFileNames: `${name}-[name]-[hash].js`,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
+from collections.abc import Iterator
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -25,17 +26,32 @@ _SERVER_FAULT = 500
 _LONGEST = 2000
 _OWN_HEADERS = {"host", "content-length", "transfer-encoding", "connection"}
 _BOT_TOKEN = re.compile(r"/bot[^/]+")
+_PROOFS = re.compile(r"authorization|signature|token|secret|api-key")
+_SCHEME = re.compile(r"(?:Basic|Bearer) (?=.)")
+
+
+class WireHeader(Value):
+    """A header that says something of the body or proves who sent it."""
+
+    name: str
+    value: str
+    proof: bool
 
 
 class Exchange(Value):
-    """One request between the hub and a played provider; bodies are cut, tokens taken out."""
+    """One request between the hub and a played provider; bodies are cut, secrets taken out.
 
+    `n` grows, over restarts too.
+    """
+
+    n: int
     at: AwareDatetime
     way: Literal["to_provider", "webhook"]
     channel: str
     account: str
     method: str
     path: str
+    headers: tuple[WireHeader, ...]
     body: str
     status: int
     answer: str
@@ -44,8 +60,10 @@ class Exchange(Value):
 class WireLog:
     """The last exchanges."""
 
-    def __init__(self, *, kept: int = 200) -> None:
+    def __init__(self, numbers: Iterator[int], *, kept: int = 200) -> None:
+        """`numbers` grow."""
         self._exchanges: deque[Exchange] = deque(maxlen=kept)
+        self._numbers = numbers
 
     def add(
         self,
@@ -58,21 +76,23 @@ class WireLog:
         """Remember one."""
         self._exchanges.append(
             Exchange(
+                n=next(self._numbers),
                 at=request.received_at,
                 way=way,
                 channel=account[0],
                 account=account[1],
                 method=request.method,
                 path=_BOT_TOKEN.sub("/bot***", request.path),
+                headers=tuple(_headers(request)),
                 body=_text(request.body),
                 status=answer.status,
                 answer=_text(answer.body),
             )
         )
 
-    def all(self) -> tuple[Exchange, ...]:
-        """All that are remembered, oldest first."""
-        return tuple(self._exchanges)
+    def after(self, number: int) -> tuple[Exchange, ...]:
+        """Those that are remembered from after a number, oldest first."""
+        return tuple(one for one in self._exchanges if one.n > number)
 
 
 class Courier:
@@ -148,6 +168,21 @@ class Courier:
             return url.removeprefix(self._public)
         parts = urlsplit(url)
         return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def _headers(request: Request) -> Iterator[WireHeader]:
+    for name, value in request.headers:
+        if _PROOFS.search(name):
+            # A signature is of one request alone; whatever else proves something does so again.
+            kept = value if "signature" in name else _hidden(value)
+            yield WireHeader(name=name, value=kept, proof=True)
+        elif name == "content-type":
+            yield WireHeader(name=name, value=value, proof=False)
+
+
+def _hidden(value: str) -> str:
+    scheme = _SCHEME.match(value)
+    return f"{scheme[0] if scheme else ''}***"
 
 
 def _text(body: bytes) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import count
+from collections.abc import Iterator
 from typing import Literal
 
+from bot.model.phone import PhoneChoice
 from bot.model.value import AwareDatetime, Value
 
 # A phone in a sandbox need not remember more.
@@ -20,7 +21,7 @@ class OnPhone(Value):
     n: int
     side: Literal["me", "them"]
     text: str = ""
-    choices: tuple[str, ...] = ()
+    choices: tuple[PhoneChoice, ...] = ()
     attachments: tuple[str, ...] = ()
     at: AwareDatetime
 
@@ -35,9 +36,10 @@ class Screen(Value):
 class Phones:
     """All phones, by channel, account and user."""
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: Iterator[int]) -> None:
+        """`numbers` grow."""
         self._messages: dict[Phone, deque[OnPhone]] = {}
-        self._numbers = count(1)
+        self._numbers = numbers
 
     def show(self, phone: Phone, message: OnPhone) -> None:
         """Put a message on a phone; it gets its number here."""

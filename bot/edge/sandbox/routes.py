@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from itertools import count
 
 from aiohttp import web
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
 from bot.edge.clients import is_loopback
 from bot.edge.parts import EdgeParts
@@ -14,13 +14,34 @@ from bot.edge.problems import Refusal, mistakes
 from bot.edge.sandbox.courier import Courier, Exchange, WireLog
 from bot.edge.sandbox.phones import OnPhone, Phones
 from bot.edge.webhooks import to_request
-from bot.model.channel import Answer, Request
+from bot.model.channel import Answer, Request, TextUnit
 from bot.model.phone import PhoneWrites
 from bot.model.value import Value
 from bot.ports import Provider
 
 _PHONE = "/sandbox-api/phones/{channel}/{account}/{user}"
-_Exchanges = TypeAdapter(tuple[Exchange, ...])
+
+
+class PlayedAccount(Value):
+    """An account whose provider is played."""
+
+    channel: str
+    account: str
+    users: tuple[str, ...]
+    text_limit: int
+    text_unit: TextUnit
+
+
+class PlayedAccounts(Value):
+    """All accounts that are played."""
+
+    accounts: tuple[PlayedAccount, ...]
+
+
+class Exchanges(Value):
+    """What went between the hub and the providers."""
+
+    exchanges: tuple[Exchange, ...]
 
 
 class Writing(Value):
@@ -38,11 +59,11 @@ class Sandbox:
     def __init__(self, parts: EdgeParts) -> None:
         self._parts = parts
         self._settings = parts.settings
-        self._phones = Phones()
-        self._log = WireLog()
-        self._courier = Courier(parts.settings, self._log)
-        # From the time of day, so that ids do not repeat those of an earlier run.
+        # From the time of day, so that they do not repeat those of an earlier run.
         self._numbers = count(int(parts.clock.now().timestamp() * 1000))
+        self._phones = Phones(self._numbers)
+        self._log = WireLog(self._numbers)
+        self._courier = Courier(parts.settings, self._log)
 
     def add_to(self, app: web.Application) -> None:
         """Offer the routes, and carry webhooks while the server runs."""
@@ -81,22 +102,17 @@ class Sandbox:
         return _answered(took.answer)
 
     async def accounts(self, http: web.Request) -> web.Response:
-        """Which accounts are played, and who has been seen on them."""
+        """Which accounts are played, what they carry, and who has been seen on them."""
         _check_local(http)
-        found = [
-            {"channel": name, "account": account, "users": self._phones.users(name, account)}
-            for name, account in sorted(self._parts.providers)
-        ]
-        return web.json_response({"accounts": found})
+        return _json(
+            PlayedAccounts(accounts=tuple(map(self._played, sorted(self._parts.providers))))
+        )
 
     async def screen(self, http: web.Request) -> web.Response:
         """What a phone shows."""
         account, _ = self._provider(http)
-        after = http.query.get("after", "0")
-        if not (after.isascii() and after.isdigit()):
-            raise Refusal(422, "`after` is the number of a message.")
-        screen = self._phones.screen((*account, http.match_info["user"]), after=int(after))
-        return _json(screen)
+        phone = (*account, http.match_info["user"])
+        return _json(self._phones.screen(phone, after=_after(http)))
 
     async def write(self, http: web.Request) -> web.Response:
         """The customer writes; answers with what the hub answered the provider."""
@@ -120,8 +136,18 @@ class Sandbox:
     async def wire(self, http: web.Request) -> web.Response:
         """The last exchanges, oldest first."""
         _check_local(http)
-        body = b'{"exchanges":' + _Exchanges.dump_json(self._log.all()) + b"}"
-        return web.Response(body=body, content_type="application/json")
+        return _json(Exchanges(exchanges=self._log.after(_after(http))))
+
+    def _played(self, key: tuple[str, str]) -> PlayedAccount:
+        channel, account = key
+        able = self._parts.channels[key].capabilities
+        return PlayedAccount(
+            channel=channel,
+            account=account,
+            users=tuple(self._phones.users(channel, account)),
+            text_limit=able.text_limit,
+            text_unit=able.text_unit,
+        )
 
     def _written(
         self, provider: Provider, account: tuple[str, str], user: str, writing: Writing
@@ -154,6 +180,13 @@ class Sandbox:
 def _check_local(http: web.Request) -> None:
     if not is_loopback(http):
         raise Refusal(404)
+
+
+def _after(http: web.Request) -> int:
+    after = http.query.get("after", "0")
+    if not (after.isascii() and after.isdigit()):
+        raise Refusal(422, "`after` is a number that was told before.")
+    return int(after)
 
 
 def _local_base(http: web.Request) -> str:

@@ -1,0 +1,1 @@
+"""The pictures of the documentation, taken of the demo while a story is played on it."""

@@ -1,0 +1,337 @@
+// Where agents write: replies, which can be taken back for some seconds, and notes, which are never sent.
+
+import { ActionIcon, Button, Group, NativeSelect, SegmentedControl, Textarea } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { lengthOf } from "@samtal/shared/length";
+import { channelName } from "@samtal/shared/text";
+import { useEffect, useId, useRef, useState, type ChangeEvent, type DragEvent, type KeyboardEvent } from "react";
+
+import { ask } from "./api";
+import { AttachButton, Attachments, useUploads } from "./attaching";
+import { useDesk } from "./desk";
+import { activeOf, problemWords, span } from "./describe";
+import type { Draft } from "./drafts";
+import { Icon } from "./icons";
+import { windowOf } from "./limits";
+import { takeUp } from "./message";
+import type { Identity, Row } from "./model";
+import { useNow } from "./now";
+import { useChanges } from "./observable";
+import type { Opened } from "./opened";
+import { newId, UNDO_MS, type Reply } from "./outbox";
+import { preferences } from "./preferences";
+import type { Screen } from "./screen";
+import { snippets, written, type Snippet } from "./snippets";
+import { useChannels } from "./thread-list";
+import { useWords } from "./words";
+
+interface ComposerProps {
+  opened: Opened;
+  row: Row;
+  screen: Screen;
+}
+
+export function Composer({ opened, row, screen }: ComposerProps) {
+  const desk = useDesk();
+  useChanges(desk.drafts);
+  useChanges(preferences);
+  const words = useWords();
+  const { t } = words;
+  const thread = opened.thread;
+  const draft = desk.drafts.get(thread);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const hints = useId();
+  const [saving, setSaving] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+  const isNote = draft.mode === "note";
+  const text = isNote ? draft.note : draft.reply;
+  const { owner } = row.state;
+  const other = owner.kind === "agent" && owner.agent !== desk.me.id ? owner.name : null;
+  const uploads = useUploads((file) => change({ files: [...desk.drafts.get(thread).files, file] }));
+  const empty = !text.trim() && (isNote || draft.files.length === 0);
+  const canSend = !empty && !saving && (isNote || (!other && uploads.loading.length === 0));
+
+  function change(changed: Partial<Draft>): void {
+    desk.drafts.set(thread, { ...desk.drafts.get(thread), ...changed });
+  }
+
+  useEffect(() => {
+    screen.write = (mode) => {
+      desk.drafts.set(thread, { ...desk.drafts.get(thread), mode });
+      field.current?.focus();
+    };
+    return () => {
+      screen.write = () => {};
+    };
+  }, [desk, screen, thread]);
+
+  function send(): void {
+    if (!canSend) return;
+    if (isNote) return void saveNote();
+    const reply = desk.outbox.add({
+      id: newId(),
+      thread,
+      text: draft.reply.trim(),
+      identity: draft.identity,
+      files: draft.files,
+      seen: opened.shownTo,
+    });
+    change({ reply: "", files: [], identity: null });
+    offerUndo(reply);
+    field.current?.focus();
+  }
+
+  function offerUndo(reply: Reply): void {
+    const undo = () => {
+      notifications.hide(reply.id);
+      const back = desk.outbox.undo(reply.id);
+      if (!back) return void notifications.show({ message: t("undo.late") });
+      takeUp(desk, back);
+      field.current?.focus();
+    };
+    notifications.show({
+      id: reply.id,
+      autoClose: UNDO_MS,
+      withCloseButton: false,
+      message: (
+        <Group justify="space-between" wrap="nowrap">
+          <span>{t("undo.said")}</span>
+          <Button size="compact-sm" variant="default" onClick={undo}>
+            {t("undo.do")}
+          </Button>
+        </Group>
+      ),
+    });
+  }
+
+  async function saveNote(): Promise<void> {
+    setSaving(true);
+    setProblem(null);
+    try {
+      await ask("POST", `/threads/${thread}/note`, { body: { text: draft.note.trim() } });
+      change({ note: "" });
+      await opened.watch();
+    } catch (error) {
+      setProblem(t("compose.note.failed", { why: problemWords(error, words) }));
+    } finally {
+      setSaving(false);
+      field.current?.focus();
+    }
+  }
+
+  const typed = /^\/(\S*)$/.exec(draft.reply)?.[1];
+  const picker = usePicker(isNote || typed === undefined ? null : typed, (snippet) =>
+    change({ reply: written(snippet, row.identities.find((one) => one.name)?.name ?? "") }),
+  );
+
+  function press(event: KeyboardEvent<HTMLTextAreaElement>): void {
+    if (event.nativeEvent.isComposing || picker.press(event)) return;
+    if (event.key !== "Enter") return;
+    const sends = event.ctrlKey || event.metaKey || (preferences.liked.enterSends && !event.shiftKey);
+    if (!sends) return;
+    event.preventDefault();
+    send();
+  }
+
+  function write(event: ChangeEvent<HTMLTextAreaElement>): void {
+    change(isNote ? { note: event.currentTarget.value } : { reply: event.currentTarget.value });
+    if (!isNote) desk.typing(thread);
+  }
+
+  function drop(event: DragEvent): void {
+    event.preventDefault();
+    if (!isNote) uploads.add(event.dataTransfer.files);
+  }
+
+  const colleague = opened.typing.find((one) => one.who === "agent");
+  return (
+    <form
+      className="composer"
+      aria-label={t("compose.name")}
+      data-mode={draft.mode}
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={drop}
+    >
+      {colleague && (
+        <p className="collision" role="alert">
+          <Icon name="warn" size={16} />
+          {t("thread.collision", { name: colleague.name })}
+        </p>
+      )}
+      <div className="composer-top">
+        <SegmentedControl
+          size="xs"
+          aria-label={t("compose.mode")}
+          value={draft.mode}
+          onChange={(mode) => change({ mode: mode === "note" ? "note" : "reply" })}
+          data={[
+            { value: "reply", label: t("compose.reply") },
+            { value: "note", label: t("compose.note") },
+          ]}
+        />
+        {!isNote && <ChannelPicker row={row} draft={draft} onPick={(identity) => change({ identity })} />}
+      </div>
+      {picker.list}
+      <Textarea
+        ref={field}
+        autosize
+        minRows={2}
+        maxRows={10}
+        aria-label={t(isNote ? "compose.note.label" : "compose.reply.label")}
+        aria-describedby={hints}
+        aria-activedescendant={picker.active}
+        placeholder={t(isNote ? "compose.note.hint" : "compose.reply.hint")}
+        dir="auto"
+        value={text}
+        maxLength={10_000}
+        onChange={write}
+        onKeyDown={press}
+        onPaste={(event) => {
+          if (!isNote && event.clipboardData.files.length) uploads.add(event.clipboardData.files);
+        }}
+      />
+      {!isNote && <Attachments files={draft.files} uploads={uploads} onRemove={(id) => change({ files: draft.files.filter((one) => one.id !== id) })} />}
+      <div className="composer-foot">
+        <div className="hints" id={hints}>
+          {isNote ? (
+            <p className="internal">
+              <Icon name="lock" size={14} /> {t("compose.note.why")}
+            </p>
+          ) : other ? (
+            <p>{t("compose.owned", { name: other })}</p>
+          ) : (
+            owner.kind !== "agent" && draft.reply && <p>{t("compose.takes")}</p>
+          )}
+          {!isNote && <Limits row={row} draft={draft} />}
+          {problem && (
+            <p className="bad" role="alert">
+              {problem}
+            </p>
+          )}
+        </div>
+        {!isNote && uploads.offered && <AttachButton uploads={uploads} />}
+        {!isNote && (
+          <ActionIcon variant="subtle" color="gray" size={36} className="quiet" aria-label={t("compose.snippets")} title={`${t("compose.snippets")} (/)`} onClick={() => screen.show({ name: "snippets" })}>
+            <Icon name="bolt" />
+          </ActionIcon>
+        )}
+        <Button type="submit" size="sm" disabled={!canSend} loading={saving} {...(isNote ? { color: "yellow.4" } : {})}>
+          {t(isNote ? "compose.note.send" : "compose.send")}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+interface ChannelPickerProps {
+  row: Row;
+  draft: Draft;
+  onPick: (identity: string | null) => void;
+}
+
+function ChannelPicker({ row, draft, onPick }: ChannelPickerProps) {
+  const words = useWords();
+  const active = activeOf(row);
+  return (
+    <NativeSelect
+      size="xs"
+      className="channel-picker"
+      aria-label={words.t("compose.channel")}
+      value={draft.identity ?? active?.id ?? ""}
+      onChange={(event) => onPick(event.currentTarget.value === active?.id ? null : event.currentTarget.value)}
+      data={row.identities.map((one) => ({ value: one.id, label: placeWords(one) }))}
+    />
+  );
+
+  function placeWords(identity: Identity): string {
+    const channel = channelName(identity.address.channel, words.language);
+    const named = identity.phone ? `${channel} ${identity.phone}` : channel;
+    return identity.id === active?.id && row.identities.length > 1 ? words.t("compose.channel.active", { channel: named }) : named;
+  }
+}
+
+// What the chosen channel makes of the text.
+function Limits({ row, draft }: { row: Row; draft: Draft }) {
+  const words = useWords();
+  const { t } = words;
+  const now = useNow();
+  const channels = useChannels();
+  const identity = row.identities.find((one) => one.id === draft.identity) ?? activeOf(row);
+  const { channel, account } = identity?.address ?? {};
+  const info = channels.find((one) => one.channel === channel && one.account === account);
+  if (!identity || !info) return null;
+  const { used, limit, sms } = lengthOf(draft.reply, info.capabilities);
+  const window = windowOf(row, identity, info, now);
+  return (
+    <>
+      {window.state === "closed" && (
+        <p className="bad">
+          {window.ago === null ? t("compose.window.never") : t("compose.window", { time: span(window.ago, words) })}
+        </p>
+      )}
+      {window.state === "soon" && <p>{t("compose.window.soon", { time: span(window.left, words) })}</p>}
+      {sms && used > 0 && (
+        <p className="counter">
+          {t("compose.sms", { units: sms.units, segments: sms.segments, encoding: sms.encoding })}
+          {sms.segments > 1 && sms.culprits.length > 0 && (
+            <> {t("compose.sms.why", { culprits: sms.culprits.slice(0, 5).join(" ") })}</>
+          )}
+        </p>
+      )}
+      {!sms && used > limit * 0.6 && (
+        <p className="counter" data-over={used > limit}>
+          {t(used > limit ? "compose.over" : "compose.count", { n: used, limit })}
+        </p>
+      )}
+    </>
+  );
+}
+
+// The canned replies that fit what was typed after the slash; the keyboard stays in the text.
+function usePicker(typed: string | null, onPick: (snippet: Snippet) => void) {
+  useChanges(snippets);
+  const { t } = useWords();
+  const id = useId();
+  const [chosen, setChosen] = useState(0);
+  const [closed, setClosed] = useState<string | null>(null);
+  const open = typed !== null && typed !== closed;
+  const fitting = open ? snippets.matching(typed) : [];
+  const at = Math.min(chosen, Math.max(0, fitting.length - 1));
+
+  function press(event: KeyboardEvent): boolean {
+    if (!open) return false;
+    const picked = fitting[at];
+    if (event.key === "ArrowDown" && fitting.length) setChosen((at + 1) % fitting.length);
+    else if (event.key === "ArrowUp" && fitting.length) setChosen((at + fitting.length - 1) % fitting.length);
+    else if (event.key === "Escape") setClosed(typed);
+    else if ((event.key === "Enter" || event.key === "Tab") && picked && !event.ctrlKey && !event.metaKey) onPick(picked);
+    else return false;
+    event.preventDefault();
+    return true;
+  }
+
+  const list = open && (
+    <div className="snippets" role="listbox" aria-label={t("compose.snippets")}>
+      {fitting.length === 0 && <p className="soft">{t("compose.snippets.none")}</p>}
+      {fitting.map((snippet, index) => (
+        <div
+          key={snippet.name}
+          id={`${id}-${index}`}
+          role="option"
+          aria-selected={index === at}
+          onMouseDown={(event) => {
+            event.preventDefault();
+            onPick(snippet);
+          }}
+        >
+          <strong>/{snippet.name}</strong> <span dir="auto">{snippet.text}</span>
+        </div>
+      ))}
+    </div>
+  );
+  return { list, press, active: open && fitting.length ? `${id}-${at}` : undefined };
+}

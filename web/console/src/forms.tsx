@@ -1,0 +1,216 @@
+// The dialogs of what agents do with a thread.
+
+import { Button, Group, NativeSelect, Textarea, TextInput } from "@mantine/core";
+import { useId, useState, type FormEvent, type ReactNode } from "react";
+
+import { attempt, tell, type Act } from "./acts";
+import { useDesk } from "./desk";
+import { momentTo } from "./describe";
+import type { Row } from "./model";
+import { laterToday, nextWeek, tomorrow } from "./moments";
+import { useWords } from "./words";
+
+interface FormProps {
+  row: Row;
+  onClose: () => void;
+}
+
+const QUEUE = /^[A-Za-z0-9_.-]{1,64}$/;
+const ENDINGS = ["solved", "unanswered", "duplicate", "spam"] as const;
+
+export function TransferForm({ row, onClose }: FormProps) {
+  const desk = useDesk();
+  const { t } = useWords();
+  const { problem, submit, busy, setProblem } = useAct(row, "transfer", onClose);
+  const [queue, setQueue] = useState("");
+  const [note, setNote] = useState("");
+  const [wrong, setWrong] = useState<"queue" | "note" | null>(null);
+  const queues = useId();
+  const known = [...new Set(desk.counts?.queues.map((one) => one.queue) ?? [])];
+
+  function check(): void {
+    setProblem(null);
+    const found = !QUEUE.test(queue.trim()) ? "queue" : !note.trim() ? "note" : null;
+    setWrong(found);
+    if (!found) void submit({ queue: queue.trim(), note: note.trim() }, t("done.transfer", { queue: queue.trim() }));
+  }
+
+  return (
+    <Form label={t("action.transfer")} problem={problem} busy={busy} onSubmit={check} onClose={onClose}>
+      <TextInput
+        label={t("transfer.queue")}
+        placeholder={t("transfer.queue.hint", { queue: known[0] ?? "support" })}
+        list={queues}
+        value={queue}
+        onChange={(event) => setQueue(event.currentTarget.value)}
+        error={wrong === "queue" && t("transfer.queue.wrong")}
+        data-autofocus
+      />
+      <datalist id={queues}>
+        {known.map((name) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+      <Textarea
+        label={t("transfer.note")}
+        autosize
+        minRows={3}
+        maxLength={2_000}
+        value={note}
+        onChange={(event) => setNote(event.currentTarget.value)}
+        error={wrong === "note" && t("transfer.needed")}
+      />
+    </Form>
+  );
+}
+
+export function HandBackForm({ row, onClose }: FormProps) {
+  const { t } = useWords();
+  const { problem, submit, busy } = useAct(row, "hand-back", onClose);
+  const [note, setNote] = useState("");
+  return (
+    <Form
+      label={t("action.hand_back")}
+      problem={problem}
+      busy={busy}
+      onSubmit={() => void submit({ note: note.trim() }, t("done.hand_back"))}
+      onClose={onClose}
+    >
+      <Textarea
+        label={t("hand_back.note")}
+        autosize
+        minRows={2}
+        maxLength={2_000}
+        value={note}
+        onChange={(event) => setNote(event.currentTarget.value)}
+        data-autofocus
+      />
+    </Form>
+  );
+}
+
+export function ResolveForm({ row, onClose }: FormProps) {
+  const { t } = useWords();
+  const { problem, submit, busy } = useAct(row, "resolve", onClose);
+  const [reason, setReason] = useState<string>("solved");
+  return (
+    <Form
+      label={t("action.resolve")}
+      problem={problem}
+      busy={busy}
+      onSubmit={() => void submit({ reason }, t("done.resolve"))}
+      onClose={onClose}
+    >
+      <NativeSelect
+        label={t("resolve.reason")}
+        value={reason}
+        onChange={(event) => setReason(event.currentTarget.value)}
+        data={ENDINGS.map((value) => ({ value, label: t(`resolve.${value}`) }))}
+        data-autofocus
+      />
+    </Form>
+  );
+}
+
+export function SnoozeForm({ row, onClose }: FormProps) {
+  const words = useWords();
+  const { t } = words;
+  const { problem, submit, busy, setProblem } = useAct(row, "snooze", onClose);
+  const [now] = useState(() => new Date());
+  const [own, setOwn] = useState("");
+  const offers = [
+    ["snooze.later", laterToday(now)],
+    ["snooze.tomorrow", tomorrow(now)],
+    ["snooze.week", nextWeek(now)],
+  ] as const;
+
+  function until(at: Date): void {
+    const moment = at.toISOString();
+    void submit({ until: moment }, t("done.snooze", { time: momentTo(moment, words) }));
+  }
+
+  function check(): void {
+    const at = new Date(own);
+    if (at > new Date()) until(at);
+    else setProblem(t("snooze.past"));
+  }
+
+  return (
+    <Form label={t("action.snooze")} problem={problem} busy={busy} onSubmit={check} onClose={onClose}>
+      <div className="offers">
+        {offers.map(([key, at], index) => (
+          <Button
+            key={key}
+            variant="default"
+            justify="space-between"
+            rightSection={<span className="soft">{momentTo(at.toISOString(), words)}</span>}
+            onClick={() => until(at)}
+            data-autofocus={index === 0 || undefined}
+          >
+            {t(key)}
+          </Button>
+        ))}
+      </div>
+      <TextInput
+        type="datetime-local"
+        label={t("snooze.custom")}
+        value={own}
+        onChange={(event) => setOwn(event.currentTarget.value)}
+      />
+    </Form>
+  );
+}
+
+function useAct(row: Row, act: Act, onClose: () => void) {
+  const desk = useDesk();
+  const words = useWords();
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+
+  async function submit(body: object, done: string): Promise<void> {
+    setBusy(true);
+    const found = await attempt(desk, act, { thread: row.state.thread, body, words });
+    setBusy(false);
+    setProblem(found);
+    if (found) return;
+    tell(done);
+    onClose();
+  }
+
+  return { busy, problem, setProblem, submit };
+}
+
+interface FrameProps {
+  label: string;
+  problem: string | null;
+  busy: boolean;
+  onSubmit: () => void;
+  onClose: () => void;
+  children: ReactNode;
+}
+
+function Form({ label, problem, busy, onSubmit, onClose, children }: FrameProps) {
+  const { t } = useWords();
+  function submit(event: FormEvent): void {
+    event.preventDefault();
+    onSubmit();
+  }
+  return (
+    <form className="form" onSubmit={submit} noValidate>
+      {children}
+      {problem && (
+        <p className="bad" role="alert">
+          {problem}
+        </p>
+      )}
+      <Group justify="flex-end">
+        <Button variant="default" onClick={onClose}>
+          {t("cancel")}
+        </Button>
+        <Button type="submit" loading={busy}>
+          {label}
+        </Button>
+      </Group>
+    </form>
+  );
+}

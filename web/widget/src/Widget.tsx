@@ -1,0 +1,276 @@
+import { channelName, translator } from "@samtal/shared/text";
+import { moment } from "@samtal/shared/time";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+
+import { Composer } from "./Composer";
+import { Confirm } from "./Confirm";
+import { Elsewhere } from "./Elsewhere";
+import { pageName, type Embed } from "./embed";
+import { useFiles } from "./files";
+import { Icon } from "./icons";
+import type { Acts } from "./Line";
+import { Log } from "./Log";
+import type { Memory } from "./memory";
+import { Menu, type Entry } from "./Menu";
+import { authorOf } from "./naming";
+import type { Offer, Target } from "./shapes";
+import type { Shell } from "./shell";
+import type { Talk } from "./talk";
+import { download, transcript } from "./transcript";
+import { useWatched } from "./watched";
+import { words, type Translate } from "./words";
+
+const SMALL = "(max-width: 30em), (max-height: 26em)";
+
+type Panel = { kind: "end" | "forget" } | { kind: "code"; target: Target; offer: Offer } | null;
+
+interface Props {
+  embed: Embed;
+  memory: Memory;
+  talk: Talk;
+  shell: Shell;
+  draft: string;
+}
+
+export function Widget({ embed, memory, talk, shell, draft }: Props) {
+  useWatched(talk);
+  useWatched(shell);
+  const { open, language } = shell;
+  const t = useMemo<Translate>(() => translator(words, language), [language]);
+  const [menu, setMenu] = useState(false);
+  const [panel, setPanel] = useState<Panel>(null);
+  const [dropping, setDropping] = useState(false);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const launcher = useRef<HTMLButtonElement>(null);
+  const small = useSmall();
+  const dialog = useDialog(open, small);
+  const files = useFiles(embed.base, talk.facts, () => talk.token);
+  const site = talk.facts.site_name ?? pageName();
+  const { unread } = talk;
+
+  useEffect(() => {
+    if (open) talk.connect();
+    if (shell.byHand) (open ? field : launcher).current?.focus();
+  }, [open]);
+
+  const acts = useMemo<Acts>(
+    () => ({
+      press: ({ title, payload }) => {
+        talk.write("press", { payload: payload ?? title, title });
+        field.current?.focus();
+      },
+      retry: (key) => {
+        talk.retry(key);
+        field.current?.focus();
+      },
+      remove: (key) => {
+        talk.remove(key);
+        field.current?.focus();
+      },
+    }),
+    [talk],
+  );
+  const back = () => {
+    setPanel(null);
+    field.current?.focus();
+  };
+  const goElsewhere = async (target: Target) => {
+    const offer = await talk.elsewhere(target);
+    if (offer) setPanel({ kind: "code", target, offer });
+  };
+  const escape = () => {
+    if (menu) {
+      setMenu(false);
+      dialog.current?.querySelector<HTMLElement>("#menu-button")?.focus();
+    } else if (panel) back();
+    else shell.show(false);
+  };
+  const entries: Entry[] = [];
+  if (talk.state.owner === "waiting") entries.push({ label: t("leave"), act: () => talk.write("leave_queue", {}) });
+  else if (talk.state.owner !== "agent") entries.push({ label: t("human"), act: () => talk.write("ask_human", { text: t("human") }) });
+  for (const target of talk.facts.channels ?? []) {
+    entries.push({ label: t("elsewhere", { channel: called(target, talk.facts.channels ?? [], language) }), act: () => void goElsewhere(target) });
+  }
+  entries.push({ label: t("language"), lang: language === "sv" ? "en" : "sv", act: () => shell.speak(language === "sv" ? "en" : "sv") });
+  if (talk.timeline.lines.length > 0) {
+    entries.push({ label: t("save"), act: () => download(`${site}.txt`, transcript(talk.timeline.lines, site, t, language)) });
+    if (talk.state.owner !== "nobody") entries.push({ label: t("end"), act: () => setPanel({ kind: "end" }) });
+  }
+  entries.push({ label: t("forget"), act: () => setPanel({ kind: "forget" }) });
+  const chosen = entries.map((entry) => ({
+    ...entry,
+    act: () => {
+      setMenu(false);
+      field.current?.focus();
+      entry.act();
+    },
+  }));
+  const label = unread === 0 ? "" : unread === 1 ? t("unreadOne") : t("unread", { count: unread });
+  const takesFiles = talk.facts.file_bytes !== undefined;
+  const notice = talk.offline ? { word: "offline" as const } : talk.notice;
+
+  return (
+    <section class="widget" aria-label={t("chat")} lang={language}>
+      <button
+        type="button"
+        id="launcher"
+        class="primary"
+        ref={launcher}
+        hidden={open}
+        aria-haspopup="dialog"
+        aria-expanded={open}
+        onClick={() => shell.show(true)}
+      >
+        <Icon of="chat" /> <span>{t("open")}</span>
+        {unread > 0 && (
+          <span id="unread">
+            <span aria-hidden="true">{unread > 99 ? "99+" : unread}</span>
+            <span class="vh">, {label}</span>
+          </span>
+        )}
+      </button>
+      <dialog
+        id="chat"
+        ref={dialog}
+        aria-labelledby="chat-title"
+        onKeyDown={(event) => {
+          if (event.key !== "Escape" || event.isComposing) return;
+          event.preventDefault();
+          event.stopPropagation();
+          escape();
+        }}
+        onClick={(event) => {
+          if (menu && event.target instanceof Element && !event.target.closest(".menu-place")) setMenu(false);
+        }}
+        onCancel={(event) => {
+          event.preventDefault();
+          escape();
+        }}
+        onClose={() => !dialog.current?.open && shell.show(false)}
+        onDragOver={(event) => {
+          if (!takesFiles || !event.dataTransfer?.types.includes("Files")) return;
+          event.preventDefault();
+          setDropping(true);
+        }}
+        onDragLeave={(event) => {
+          if (!(event.relatedTarget instanceof Node && event.currentTarget.contains(event.relatedTarget))) setDropping(false);
+        }}
+        onDrop={(event) => {
+          setDropping(false);
+          if (!takesFiles || !event.dataTransfer?.files.length) return;
+          event.preventDefault();
+          files.add(event.dataTransfer.files);
+        }}
+      >
+        <header>
+          <div class="title">
+            <h2 id="chat-title" dir="auto">{site}</h2>
+            <p id="owner" role="status" class={talk.state.owner}>
+              {t(talk.state.owner, { name: talk.state.name ?? t("colleague") })}
+            </p>
+          </div>
+          <Menu label={t("menu")} entries={chosen} open={menu} show={setMenu} />
+          <button type="button" class="icon" id="close" aria-label={t("close")} onClick={() => shell.show(false)}>
+            <Icon of="close" />
+          </button>
+        </header>
+        <div id="banner" role="status" hidden={notice === null}>
+          {notice && <span>{t(notice.word, { why: notice.why ?? t("unknownReason") })}</span>}
+          {notice && !talk.offline && (
+            <button type="button" class="icon" aria-label={t("dismiss")} onClick={() => { talk.dismiss(); field.current?.focus(); }}>
+              <Icon of="close" />
+            </button>
+          )}
+        </div>
+        {panel?.kind === "code" && (
+          <Elsewhere {...panel} language={language} t={t} renew={() => void goElsewhere(panel.target)} close={back} />
+        )}
+        {panel?.kind === "end" && (
+          <Confirm title="endTitle" text="endText" yes="endYes" t={t} act={() => { back(); void talk.end(); }} close={back} />
+        )}
+        {panel?.kind === "forget" && (
+          <Confirm
+            title="forgetTitle"
+            text="forgetText"
+            yes="forgetYes"
+            t={t}
+            act={() => {
+              back();
+              shell.show(false);
+              files.clear();
+              talk.forget();
+            }}
+            close={back}
+          />
+        )}
+        <Log lines={talk.timeline.lines} unread={unread} hidden={!open || panel !== null} covered={menu} language={language} t={t} base={embed.base} acts={acts} saw={() => talk.saw()} />
+        <p id="typing">{talk.typing !== null && <span>{t("typing", { name: talk.typing || t("colleague") })}</span>}</p>
+        {talk.state.owner === "nobody" && <p class="hint">{t("writeAgain")}</p>}
+        {talk.facts.hours?.open === false && talk.state.owner !== "agent" && (
+          <p class="hint">
+            {t("closedHours", { when: talk.facts.hours.opens_at ? moment(talk.facts.hours.opens_at, language) : "" })}
+          </p>
+        )}
+        <Composer
+          field={field}
+          draft={draft}
+          facts={talk.facts}
+          files={files}
+          t={t}
+          keepDraft={(text) => memory.set("draft", text || null)}
+          typed={() => talk.typed()}
+          send={(text) => {
+            const ready = files.chosen.flatMap((one) => (one.ready ? [one.ready] : []));
+            const ids = ready.map((one) => one.id);
+            talk.write("message", { text, ...(ids.length > 0 ? { files: ids } : {}) }, ready.map((one) => one.attachment));
+            files.clear();
+          }}
+        />
+        {dropping && <div class="drop">{t("dropHere")}</div>}
+      </dialog>
+      <p class="vh" id="news" aria-live="polite">
+        {talk.news && `${authorOf(talk.news, t)}: ${talk.news.text}`}
+      </p>
+    </section>
+  );
+}
+
+// Two accounts of one channel are told apart by their names.
+function called(target: Target, all: Target[], language: Shell["language"]): string {
+  const name = channelName(target.channel, language);
+  return all.filter((one) => one.channel === target.channel).length > 1 ? `${name} (${target.account})` : name;
+}
+
+function useSmall(): boolean {
+  const media = useMemo(() => matchMedia(SMALL), []);
+  const [small, setSmall] = useState(media.matches);
+  useEffect(() => {
+    const look = () => setSmall(media.matches);
+    media.addEventListener("change", look);
+    return () => media.removeEventListener("change", look);
+  }, []);
+  return small;
+}
+
+/** Beside the page where there is room; over all of it, and alone in reach, where there is not. */
+function useDialog(open: boolean, small: boolean) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useLayoutEffect(() => {
+    const it = dialog.current;
+    if (!it) return;
+    const modal = it.matches(":modal");
+    if (it.open && (!open || modal !== small)) it.close();
+    if (!open || it.open) return;
+    if (small) it.showModal();
+    else it.open = true; // unlike show(), this leaves the focus where it is
+  }, [open, small]);
+  useEffect(() => {
+    const view = window.visualViewport;
+    if (!view || !small) return;
+    const fit = () => dialog.current?.style.setProperty("--height", `${view.height}px`); // without the keyboard on the screen
+    fit();
+    view.addEventListener("resize", fit);
+    return () => view.removeEventListener("resize", fit);
+  }, [small]);
+  return dialog;
+}
