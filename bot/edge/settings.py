@@ -124,7 +124,9 @@ class EdgeSettings(Value):
     metrics_token: SecretStr | None = Field(
         None, description="Bearer token that /metrics asks for; none: open to whoever reaches it."
     )
-    pages: bool = Field(default=True, description="Serve the demo shop page and the plain desk.")
+    pages: bool = Field(
+        default=True, description="Serve the browser apps: widget, console, sandbox's pages."
+    )
 
     @model_validator(mode="after")
     def _has_its_zone(self) -> Self:
