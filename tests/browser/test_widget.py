@@ -350,7 +350,7 @@ async def test_a_link_with_a_code_opens_the_chat_with_it(server: House) -> None:
         assert faults.lines + more.lines == []
 
 
-async def test_leaving_the_queue_and_ending_the_chat(server: House) -> None:
+async def test_the_queue_can_be_left(server: House) -> None:
     async with browsing() as browser:
         page, faults = await open_page(browser, server.base)
         await open_chat(page)

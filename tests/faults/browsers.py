@@ -1,6 +1,6 @@
 """Customers in browsers: they write, lose the connection, come again, and show each message once.
 
-What a page does with what it is told is `web/widget`, in few words.
+What a page does with what it is told is `web/widget/src/talk.ts`, in few words.
 """
 
 from __future__ import annotations

@@ -43,6 +43,7 @@ export class Socket<Events extends object> {
   private stopped = true;
   private transport: Transport | null = null;
   private patience = SILENCE_MS;
+  private heardAt = 0;
   private heartbeat: ReturnType<typeof setTimeout> | undefined;
   private again: ReturnType<typeof setTimeout> | undefined;
 
@@ -94,7 +95,9 @@ export class Socket<Events extends object> {
   }
 
   private hurry(): void {
-    if (this.stopped || this.transport) return;
+    if (this.stopped) return;
+    if (this.transport && Date.now() - this.heardAt < this.patience) return;
+    this.transport?.close(); // a machine that slept has kept a dead connection, and no timer ran
     clearTimeout(this.again);
     this.open();
   }
@@ -189,6 +192,7 @@ export class Socket<Events extends object> {
 
   // The server pings; when it falls silent the connection is dead, whatever the browser thinks.
   private watchHeartbeat(patience: number): void {
+    this.heardAt = Date.now();
     clearTimeout(this.heartbeat);
     this.heartbeat = setTimeout(() => this.transport?.close(), patience);
   }

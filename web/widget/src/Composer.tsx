@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { RefObject } from "preact";
 
 import type { Chosen, Files } from "./files";
@@ -30,7 +30,6 @@ export function Composer({ field, draft, facts, files, t, keepDraft, typed, send
   const empty = !text.trim() && files.chosen.length === 0;
   const [refused, setRefused] = useState(false);
 
-  useEffect(() => setText(draft), [draft]);
   useLayoutEffect(() => {
     const it = field.current;
     if (!it) return;
@@ -130,10 +129,12 @@ function ChosenFiles({ files, t }: { files: Files; t: Translate }) {
       {files.chosen.map((one) => (
         <li key={one.key} class={one.wrong ? "wrong" : ""}>
           <Icon of={one.wrong ? "alert" : "file"} />
-          <span class="name">{one.file.name}</span>
-          <span class="how" role="status">
-            {how(one, t)}
-          </span>
+          <p>
+            <span class="name">{one.file.name}</span>
+            <span class="how" role="status">
+              {how(one, t)}
+            </span>
+          </p>
           {one.wrong?.again && (
             <button type="button" class="quiet" onClick={() => files.again(one.key)}>
               {t("retry")}

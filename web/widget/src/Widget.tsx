@@ -1,5 +1,5 @@
 import { channelName, translator } from "@samtal/shared/text";
-import { moment } from "@samtal/shared/time";
+import { whole } from "@samtal/shared/time";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { Composer } from "./Composer";
@@ -39,6 +39,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
   const t = useMemo<Translate>(() => translator(words, language), [language]);
   const [menu, setMenu] = useState(false);
   const [panel, setPanel] = useState<Panel>(null);
+  const [round, setRound] = useState(0); // begins with each visitor
   const [dropping, setDropping] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
   const launcher = useRef<HTMLButtonElement>(null);
@@ -198,6 +199,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
               back();
               shell.show(false);
               files.clear();
+              setRound(round + 1);
               talk.forget();
             }}
             close={back}
@@ -208,12 +210,13 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
         {talk.state.owner === "nobody" && <p class="hint">{t("writeAgain")}</p>}
         {talk.facts.hours?.open === false && talk.state.owner !== "agent" && (
           <p class="hint">
-            {t("closedHours", { when: talk.facts.hours.opens_at ? moment(talk.facts.hours.opens_at, language) : "" })}
+            {t("closedHours", { when: talk.facts.hours.opens_at ? whole(talk.facts.hours.opens_at, language) : "" })}
           </p>
         )}
         <Composer
+          key={round}
           field={field}
-          draft={draft}
+          draft={round === 0 ? draft : ""}
           facts={talk.facts}
           files={files}
           t={t}

@@ -23,7 +23,7 @@ declare global {
   }
 }
 
-const CODE = /^[2-9A-HJKMNP-Z]{4}-?[2-9A-HJKMNP-Z]{4}$/; // a code that continues a conversation here
+const CODE = /^(?=.*\d)[2-9A-HJ-NP-Z]{4}-?[2-9A-HJ-NP-Z]{4}$/; // a code that continues a conversation here
 
 function start(embed: Embed): Handle {
   const memory = new Memory(embed.account);

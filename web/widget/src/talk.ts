@@ -38,6 +38,7 @@ export class Talk extends Watched {
 
   private readonly socket: Socket<ChatEvents>;
   private outbox: Written[] = [];
+  private readonly unsent = new Map<string, Written>(); // what was refused
   private said: string | null = null; // the token that this connection began with
   private lastSeq = 0;
   private seen: number | null;
@@ -205,7 +206,7 @@ export class Talk extends Watched {
 
   /** Send what was refused once more, as something new. */
   retry(key: string): void {
-    const written = this.memory.written().find((one) => one.id === key);
+    const written = this.unsent.get(key);
     this.remove(key);
     if (!written) return;
     const { id: _, ...data } = written.data;
@@ -213,6 +214,7 @@ export class Talk extends Watched {
   }
 
   remove(key: string): void {
+    this.unsent.delete(key);
     this.memory.drop(key);
     this.timeline.remove(key);
     this.changed();
@@ -225,6 +227,7 @@ export class Talk extends Watched {
       if (known.has(written.id)) continue;
       this.show(written);
       if (written.why === undefined) this.outbox.push(written);
+      else this.unsent.set(written.id, written);
     }
   }
 
@@ -264,8 +267,12 @@ export class Talk extends Watched {
   private refuse(written: Written, problem: Problem): void {
     const why = problem.detail || problem.title;
     this.dropWritten(written.id);
-    if (this.timeline.went(written.id, "refused", why)) this.memory.keep({ ...written, why });
-    else this.notice = { word: "notSent", why };
+    if (!this.timeline.went(written.id, "refused", why)) {
+      this.notice = { word: "notSent", why };
+      return;
+    }
+    this.unsent.set(written.id, { ...written, why });
+    this.memory.keep({ ...written, why });
   }
 
   private dropWritten(id: string): void {
@@ -355,6 +362,7 @@ export class Talk extends Watched {
     this.lastSeq = 0;
     this.seen = null;
     this.outbox = [];
+    this.unsent.clear();
     this.news = null;
     this.wanted = false;
     this.caughtUp = false;
