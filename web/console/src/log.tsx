@@ -23,7 +23,9 @@ import { useWords, type Words } from "./words";
 const NEAR_END = 120;
 const NEAR_START = 400;
 
-type Shown = Line | { kind: "top"; key: string } | { kind: "held"; key: string; reply: Reply; held: Held };
+const TOP = 44; // the height of what stands above the first line
+
+type Shown = Line | { kind: "held"; key: string; reply: Reply; held: Held };
 
 interface LogProps {
   opened: Opened;
@@ -41,7 +43,6 @@ export function Log({ opened, row, screen, lookedAt }: LogProps) {
   const waiting = desk.outbox.of(opened.thread);
   const said = useMemo(() => lines(opened.views, { lookedAt, details }), [opened.views, lookedAt, details]);
   const shown: Shown[] = [
-    { kind: "top", key: "top" },
     ...said,
     ...waiting.map(({ reply, held }) => ({ kind: "held" as const, key: reply.id, reply, held })),
   ];
@@ -53,6 +54,7 @@ export function Log({ opened, row, screen, lookedAt }: LogProps) {
     anchorTo: "end",
     followOnAppend: true,
     scrollEndThreshold: NEAR_END,
+    scrollMargin: TOP,
     overscan: 8,
   });
 
@@ -94,6 +96,9 @@ export function Log({ opened, row, screen, lookedAt }: LogProps) {
           if (event.currentTarget.scrollTop < NEAR_START && opened.older === "some") void opened.readOlder();
         }}
       >
+        <div className="log-top" style={{ height: TOP }}>
+          <Top opened={opened} words={words} />
+        </div>
         <div className="log-all" style={{ height: virtual.getTotalSize() }}>
           {items.map(({ index, key, start }) => {
             const line = shown[index];
@@ -105,7 +110,7 @@ export function Log({ opened, row, screen, lookedAt }: LogProps) {
                   data-index={index}
                   className="line"
                   data-found={index === targetAt}
-                  style={{ transform: `translateY(${start}px)` }}
+                  style={{ transform: `translateY(${start - TOP}px)` }}
                 >
                   <OneLine line={line} opened={opened} row={row} screen={screen} words={words} />
                 </div>
@@ -145,7 +150,7 @@ function useStayingAtEnd(holder: RefObject<HTMLDivElement | null>): () => void {
 
   useLayoutEffect(() => {
     const element = holder.current;
-    const all = element?.firstElementChild;
+    const all = element?.lastElementChild;
     if (!element || !all) return;
     const stay = () => {
       if (atEnd.current) element.scrollTop = element.scrollHeight;
@@ -180,8 +185,6 @@ interface OneLineProps {
 function OneLine({ line, opened, row, screen, words }: OneLineProps) {
   const { t, language } = words;
   switch (line.kind) {
-    case "top":
-      return <Top opened={opened} words={words} />;
     case "day":
       return <p className="divider">{day(line.at, language)}</p>;
     case "new":

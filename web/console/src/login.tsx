@@ -1,7 +1,7 @@
 // Logging in: as a page, and over the page when a session has ended.
 
-import { Alert, Button, PasswordInput, Text, TextInput } from "@mantine/core";
-import { useId, useState, type FormEvent } from "react";
+import { Button, PasswordInput, Text, TextInput } from "@mantine/core";
+import { useState, type FormEvent } from "react";
 
 import { ask, carry, Refusal } from "./api";
 import type { Me } from "./model";
@@ -43,7 +43,6 @@ function LoginForm({ said, onIn }: { said: Key | null; onIn: (me: Me) => void })
   const { t } = useWords();
   const [wrong, setWrong] = useState<Key | null>(said);
   const [busy, setBusy] = useState(false);
-  const error = useId();
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -64,7 +63,6 @@ function LoginForm({ said, onIn }: { said: Key | null; onIn: (me: Me) => void })
     }
   }
 
-  const described = wrong ? { "aria-describedby": error, "aria-invalid": true } : {};
   return (
     <form onSubmit={submit} className="form">
       <TextInput
@@ -76,7 +74,7 @@ function LoginForm({ said, onIn }: { said: Key | null; onIn: (me: Me) => void })
         withAsterisk={false}
         data-autofocus
         autoFocus
-        {...described}
+        error={!!wrong}
       />
       <PasswordInput
         name="password"
@@ -85,13 +83,9 @@ function LoginForm({ said, onIn }: { said: Key | null; onIn: (me: Me) => void })
         required
         withAsterisk={false}
         visibilityToggleButtonProps={{ "aria-label": t("login.show"), tabIndex: 0, "aria-hidden": false }}
-        {...described}
+        error={wrong && t(wrong)}
+        errorProps={{ role: "alert" }}
       />
-      {wrong && (
-        <Alert id={error} color="red" variant="light" className="problem">
-          {t(wrong)}
-        </Alert>
-      )}
       <Button type="submit" loading={busy} fullWidth>
         {t("login.do")}
       </Button>

@@ -89,7 +89,7 @@ function Views({ screen, desk }: { screen: Screen; desk: Desk }) {
           data-urgent={view === "waiting" && !!counted.waiting}
           onClick={() => screen.want({ view })}
         >
-          {t(`view.${view}`)}
+          {t(`view.${view}`)}{" "}
           {!!counted[view] && <span className="count">{counted[view]}</span>}
         </button>
       ))}
