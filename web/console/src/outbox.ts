@@ -29,7 +29,7 @@ export interface Reply {
 export interface SentFile {
   id: string;
   name: string;
-  type: string;
+  media_type: string;
   size: number;
 }
 

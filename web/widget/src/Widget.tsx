@@ -45,7 +45,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
   const launcher = useRef<HTMLButtonElement>(null);
   const small = useSmall();
   const dialog = useDialog(open, small);
-  const files = useFiles(embed.base, talk.facts, () => talk.token);
+  const files = useFiles(embed, talk.facts, () => talk.token);
   const site = talk.facts.site_name ?? pageName();
   const { unread } = talk;
 

@@ -2,6 +2,7 @@
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
+import type { Embed } from "./embed";
 import { size } from "./naming";
 import { attachmentOf, upload, type Upload } from "./upload";
 import type { Attachment } from "./shapes";
@@ -25,7 +26,13 @@ export interface Files {
   clear(): void;
 }
 
-export function useFiles(base: string, facts: Facts, token: () => string | null): Files {
+function placeOf(embed: Embed): URL {
+  const place = new URL("chat-api/files", embed.base);
+  if (embed.account !== null) place.searchParams.set("account", embed.account);
+  return place;
+}
+
+export function useFiles(embed: Embed, facts: Facts, token: () => string | null): Files {
   const [chosen, setChosen] = useState<Chosen[]>([]);
   const uploads = useRef(new Map<number, Upload>());
   const count = useRef(0);
@@ -35,7 +42,7 @@ export function useFiles(base: string, facts: Facts, token: () => string | null)
   useEffect(() => () => uploads.current.forEach((one) => one.stop()), []);
 
   const start = (key: number, file: File) => {
-    const uploading = upload(base, token() ?? "", file, (share) => change(key, { percent: Math.floor(share * 100) }));
+    const uploading = upload(placeOf(embed), token() ?? "", file, (share) => change(key, { percent: Math.floor(share * 100) }));
     uploads.current.set(key, uploading);
     uploading.done.then(
       (uploaded) => change(key, { ready: { id: uploaded.id, attachment: attachmentOf(uploaded) } }),

@@ -5,7 +5,7 @@ import type { Attachment } from "./shapes";
 export interface Uploaded {
   id: string;
   name: string;
-  type: string;
+  media_type: string;
   size: number;
   url: string;
 }
@@ -15,10 +15,10 @@ export interface Upload {
   stop(): void;
 }
 
-export function upload(base: string, token: string, file: File, progress: (share: number) => void): Upload {
+export function upload(place: URL, token: string, file: File, progress: (share: number) => void): Upload {
   const request = new XMLHttpRequest();
   const done = new Promise<Uploaded>((resolve, reject) => {
-    request.open("POST", new URL("chat-api/files", base));
+    request.open("POST", place);
     request.setRequestHeader("Authorization", `Bearer ${token}`);
     request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
     request.setRequestHeader("X-File-Name", encodeURIComponent(file.name));
@@ -32,6 +32,6 @@ export function upload(base: string, token: string, file: File, progress: (share
 }
 
 export function attachmentOf(uploaded: Uploaded): Attachment {
-  const type = uploaded.type.startsWith("image/") ? "image" : "file";
-  return { type, mime: uploaded.type, name: uploaded.name, size: uploaded.size, url: uploaded.url };
+  const type = uploaded.media_type.startsWith("image/") ? "image" : "file";
+  return { type, mime: uploaded.media_type, name: uploaded.name, size: uploaded.size, url: uploaded.url };
 }
