@@ -142,5 +142,7 @@ async def _all_seen(log: Locator, seen: dict[str, None]) -> bool:
     """Look at what is shown, go up a screen, and say whether that was the first."""
     for text in await log.locator(".note .text").all_text_contents():
         seen[text] = None
-    top = await log.evaluate("log => { log.scrollTop -= log.clientHeight / 2; return log.scrollTop }")
+    top = await log.evaluate(
+        "log => { log.scrollTop -= log.clientHeight / 2; return log.scrollTop }"
+    )
     return bool(top == 0 and "note 0" in seen)
