@@ -15,7 +15,7 @@ function said(text: string, external_id = text): Body {
   return { kind: "message_in", text, external_id, attachments: [], incomplete: false };
 }
 
-const ALL = { lookedAt: null, details: true };
+const ALL = { lookedAt: null, details: true, whole: true };
 
 function kinds(found: Line[]): string[] {
   return found.map((line) => line.kind);
@@ -29,9 +29,13 @@ test("days, switches of channel and what is new stand between messages", () => {
       view(3, { kind: "note", text: "n" }, { by: ANNA, at: "2026-03-02T12:00:01Z", channel: "twilio_sms" }),
       view(4, said("c"), { at: "2026-03-02T12:00:02Z", channel: "twilio_sms" }),
     ],
-    { lookedAt: "2026-03-02T12:00:00Z", details: true },
+    { ...ALL, lookedAt: "2026-03-02T12:00:00Z" },
   );
   expect(kinds(found)).toEqual(["day", "message", "day", "message", "message", "new", "channel", "message"]);
+});
+
+test("the first day has no line while there is something older", () => {
+  expect(kinds(lines([view(1, said("a"))], { ...ALL, whole: false }))).toEqual(["message"]);
 });
 
 test("messages of one voice within minutes go on, others begin anew", () => {
@@ -49,7 +53,7 @@ test("messages of one voice within minutes go on, others begin anew", () => {
 test("what moved inside is only told with the details", () => {
   const moved = view(2, { kind: "journey_moved", belief: [], evidence: "intent" });
   expect(kinds(lines([view(1, said("a")), moved], ALL))).toEqual(["day", "message", "fact"]);
-  expect(kinds(lines([view(1, said("a")), moved], { lookedAt: null, details: false }))).toEqual(["day", "message"]);
+  expect(kinds(lines([view(1, said("a")), moved], { ...ALL, details: false }))).toEqual(["day", "message"]);
 });
 
 test("a message shows what became of it; a reaction to one that is not here is a fact", () => {

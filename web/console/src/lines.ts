@@ -24,8 +24,16 @@ const MESSAGES: Body["kind"][] = ["message_in", "message_out", "echo_out", "note
 const QUIET: Body["kind"][] = ["dialogue_moved", "journey_moved"];
 const NOTHING: Later = { edited: false, deleted: false, reaction: "" };
 
-/** `lookedAt` is when the thread was last looked at; `details` shows what only experts want to see. */
-export function lines(views: EntryView[], shown: { lookedAt: string | null; details: boolean }): Line[] {
+export interface Shown {
+  /** When the thread was last looked at. */
+  lookedAt: string | null;
+  /** Also what only experts want to see. */
+  details: boolean;
+  /** There is nothing older to fetch: the first day has a line, too. It would not keep its place otherwise. */
+  whole: boolean;
+}
+
+export function lines(views: EntryView[], shown: Shown): Line[] {
   const { later, told } = whatCameLater(views);
   const found: Line[] = [];
   let before: EntryView | null = null;
@@ -35,7 +43,7 @@ export function lines(views: EntryView[], shown: { lookedAt: string | null; deta
     const { entry, address } = view;
     const quiet = QUIET.includes(entry.body.kind);
     if ((quiet && !shown.details) || told.has(entry.id)) continue;
-    if (!before || !sameDay(before.entry.at, entry.at)) {
+    if (before ? !sameDay(before.entry.at, entry.at) : shown.whole) {
       found.push({ kind: "day", key: `day ${entry.id}`, at: entry.at });
     }
     if (!MESSAGES.includes(entry.body.kind)) {

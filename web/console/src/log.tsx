@@ -25,7 +25,7 @@ const NEAR_START = 400;
 
 const TOP = 44; // the height of what stands above the first line
 
-type Shown = Line | { kind: "held"; key: string; reply: Reply; held: Held };
+type Drawn = Line | { kind: "held"; key: string; reply: Reply; held: Held };
 
 interface LogProps {
   opened: Opened;
@@ -41,8 +41,12 @@ export function Log({ opened, row, screen, lookedAt }: LogProps) {
   const { details } = preferences.liked;
   const holder = useRef<HTMLDivElement>(null);
   const waiting = desk.outbox.of(opened.thread);
-  const said = useMemo(() => lines(opened.views, { lookedAt, details }), [opened.views, lookedAt, details]);
-  const shown: Shown[] = [
+  const whole = opened.older === "none";
+  const said = useMemo(
+    () => lines(opened.views, { lookedAt, details, whole }),
+    [opened.views, lookedAt, details, whole],
+  );
+  const shown: Drawn[] = [
     ...said,
     ...waiting.map(({ reply, held }) => ({ kind: "held" as const, key: reply.id, reply, held })),
   ];
@@ -175,7 +179,7 @@ function useStayingAtEnd(holder: RefObject<HTMLDivElement | null>): () => void {
 }
 
 interface OneLineProps {
-  line: Shown;
+  line: Drawn;
   opened: Opened;
   row: Row;
   screen: Screen;
@@ -222,22 +226,19 @@ function OneLine({ line, opened, row, screen, words }: OneLineProps) {
   }
 }
 
-function Top({ opened, words: { t } }: { opened: Opened; words: Words }) {
-  switch (opened.older) {
-    case "none":
-      return <p className="divider">{t("thread.start")}</p>;
-    case "loading":
-      return <p className="divider">{t("thread.older.loading")}</p>;
-    default:
-      return (
-        <p className="divider" role={opened.older === "failed" ? "alert" : undefined}>
-          {opened.older === "failed" && t("thread.older.failed")}
-          <Button size="compact-sm" variant="default" onClick={() => void opened.readOlder()}>
-            {t(opened.older === "failed" ? "again" : "thread.older")}
-          </Button>
-        </p>
-      );
-  }
+function Top({ opened, words: { t, language } }: { opened: Opened; words: Words }) {
+  const first = opened.views[0];
+  if (opened.older === "none") return <p className="divider">{t("thread.start")}</p>;
+  if (opened.older === "loading") return <p className="divider">{t("thread.older.loading")}</p>;
+  const failed = opened.older === "failed";
+  return (
+    <p className="divider" role={failed ? "alert" : undefined}>
+      {failed ? t("thread.older.failed") : first && day(first.entry.at, language)}
+      <Button size="compact-sm" variant="default" onClick={() => void opened.readOlder()}>
+        {t(failed ? "again" : "thread.older")}
+      </Button>
+    </p>
+  );
 }
 
 // What a screen reader is told: what the customer writes from now on, once, and nothing of the history.
