@@ -311,3 +311,61 @@ async def test_a_hit_of_the_search_opens_its_thread_at_the_entry(server: House) 
         await seat.press("Till det senaste")
         await expect(seat.log.get_by_text("note 149", exact=True)).to_be_visible()
         assert seat.faults.lines == []
+
+
+async def test_a_file_goes_with_a_reply(server: House) -> None:
+    visitor = await server.visitor()
+    await visitor.do("ask_human", {"id": "h1", "text": WISH})
+    async with browsing() as browser:
+        anna = await take_seat(browser, server)
+        await expect(anna.rows).to_have_count(1)
+        await anna.open_first()
+        files = anna.page.locator(".composer input[type=file]")
+        await files.set_input_files(
+            [
+                {"name": "kvitto å.txt", "mimeType": "text/plain", "buffer": b"Summa: 100 kr"},
+                {"name": "fel.exe", "mimeType": "text/plain", "buffer": b"MZ\x00\x01\x02"},
+            ]
+        )
+        attaching = anna.page.locator(".attaching li")
+        await expect(attaching.filter(has_text="kvitto å.txt")).to_contain_text("1 kB")
+        await expect(attaching.filter(has_text="fel.exe")).to_contain_text("kunde inte laddas upp")
+        await anna.send("Här är kvittot")
+        await anna.shows_reply("Här är kvittot")
+        link = anna.log.get_by_role("link", name="Ladda ner kvitto å.txt")
+        await expect(link).to_be_visible()
+        told = await visitor.hears("Här är kvittot")
+        assert [one["name"] for one in told["attachments"]] == ["kvitto å.txt"]
+        async with server.http.get(told["attachments"][0]["url"]) as answer:
+            assert await answer.read() == b"Summa: 100 kr"
+        assert anna.faults.lines == []
+
+
+async def test_colleagues_see_each_other_and_canned_replies_are_picked_by_keys(
+    server: House,
+) -> None:
+    await somebody_waits(server)
+    async with browsing() as browser:
+        anna = await take_seat(browser, server)
+        bo = await take_seat(browser, server, "Bo")
+        await anna.open_first()
+        await bo.open_first()
+        await expect(anna.page.locator(".viewers")).to_contain_text("Här är också Bo")
+        await anna.press("Snabbsvar")
+        dialog = anna.page.get_by_role("dialog", name="Snabbsvar")
+        for name, text in (("hej", "Hej {name}!"), ("frakt", "Frakten kostar 49 kr.")):
+            await dialog.get_by_label("Kortnamn").fill(name)
+            await dialog.get_by_label("Text").fill(text)
+            await dialog.get_by_role("button", name="Lägg till").click()
+            await expect(dialog.get_by_text(f"/{name}")).to_be_visible()
+        await anna.page.keyboard.press("Escape")
+        await expect(dialog).to_have_count(0)
+        await anna.reply.press_sequentially("/kostar")
+        picked = anna.page.get_by_role("listbox", name="Snabbsvar").get_by_role("option")
+        await expect(picked).to_have_count(1)
+        await anna.page.keyboard.press("Enter")
+        await expect(anna.reply).to_have_value("Frakten kostar 49 kr.")
+        await expect(bo.page.locator(".collision")).to_have_text(
+            "Anna skriver just nu. Kom överens innan du svarar."
+        )
+        assert anna.faults.lines == bo.faults.lines == []
