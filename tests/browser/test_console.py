@@ -24,6 +24,8 @@ from tests.browser.kit import browsing, open_page
 from tests.edge.house import until
 
 if TYPE_CHECKING:
+    from playwright.async_api import FilePayload
+
     from tests.edge.house import House
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -321,12 +323,17 @@ async def test_a_file_goes_with_a_reply(server: House) -> None:
         await expect(anna.rows).to_have_count(1)
         await anna.open_first()
         files = anna.page.locator(".composer input[type=file]")
-        await files.set_input_files(
-            [
-                {"name": "kvitto å.txt", "mimeType": "text/plain", "buffer": b"Summa: 100 kr"},
-                {"name": "fel.exe", "mimeType": "text/plain", "buffer": b"MZ\x00\x01\x02"},
-            ]
-        )
+        receipt: FilePayload = {
+            "name": "kvitto å.txt",
+            "mimeType": "text/plain",
+            "buffer": b"Summa: 100 kr",
+        }
+        program: FilePayload = {
+            "name": "fel.exe",
+            "mimeType": "text/plain",
+            "buffer": b"MZ\x00\x01\x02",
+        }
+        await files.set_input_files([receipt, program])
         attaching = anna.page.locator(".attaching li")
         await expect(attaching.filter(has_text="kvitto å.txt")).to_contain_text("1 kB")
         await expect(attaching.filter(has_text="fel.exe")).to_contain_text("kunde inte laddas upp")
