@@ -63,7 +63,7 @@ async def test_the_widget_works_on_another_site(copies: int) -> None:
                 await expect(page.locator("samtal-chat")).to_have_count(1)
                 await expect(page.locator("#launcher")).to_have_text("Chat with us")
                 await page.get_by_role("link", name="Ask us").click()
-                await expect(page.get_by_role("dialog", name="localhost")).to_be_visible()
+                await expect(page.get_by_role("dialog", name="Fjällbutiken")).to_be_visible()
                 await expect(page.locator("#text")).to_be_focused()
                 await say(page, "hello")
                 await expect(texts(page, "bot")).to_have_count(1)
