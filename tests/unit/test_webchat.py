@@ -59,8 +59,8 @@ def test_the_limit_can_be_lower() -> None:
 @pytest.mark.parametrize(
     ("said", "detail"),
     [
-        ({"text": ""}, "text: a message needs it"),
-        ({"text": {"a": 1}}, "text: a message needs it"),
+        ({"text": ""}, "text or files: a message needs it"),
+        ({"text": {"a": 1}}, "text or files: a message needs it"),
         ({"event": "press"}, "payload: a press needs it"),
         ({"event": "form", "fields": {}}, "fields: a form needs it"),
         ({"event": "read"}, "entry: a read needs it"),
@@ -137,7 +137,7 @@ def test_nothing_is_fetched() -> None:
     picture = Attachment(type=AttachmentType.IMAGE, url="http://169.254.169.254/")
     calls, found = kit.drive_fetch(adapter().fetch(picture), lambda _: Reply(status=200))
     assert calls == []
-    assert found == MediaGone(reason="the web chat keeps no image")
+    assert found == MediaGone(reason="the web chat keeps no such image")
 
 
 def test_no_link_without_a_page() -> None:
