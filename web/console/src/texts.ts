@@ -339,8 +339,8 @@ const sv = {
   "search.failed": "Sökningen gick inte.",
   "search.more": "Visa fler",
   "search.start": "Skriv minst två tecken.",
-  "search.hits": "{n} träffar",
-  "search.loose": "{n} träffar på liknande ord",
+  "search.hits": "Träffar: {n}",
+  "search.loose": "Träffar på liknande ord: {n}",
 
   "top.language": "Byt språk till engelska",
   "top.theme": "Utseende",
@@ -725,8 +725,8 @@ const en: Record<Key, string> = {
   "search.failed": "The search did not work.",
   "search.more": "Show more",
   "search.start": "Write at least two characters.",
-  "search.hits": "{n} hits",
-  "search.loose": "{n} hits with similar words",
+  "search.hits": "Hits: {n}",
+  "search.loose": "Hits with similar words: {n}",
 
   "top.language": "Change the language to Swedish",
   "top.theme": "Appearance",

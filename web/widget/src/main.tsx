@@ -7,7 +7,7 @@ import { embedding, languageOf, type Embed } from "./embed";
 import { Memory } from "./memory";
 import { Shell } from "./shell";
 import { Talk } from "./talk";
-import { Widget } from "./Widget";
+import { Widget } from "./widget";
 import css from "./widget.css?inline";
 
 /** What the page that carries the widget may call. */

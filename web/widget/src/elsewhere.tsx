@@ -2,7 +2,7 @@ import { channelName, type Language } from "@samtal/shared/text";
 import { clock } from "@samtal/shared/time";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { Qr } from "./Qr";
+import { Qr } from "./qr";
 import type { Offer, Target } from "./shapes";
 import type { Translate } from "./words";
 

@@ -4,7 +4,7 @@ import { Fragment } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { Icon } from "./icons";
-import { LineView, type Acts } from "./Line";
+import { LineView, type Acts } from "./line";
 import { continues, type Line } from "./timeline";
 import type { Translate } from "./words";
 
