@@ -59,6 +59,13 @@ class LinkId(Id):
     prefix = "lnk"
 
 
+class FactId(Id):
+    """Something known of a customer; derived from its source's id so that a repeat has the same."""
+
+    __slots__ = ()
+    prefix = "fct"
+
+
 class BlobId(Id):
     """An uploaded file; whoever knows it may fetch the file."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bot.model.channel import Address, Attachment, ReceiptStatus
 from bot.model.event import EventBody, Outcome, ThreadEvent, TimerBody
 from bot.model.ids import EntryId, EventId, IdentityId, SendId, ThreadId
-from bot.model.people import ChannelIdentity, Link
+from bot.model.fact import Fact
+from bot.model.people import ChannelIdentity, Link, LinkMark, Mark
 from bot.model.sending import Choice, FailureKind, Origin, PartSent, TemplateUse
 from bot.model.thread import Entry, Gap, SendStatus, ThreadState
 from bot.model.value import AwareDatetime, Value
@@ -162,11 +163,22 @@ class Absorb(Value):
     version: int
 
 
+class Split(Value):
+    """A part of a thread that an ended link lets go; its thread is that of before, or its first.
+
+    The version of `state` is the store's to set: it goes on from the highest that thread had.
+    """
+
+    state: ThreadState
+    identities: tuple[IdentityId, ...]
+
+
 class ThreadChange(Value):
     """Everything one event did, written together or not at all.
 
     `expected` is the version the thread was loaded at (0: no commit yet); `state.version` must be
-    `expected + 1`. `code` is the hash of a link code that this change uses up.
+    `expected + 1`. `code` is the hash of a link code that this change uses up. A change that
+    absorbs a thread splits off none.
     """
 
     event: EventId
@@ -179,6 +191,9 @@ class ThreadChange(Value):
     gaps: tuple[Gap, ...] = ()
     link: Link | None = None
     absorb: Absorb | None = None
+    marks: tuple[LinkMark, ...] = ()
+    splits: tuple[Split, ...] = ()
+    facts: tuple[Fact, ...] = ()
     code: str | None = None
 
 
@@ -229,10 +244,21 @@ class Span(Value):
 
 
 class LinkMade(Value):
-    """A link and the highest entry number there was when it was made."""
+    """A link, the highest entry number there was when it was made, and what became of it."""
 
     link: Link
     seq: int
+    marks: tuple[LinkMark, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether the two are still one customer by it."""
+        return not any(mark.mark is Mark.ENDED for mark in self.marks)
+
+    @property
+    def revealed(self) -> bool:
+        """Whether what is older than the link may be shown across it."""
+        return any(mark.mark is Mark.REVEALED for mark in self.marks)
 
 
 class ThreadRow(Value):

@@ -200,6 +200,24 @@ class Linked(Value):
     one: IdentityId
     other: IdentityId
     proof: Proof
+    reason: str = ""
+
+
+class Unlinked(Value):
+    """A link holds no more; what was joined by it alone is two customers again."""
+
+    kind: Literal["unlinked"] = "unlinked"
+    link: LinkId
+    one: IdentityId
+    other: IdentityId
+    reason: str
+
+
+class LinkRevealed(Value):
+    """The customer said yes: what is older than the link may be shown across it."""
+
+    kind: Literal["link_revealed"] = "link_revealed"
+    link: LinkId
 
 
 class LinkRefused(Value):
@@ -289,6 +307,8 @@ EntryBody = Annotated[
     | OwnerChanged
     | Note
     | Linked
+    | Unlinked
+    | LinkRevealed
     | LinkRefused
     | EpisodeChanged
     | DialogueMoved
@@ -302,6 +322,7 @@ class Entry(Value):
 
     `identity` is the address that produced or received it: entries stay there for ever, a thread
     is read as the union over its identities. `seq` is the store's, rising over the whole store.
+    `link`: it says what holds in the thread that this link made, and only while the link holds.
     """
 
     id: EntryId
@@ -311,6 +332,7 @@ class Entry(Value):
     by: Actor
     body: EntryBody
     seq: int = 0
+    link: LinkId | None = None
 
 
 # --- state -----------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from bot.model.thread import Entry, SendState
 from bot.model.understanding import Understanding, Utterance
 from bot.model.value import AwareDatetime, Value
 from bot.ports.blobs import Blobs
+from bot.ports.facts import Facts
 
 # --- Clock -----------------------------------------------------------------------------------
 
@@ -352,9 +353,10 @@ class Threads(Protocol):
         """The identity, or None."""
 
     async def links(self, identities: Sequence[IdentityId]) -> list[LinkMade]:
-        """The links between these identities, oldest first.
+        """The links between these identities, oldest first, those that ended too.
 
         Both ends are among them. Entries written together with a link come after its `seq`.
+        Marks come oldest first.
         """
 
     async def gaps(self, *, limit: int = 100) -> list[GapCount]:
@@ -464,7 +466,7 @@ class Search(Protocol):
         """Entries likewise, the newest first; their numbers are their sequence numbers."""
 
 
-class Store(Inbox, Threads, Outbox, Directory, Search, Blobs, Protocol):
+class Store(Inbox, Threads, Outbox, Directory, Search, Blobs, Facts, Protocol):
     """The record of truth."""
 
     async def ready(self) -> None:

@@ -1,0 +1,39 @@
+"""What is known of customers beside what they said."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from bot.model.fact import ClaimKind, Fact, FactKind, FactPlace
+from bot.model.ids import FactId, IdentityId
+
+
+class Facts(Protocol):
+    """Facts about identities: append-only, each once by its id; read over a customer's identities."""
+
+    async def put_facts(self, facts: Sequence[Fact]) -> list[FactId]:
+        """Keep facts; returns which were new, in the order given.
+
+        One whose id is known changes nothing. Raises NotFound for an unknown identity; then
+        nothing is written.
+        """
+
+    async def facts(
+        self,
+        identities: Sequence[IdentityId],
+        *,
+        kinds: Collection[FactKind] = (),
+        before: FactPlace | None = None,
+        limit: int = 100,
+    ) -> list[Fact]:
+        """Facts about these identities, the newest `at` first, those of one moment by falling id.
+
+        `kinds`: only these (none named: all). `before` is exclusive: the place of the last one of
+        the page before.
+        """
+
+    async def claimants(
+        self, what: ClaimKind, value: str, *, limit: int = 20
+    ) -> list[IdentityId]:
+        """Identities that claim this (as `Claimed.value` has it), by the first claim of each."""
