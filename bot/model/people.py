@@ -128,6 +128,8 @@ class LinkCode(Value):
     channel: str
     account: str
     expires_at: AwareDatetime
+    proof: Proof = Proof.CODE
+    only: IdentityId | None = None
 
 
 # --- people who log in -----------------------------------------------------------------------
