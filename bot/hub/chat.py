@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.hub.desk import EntryView, view
+from bot.hub.graph import visible_since
 from bot.hub.ingress import Ingress
 from bot.model.channel import Address
 from bot.model.event import CustomerEnds, CustomerLeavesQueue, Done, Outcome
-from bot.model.ids import EventId, IdentityId
+from bot.model.ids import EventId
 from bot.model.people import ChannelIdentity
-from bot.model.record import Arrival, LinkMade, Span, ThreadRow
+from bot.model.record import Arrival, Span, ThreadRow
 from bot.model.thread import (
     EchoOut,
     MessageIn,
@@ -48,16 +49,19 @@ class Chat:
             return None
         return (await self._store.turn(identity.thread)).state
 
-    async def history(self, address: Address, *, after: int = 0) -> list[EntryView]:
+    async def history(
+        self, address: Address, *, after: int = 0, signed: bool = False
+    ) -> list[EntryView]:
         """Messages that this customer may see, oldest first, after a sequence number.
 
-        One's own identity entirely; others of the thread from the link on (domain rule R6).
+        One's own identity entirely; others of the thread from the link on, or from the beginning
+        where that was proven: `signed`, by a token that holds now (domain rule R6).
         """
         identity = await self._store.identity(address.identity)
         if identity is None:
             return []
         turn = await self._store.turn(identity.thread)
-        spans = await self._spans(identity, turn.identities)
+        spans = await self._spans(identity, turn.identities, signed=signed)
         entries = await self._store.entries(spans, after=after, limit=_SCAN, newest=after == 0)
         shown = [entry for entry in entries if isinstance(entry.body, _SHOWN)]
         row = ThreadRow(state=turn.state, identities=turn.identities)
@@ -87,29 +91,13 @@ class Chat:
         return await self._ingress.ask(arrival, patience=self._patience)
 
     async def _spans(
-        self, own: ChannelIdentity, identities: tuple[ChannelIdentity, ...]
+        self, own: ChannelIdentity, identities: tuple[ChannelIdentity, ...], *, signed: bool
     ) -> list[Span]:
         if len(identities) == 1:
             return [Span(identity=own.id)]
         links = await self._store.links([identity.id for identity in identities])
-        since = connected_since(own.id, links)
+        since = visible_since(own.id, links, signed=signed)
         return [
             Span(identity=own.id),
-            *(Span(identity=other, from_seq=seq + 1) for other, seq in since.items()),
+            *(Span(identity=other, from_seq=seq) for other, seq in since.items()),
         ]
-
-
-def connected_since(own: IdentityId, links: list[LinkMade]) -> dict[IdentityId, int]:
-    """For each other identity, the entry number at which links first led to it from `own`."""
-    groups: dict[IdentityId, set[IdentityId]] = {}
-    since: dict[IdentityId, int] = {}
-    for made in links:
-        one = groups.setdefault(made.link.one, {made.link.one})
-        other = groups.setdefault(made.link.other, {made.link.other})
-        if one is other:
-            continue
-        joined = one | other
-        groups.update(dict.fromkeys(joined, joined))
-        if own in joined:
-            since.update({new: made.seq for new in joined if new != own and new not in since})
-    return since

@@ -13,11 +13,13 @@ from bot.hub.customers import Customers
 from bot.hub.draft import Draft
 from bot.hub.engines import Engines
 from bot.hub.feed import EventEnded, Feed, ThreadMoved
+from bot.hub.linked import LinkedChannels, LinkEvent
 from bot.hub.scene import Scene
 from bot.hub.voice import Voice
 from bot.model.event import ThreadEvent
 from bot.model.ids import EventId
 from bot.model.record import Envelope, Span, ThreadChange, Turn
+from bot.model.thread import Entry
 
 log = structlog.get_logger("samtal.converse")
 
@@ -38,6 +40,7 @@ class Handlers:
 
     customers: Customers
     agents: Agents
+    links: LinkedChannels
     voice: Voice
 
 
@@ -109,7 +112,7 @@ class Converse:
             change = await self._take(turn, event)
             if change is None:
                 continue
-            if change.absorb:
+            if change.absorb or change.splits:
                 return
             turn = turn.model_copy(update={"state": change.state})
 
@@ -152,6 +155,8 @@ class Converse:
         scene = Scene(turn=turn, identity=identity, draft=draft, voice=self._handlers.voice)
         if isinstance(event.body, DeskEvent):
             await self._handlers.agents.handle(scene, event.body)
+        elif isinstance(event.body, LinkEvent):
+            await self._handlers.links.handle(scene, event.body)
         else:
             await self._handlers.customers.handle(scene, event.body)
         return draft.change()
@@ -169,6 +174,9 @@ class Converse:
             entries=len(entries),
             sends=len(change.sends),
         )
+        if change.splits:
+            await self._announce_parts(change, entries)
+            return
         identities = turn.identities
         if change.absorb:
             identities = (await self._store.turn(change.state.thread)).identities
@@ -180,6 +188,20 @@ class Converse:
                 absorbed=change.absorb.thread if change.absorb else None,
             )
         )
+
+    async def _announce_parts(self, change: ThreadChange, entries: tuple[Entry, ...]) -> None:
+        """Tell of each thread that came out of one, with what is its own."""
+        for thread in (change.state.thread, *(part.state.thread for part in change.splits)):
+            turn = await self._store.turn(thread)
+            own = {identity.id for identity in turn.identities}
+            self._feed.announce(
+                ThreadMoved(
+                    state=turn.state,
+                    identities=turn.identities,
+                    entries=tuple(entry for entry in entries if entry.identity in own),
+                    parted=True,
+                )
+            )
 
     async def _trouble(self, event: ThreadEvent, error: Exception) -> None:
         self._failures[event.id] += 1

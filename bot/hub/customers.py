@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.hub import episodes, journey, owning
-from bot.hub.joining import Joining
+from bot.hub.linked import LinkedChannels
 from bot.hub.linking import code_in
 from bot.hub.router import Heard, Line, Router
 from bot.hub.scene import Scene
@@ -23,7 +23,13 @@ from bot.model.channel import (
     Started,
     Unsupported,
 )
-from bot.model.event import CustomerEnds, CustomerLeavesQueue, IdentityJoined, Rejected
+from bot.model.event import (
+    CustomerEnds,
+    CustomerLeavesQueue,
+    IdentityJoined,
+    LoginSeen,
+    Rejected,
+)
 from bot.model.people import ByBot, BySystem
 from bot.model.record import Span
 from bot.model.thread import (
@@ -63,18 +69,26 @@ _UNREAD = Understanding(
 
 # Events that leave a fact in the thread and ask for little more.
 Fact = OptOut | OptIn | Edited | Deleted | Reacted | Unsupported | HelpKeyword | IdentityJoined
-CustomerEvent = Inbound | Started | Referral | Echo | CustomerLeavesQueue | CustomerEnds | Fact
+CustomerEvent = (
+    Inbound | Started | Referral | Echo | CustomerLeavesQueue | CustomerEnds | LoginSeen | Fact
+)
 
 
 class Customers:
     """Handles every event that comes from the customer's side."""
 
     def __init__(
-        self, *, store: Store, nlu: Nlu, joining: Joining, router: Router, settings: HubSettings
+        self,
+        *,
+        store: Store,
+        nlu: Nlu,
+        linked: LinkedChannels,
+        router: Router,
+        settings: HubSettings,
     ) -> None:
         self._store = store
         self._nlu = nlu
-        self._joining = joining
+        self._linked = linked
         self._router = router
         self._settings = settings
 
@@ -93,6 +107,8 @@ class Customers:
                 self._leaves_queue(scene)
             case CustomerEnds():
                 self._ends(scene)
+            case LoginSeen():
+                pass
             case _:
                 self._note(scene, body)
 
@@ -100,7 +116,9 @@ class Customers:
 
     async def _inbound(self, scene: Scene, body: Inbound) -> None:
         seen = code_in(body.text)
-        if seen and await self._joining.redeem(scene, seen, _message(body, None)):
+        if seen and await self._linked.redeem(scene, seen, _message(body, None)):
+            return
+        if await self._linked.answer(scene, _message(body, None)):
             return
         self._take_back(scene)
         read = await self._read(scene, body)
@@ -187,7 +205,7 @@ class Customers:
 
     async def _came_by_code(self, scene: Scene, ref: str | None) -> bool:
         seen = code_in(ref) if ref else None
-        return bool(seen and await self._joining.redeem(scene, seen, None))
+        return bool(seen and await self._linked.redeem(scene, seen, None))
 
     # --- other -------------------------------------------------------------------------------
 

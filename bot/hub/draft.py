@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 from bot.hub.fold import apply
 from bot.model.channel import Attachment
 from bot.model.event import Done, Outcome, ThreadEvent, TimerBody
-from bot.model.ids import EntryId, EventId, IdentityId, SendId
-from bot.model.people import Actor, Link
-from bot.model.record import Absorb, SendItem, ThreadChange, Timer
+from bot.model.fact import Fact
+from bot.model.ids import EntryId, EventId, IdentityId, LinkId, SendId
+from bot.model.people import Actor, Link, LinkMark
+from bot.model.record import Absorb, SendItem, Split, ThreadChange, Timer
 from bot.model.sending import Choice, Origin
 from bot.model.thread import Decision, Entry, EntryBody, Gap, MessageOut, ThreadState
 from bot.model.value import AwareDatetime, Value
@@ -16,10 +20,11 @@ from bot.model.value import AwareDatetime, Value
 class Words(Value):
     """A message to the customer, ready to go out.
 
-    `buttons`: the channel shows the choices itself; else they stand in the text, numbered.
+    `shown`: what the thread says instead of the text, where that is a secret. `buttons`: the channel shows the choices itself; else they stand in the text, numbered.
     """
 
     text: str
+    shown: str | None = None
     buttons: bool = True
     choices: tuple[Choice, ...] = ()
     attachments: tuple[Attachment, ...] = ()
@@ -40,9 +45,18 @@ class Draft:
         self._entries: list[Entry] = []
         self._sends: list[SendItem] = []
         self._timers: list[Timer] = []
+        self._facts: list[Fact] = []
+        self._marks: list[LinkMark] = []
+        self._splits: list[Split] = []
         self._link: Link | None = None
+        self._holding: LinkId | None = None
         self._absorb: Absorb | None = None
         self._code: str | None = None
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What was added until now."""
+        return tuple(self._entries)
 
     def add(self, body: EntryBody, *, by: Actor, identity: IdentityId | None = None) -> Entry:
         """Append a fact; about the event's identity unless another one is named."""
@@ -53,10 +67,26 @@ class Draft:
             at=self.now,
             by=by,
             body=body,
+            link=self._holding,
         )
         self._entries.append(entry)
-        self.state = apply(self.state, entry)
+        place = self._place(entry.identity)
+        if place is None:
+            self.state = apply(self.state, entry)
+        else:
+            self._splits[place] = _moved(self._splits[place], entry)
         return entry
+
+    def state_of(self, identity: IdentityId) -> ThreadState:
+        """The state of the thread that this identity is in once this is written."""
+        place = self._place(identity)
+        return self.state if place is None else self._splits[place].state
+
+    def _place(self, identity: IdentityId) -> int | None:
+        """Which of the parts that are let go has this identity, or None."""
+        return next(
+            (place for place, part in enumerate(self._splits) if identity in part.identities), None
+        )
 
     def say(
         self,
@@ -72,7 +102,7 @@ class Draft:
         entry = self.add(
             MessageOut(
                 send=send,
-                text=words.text,
+                text=words.text if words.shown is None else words.shown,
                 choices=words.choices,
                 attachments=words.attachments,
                 language=words.language,
@@ -82,13 +112,14 @@ class Draft:
             by=by,
             identity=to,
         )
+        state = self.state_of(entry.identity)
         self._sends.append(
             SendItem(
                 id=send,
                 entry=entry.id,
-                thread=self.state.thread,
+                thread=state.thread,
                 identity=entry.identity,
-                epoch=self.state.epoch,
+                epoch=state.epoch,
                 origin=origin,
                 author_name=author_name,
                 text=words.text,
@@ -99,24 +130,51 @@ class Draft:
             )
         )
 
-    def set_timer(self, body: TimerBody, *, key: str, due: AwareDatetime) -> None:
-        """Have an event come back to this thread later; one of each kind for a key."""
-        self._timers.append(
-            Timer(
-                id=EventId.of("timer", self.state.thread, body.kind, key),
-                identity=self.event.identity,
-                due=due,
-                body=body,
-            )
-        )
+    def set_timer(
+        self, body: TimerBody, *, key: str, due: AwareDatetime, identity: IdentityId | None = None
+    ) -> None:
+        """Have an event come back to this thread later; one of each kind for a key.
 
-    def absorb(self, into: ThreadState, *, link: Link, code: str) -> None:
+        `identity`: another one than the event's that it comes back for.
+        """
+        about = identity or self.event.identity
+        thread = self.state_of(about).thread
+        timer = EventId.of("timer", thread, body.kind, key)
+        self._timers.append(Timer(id=timer, identity=about, due=due, body=body))
+
+    def absorb(self, into: ThreadState, *, link: Link, code: str | None = None) -> None:
         """Let the event's thread go up in another one; from here on `state` is that one's."""
         self._absorb = Absorb(thread=self.state.thread, version=self._expected)
         self._expected = into.version
         self._link = link
         self._code = code
         self.state = into
+
+    def connect(self, link: Link) -> None:
+        """Keep one more link between identities that are one customer already."""
+        self._link = link
+
+    @contextmanager
+    def holding(self, link: LinkId) -> Iterator[None]:
+        """What is added meanwhile says what holds in the thread that this link made."""
+        self._holding = link
+        try:
+            yield
+        finally:
+            self._holding = None
+
+    def mark(self, mark: LinkMark) -> None:
+        """Keep what became of a link."""
+        self._marks.append(mark)
+
+    def split(self, kept: ThreadState, others: Sequence[Split]) -> None:
+        """Let parts of the thread go; from here on `state` is what is left of it."""
+        self.state = kept
+        self._splits = list(others)
+
+    def keep(self, fact: Fact) -> None:
+        """Keep something known of the customer."""
+        self._facts.append(fact)
 
     def use_code(self, code: str) -> None:
         """Use up a link code without joining anything."""
@@ -131,7 +189,8 @@ class Draft:
             outcome=self.outcome,
             entries=tuple(self._entries),
             sends=tuple(
-                item.model_copy(update={"thread": self.state.thread}) for item in self._sends
+                item.model_copy(update={"thread": self.state_of(item.identity).thread})
+                for item in self._sends
             ),
             timers=tuple(self._timers),
             gaps=tuple(
@@ -141,5 +200,12 @@ class Draft:
             ),
             link=self._link,
             absorb=self._absorb,
+            marks=tuple(self._marks),
+            splits=tuple(self._splits),
+            facts=tuple(self._facts),
             code=self._code,
         )
+
+
+def _moved(part: Split, entry: Entry) -> Split:
+    return part.model_copy(update={"state": apply(part.state, entry)})

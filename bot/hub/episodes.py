@@ -51,17 +51,28 @@ def join(
     cases: tuple[Episode | None, Episode | None],
     *,
     by: Actor,
+    heard: bool,
 ) -> None:
-    """Two threads became one: one case goes on, an open one before a closed one."""
+    """Two threads became one: one case goes on, an open one before a closed one.
+
+    `heard`: because of something that the customer wrote, so that there is an open case for it.
+    """
     known = [case for case in cases if case and _goes_on(case, draft, settings)]
     kept = min(known, key=lambda case: case.phase is Phase.RESOLVED, default=None)
     for case in known:
         if case is not kept and case.phase is not Phase.RESOLVED:
             move(draft, case, Phase.RESOLVED, by=by, reason="linked")
-    if kept is None:
+    if kept is None and heard:
         _open(draft, by=by)
-    else:
-        move(draft, kept, Phase.OPEN, by=by, reason="linked")
+    elif kept is not None:
+        stands = EpisodeChanged(
+            episode=kept.id,
+            phase=Phase.OPEN if heard else kept.phase,
+            opened_at=kept.opened_at,
+            reason="linked",
+            until=None if heard else kept.until,
+        )
+        draft.add(stands, by=by)
 
 
 def move(draft: Draft, episode: Episode, phase: Phase, *, by: Actor, reason: str) -> None:

@@ -16,7 +16,8 @@ from bot.model.value import Value
 class ThreadMoved(Value):
     """A thread got new entries; `absorbed` is the thread that went up in it, if one did.
 
-    Many entries may come in several of these, in order, each with the same state.
+    `parted`: it was one with another thread until now, and what was that one's is not shown here
+    any more. Many entries may come in several of these, in order, each with the same state.
     """
 
     kind: Literal["thread_moved"] = "thread_moved"
@@ -24,6 +25,7 @@ class ThreadMoved(Value):
     identities: tuple[ChannelIdentity, ...]
     entries: tuple[Entry, ...]
     absorbed: ThreadId | None = None
+    parted: bool = False
 
 
 class SendMoved(Value):

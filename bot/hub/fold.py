@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from bot.model.ids import LinkId
 from bot.model.thread import (
     ConsentChanged,
     ConversationStarted,
@@ -24,10 +25,17 @@ from bot.model.thread import (
 _LINE = 120
 
 
-def fold(state: ThreadState, entries: Iterable[Entry]) -> ThreadState:
-    """The state after these entries, oldest first; the version stays the caller's."""
+def fold(
+    state: ThreadState, entries: Iterable[Entry], *, links: Collection[LinkId] = ()
+) -> ThreadState:
+    """The state after these entries, oldest first; the version stays the caller's.
+
+    `links`: those between the thread's identities. What an entry says because of another one held
+    in a thread that is two again, and is passed over.
+    """
     for entry in entries:
-        state = apply(state, entry)
+        if entry.link is None or entry.link in links:
+            state = apply(state, entry)
     return state
 
 

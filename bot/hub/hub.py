@@ -19,6 +19,7 @@ from bot.hub.forms import Forms
 from bot.hub.handling import Handling
 from bot.hub.ingress import Ingress
 from bot.hub.joining import Joining
+from bot.hub.linked import LinkedChannels
 from bot.hub.linking import Linking
 from bot.hub.outbox import Outbox
 from bot.hub.outcomes import Outcomes
@@ -137,11 +138,19 @@ class Hub:
     def _handlers(self, content: ContentSet, forms: Forms, settings: HubSettings) -> Handlers:
         store, nlu = self.engines.store, self.engines.nlu
         joining = Joining(store=store, forms=forms, settings=settings, key=self._secret)
+        linked = LinkedChannels(
+            store=store, joining=joining, linking=self.linking, settings=settings
+        )
         router = Router(forms=forms, settings=settings, intents=answered(content.slots))
         return Handlers(
             customers=Customers(
-                store=store, nlu=nlu, joining=joining, router=router, settings=settings
+                store=store,
+                nlu=nlu,
+                linked=linked,
+                router=router,
+                settings=settings,
             ),
+            links=linked,
             agents=Agents(store=store, forms=forms, settings=settings),
             voice=Voice(content=content, channels=self.engines.channels, settings=settings),
         )

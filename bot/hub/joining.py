@@ -1,4 +1,4 @@
-"""A link code came in on another channel: two identities become one customer (R3, R4)."""
+"""Two identities become one customer: on a code, a signed log-in, or an agent's word (R2)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,16 @@ from bot.hub.linking import CodeSeen, hash_code
 from bot.hub.router import Line, open_question
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
-from bot.model.ids import EventId, LinkId
-from bot.model.people import BySystem, ChannelIdentity, Link, LinkCode, Proof
+from bot.model.channel import LOGIN
+from bot.model.event import AgentLinks, Rejected, SignedIn
+from bot.model.ids import EventId, IdentityId, LinkId
+from bot.model.people import (
+    BySystem,
+    ChannelIdentity,
+    Link,
+    LinkCode,
+    Proof,
+)
 from bot.model.record import Turn
 from bot.model.thread import (
     ConversationStarted,
@@ -32,13 +40,14 @@ from bot.model.thread import (
 from bot.ports import Store
 
 _WINDOW = timedelta(hours=1)
+_MONTH = timedelta(days=30)
 _REMEMBERED = 1000
 # When two threads become one, who speaks in the one that weighs more goes on speaking.
 _WEIGHT = {"bot": 0, "offered": 1, "agent": 2, "none": 3}
 
 
 class Joining:
-    """Redeems link codes."""
+    """Makes links."""
 
     def __init__(
         self, *, store: Store, forms: Forms, settings: HubSettings, key: SecretStr
@@ -47,88 +56,188 @@ class Joining:
         self._key = key
         self._forms = forms
         self._settings = settings
-        self._tried: OrderedDict[EventId, int] = OrderedDict()
+        self._counted: OrderedDict[tuple[str, EventId], int] = OrderedDict()
+
+    # --- codes -------------------------------------------------------------------------------
 
     async def redeem(self, scene: Scene, seen: CodeSeen, message: MessageIn | None) -> bool:
         """Use a code; False when the message is not one after all and wants an ordinary answer.
 
-        Wrong, used, expired and foreign codes get one and the same answer and link nothing.
+        Wrong, used, expired and foreign codes get one and the same answer and link nothing; so
+        does one that would make one customer of two log-ins (R13), or one too many (R11).
         """
         code = await self._valid(scene, seen)
         if code is None and not seen.certain:
             return False
-        if code is None:
-            self._hear(scene, message)
-            episodes.touch(scene.draft, self._settings, by=BySystem())
-            scene.draft.add(LinkRefused(reason="not a valid code here"), by=BySystem())
-            scene.notice(Line(slot="link.refused"), rule="link.refused")
+        source = None if code is None else await self._store.identity(code.source)
+        if code is None or source is None:
+            self._refuse(scene, message, reason="not a valid code here")
             return True
-        source = await self._store.identity(code.source)
-        if source is None:
-            return False
         other = await self._store.turn(source.thread)
+        link = _link(scene, code.source, code.proof, proof_id=code.hash)
         if other.state.thread == scene.draft.state.thread:
             self._hear(scene, message)
             episodes.touch(scene.draft, self._settings, by=BySystem())
             scene.draft.use_code(code.hash)
+        elif (reason := await self._objection(scene, other, source)) is not None:
+            self._refuse(scene, message, reason=reason)
+            return True
         else:
-            self._join(scene, other, code, message)
-        self._confirm(scene, other.identity(code.source) or source)
+            vouched = source.id if code.proof is Proof.OTP else scene.identity.id
+            known = other.state if code.proof is Proof.OTP else scene.draft.state
+            ask = vouched if known.wrote_at(vouched) else None
+            self._join(scene, other, link, message=message, code=code.hash)
+            self._confirm(scene, source, ask=ask)
+            return True
+        self._confirm(scene, source, ask=None)
         return True
+
+    def _refuse(self, scene: Scene, message: MessageIn | None, *, reason: str) -> None:
+        self._hear(scene, message)
+        episodes.touch(scene.draft, self._settings, by=BySystem())
+        scene.draft.add(LinkRefused(reason=reason), by=BySystem())
+        scene.notice(Line(slot="link.refused"), rule="link.refused")
 
     async def _valid(self, scene: Scene, seen: CodeSeen) -> LinkCode | None:
         now, identity = scene.draft.now, scene.identity
-        if await self._tries(scene) > self._settings.link_tries:
+        if await self._count(scene, f"link:{identity.id}", _WINDOW) > self._settings.link_tries:
             return None
         code = await self._store.code(hash_code(seen.code, key=self._key), now=now)
         here = (identity.address.channel, identity.address.account)
         if code is None or (code.channel, code.account) != here:
             return None
+        if code.only is not None and code.only != identity.id:
+            return None
         return None if code.source == identity.id else code
 
-    async def _tries(self, scene: Scene) -> int:
-        """How many codes this identity tried within the hour; an event made anew counts once."""
-        event = scene.draft.event.id
-        if event not in self._tried:
-            self._tried[event] = await self._store.count_attempt(
-                f"link:{scene.identity.id}", now=scene.draft.now, window=_WINDOW
+    async def _count(self, scene: Scene, key: str, window: timedelta) -> int:
+        """How often this was done within the window; an event made anew counts once."""
+        counted = key, scene.draft.event.id
+        if counted not in self._counted:
+            self._counted[counted] = await self._store.count_attempt(
+                key, now=scene.draft.now, window=window
             )
-        while len(self._tried) > _REMEMBERED:
-            self._tried.popitem(last=False)
-        return self._tried[event]
+        while len(self._counted) > _REMEMBERED:
+            self._counted.popitem(last=False)
+        return self._counted[counted]
 
     def _hear(self, scene: Scene, message: MessageIn | None) -> None:
         """What the customer did: wrote the code, or came by a link that holds it."""
         came = ConversationStarted(source="link_code")
         scene.draft.add(message or came, by=scene.customer)
 
-    def _join(self, scene: Scene, other: Turn, code: LinkCode, message: MessageIn | None) -> None:
+    def _confirm(self, scene: Scene, source: ChannelIdentity, *, ask: IdentityId | None) -> None:
+        """Tell both sides; `ask` there whether what is older may be shown on the other (R5)."""
+        here, there = [Line(slot="link.done")], [Line(slot="link.notice")]
+        if ask is not None:
+            (there if ask == source.id else here).append(Line(slot="link.question"))
+        question = open_question(self._forms, scene.draft.state.dialogue)
+        if question and isinstance(scene.draft.state.owner, OwnedByBot):
+            here.append(question)
+        scene.notice(*here, rule="link.done")
+        scene.notice(*there, rule="link.notice", to=source)
+
+    # --- signed log-ins and agents -----------------------------------------------------------
+
+    async def sign_in(self, scene: Scene, body: SignedIn) -> None:
+        """The visitor is at this log-in: from here on the thread is that customer's (L4)."""
+        link = _link(scene, body.login, Proof.SIGNED, proof_id=body.token)
+        await self._vouched(scene, link)
+
+    async def link_by_agent(self, scene: Scene, body: AgentLinks) -> None:
+        """An agent vouches for it, with a reason."""
+        link = _link(scene, body.into, Proof.AGENT, proof_id=str(scene.draft.event.id))
+        vouched = link.model_copy(update={"by": body.by, "reason": body.reason})
+        await self._vouched(scene, vouched)
+
+    async def _vouched(self, scene: Scene, link: Link) -> None:
+        source = await self._store.identity(link.one)
+        if source is None or link.one == link.other:
+            scene.draft.outcome = Rejected(reason="there is no such other identity")
+            return
+        other = await self._store.turn(source.thread)
+        if other.state.thread == scene.draft.state.thread:
+            await self._prove_again(scene, link)
+            return
+        objection = await self._objection(scene, other, source)
+        if objection is not None:
+            scene.draft.add(LinkRefused(reason=objection), by=link.by)
+            scene.draft.outcome = Rejected(reason=objection)
+            return
+        self._join(scene, other, link)
+        if link.proof is Proof.AGENT:
+            for end in (scene.identity, source):
+                if end.reachable:
+                    scene.notice(Line(slot="link.notice"), rule="link.notice", to=end)
+
+    async def _prove_again(self, scene: Scene, link: Link) -> None:
+        """They are one customer already: the same proof once more is kept once."""
+        known = await self._store.links([link.one, link.other])
+        if any(made.holds and made.link.proof is link.proof for made in known):
+            return
+        scene.draft.connect(link)
+        scene.draft.add(_told(link), by=link.by)
+
+    # --- both --------------------------------------------------------------------------------
+
+    async def _objection(self, scene: Scene, other: Turn, source: ChannelIdentity) -> str | None:
+        """Why these two must not become one customer, or None."""
+        logins: dict[str, set[str]] = {}
+        for identity in (*scene.identities, *other.identities):
+            if identity.address.channel == LOGIN:
+                logins.setdefault(identity.address.account, set()).add(identity.address.user)
+        if any(len(users) > 1 for users in logins.values()):
+            return "signed in as two different customers"
+        # A device or an address that many share proves nothing (R11).
+        for end in (scene.identity, source):
+            if end.address.channel == LOGIN:
+                continue
+            times = await self._count(scene, f"linked:{end.id}", _MONTH)
+            if times > self._settings.links_a_month:
+                return "linked too often"
+        return None
+
+    def _join(
+        self,
+        scene: Scene,
+        other: Turn,
+        link: Link,
+        *,
+        message: MessageIn | None = None,
+        code: str | None = None,
+    ) -> None:
         draft, before = scene.draft, scene.draft.state
-        link = Link(
-            id=LinkId.of(code.source, scene.identity.id, code.hash),
-            one=code.source,
-            other=scene.identity.id,
-            proof=Proof.CODE,
-            proof_id=code.hash,
-            at=draft.now,
-        )
-        draft.absorb(_with_history(other.state, before), link=link, code=code.hash)
-        self._hear(scene, message)
-        linked = Linked(link=link.id, one=link.one, other=link.other, proof=link.proof)
-        draft.add(linked, by=scene.customer)
-        _pin(draft, other.state, before)
-        cases = (other.state.episode, before.episode)
-        episodes.join(draft, self._settings, cases, by=BySystem())
+        draft.absorb(_with_history(other.state, before), link=link, code=code)
+        if code is not None:
+            self._hear(scene, message)
+        draft.add(_told(link), by=link.by)
+        with draft.holding(link.id):
+            _pin(draft, other.state, before)
+            cases = (other.state.episode, before.episode)
+            heard = code is not None
+            episodes.join(draft, self._settings, cases, by=BySystem(), heard=heard)
         # The epoch may have moved: the timer of an offer counts under its own only.
         owning.expire_later(draft, self._settings)
 
-    def _confirm(self, scene: Scene, source: ChannelIdentity) -> None:
-        lines = [Line(slot="link.done")]
-        question = open_question(self._forms, scene.draft.state.dialogue)
-        if question and isinstance(scene.draft.state.owner, OwnedByBot):
-            lines.append(question)
-        scene.notice(*lines, rule="link.done")
-        scene.notice(Line(slot="link.notice"), rule="link.notice", to=source)
+
+def _link(scene: Scene, one: IdentityId, proof: Proof, *, proof_id: str) -> Link:
+    """The identity that the event is about, linked with another one, whose thread goes on."""
+    other = scene.identity.id
+    return Link(
+        id=LinkId.of(one, other, proof_id),
+        one=one,
+        other=other,
+        proof=proof,
+        proof_id=proof_id,
+        at=scene.draft.now,
+        by=scene.customer,
+    )
+
+
+def _told(link: Link) -> Linked:
+    return Linked(
+        link=link.id, one=link.one, other=link.other, proof=link.proof, reason=link.reason
+    )
 
 
 def _with_history(into: ThreadState, absorbed: ThreadState) -> ThreadState:

@@ -8,12 +8,13 @@ import re
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
 
 from pydantic import SecretStr
 
 from bot.errors import NotFound
 from bot.model.ids import IdentityId
-from bot.model.people import LinkCode
+from bot.model.people import ChannelIdentity, LinkCode, Proof
 from bot.model.value import AwareDatetime, Value
 from bot.ports import Channel, Clock, Store
 
@@ -25,6 +26,28 @@ _CODE = re.compile(
     rf"(?:(?:samtal|kod|code)[\s:]+)?([{ALPHABET}]{{4}})\s*([-‐‑–—]?)\s*([{ALPHABET}]{{4}})[.!]?",
     re.IGNORECASE | re.ASCII,
 )
+
+
+class LinkAnswer(StrEnum):
+    """What a customer says about a link: show what is older, undo it just now, or at any time."""
+
+    YES = "yes"
+    NO = "no"
+    STOP = "stop"
+
+
+_ANSWERS = {
+    **dict.fromkeys(("ja", "yes", "ja tack", "yes please", "japp", "yep"), LinkAnswer.YES),
+    **dict.fromkeys(("nej", "no", "nej tack", "no thanks", "nope"), LinkAnswer.NO),
+    **dict.fromkeys(
+        ("stopp koppling", "stop koppling", "stop link", "stop linking"), LinkAnswer.STOP
+    ),
+}
+
+
+def answer_in(text: str) -> LinkAnswer | None:
+    """The answer that this message consists of, or None."""
+    return _ANSWERS.get(" ".join(text.casefold().split()).strip(" .,!\"'"))
 
 
 class LinkOffer(Value):
@@ -99,6 +122,18 @@ class Linking:
         """
         if (channel, account) not in self.targets():
             raise NotFound(f"no channel {channel}/{account} to continue on")
+        return await self._offer(source, channel=channel, account=account)
+
+    async def offer_to(self, asking: ChannelIdentity, *, source: IdentityId) -> LinkOffer:
+        """A fresh code that is sent to `source`, for `asking` alone to type where they are."""
+        address = asking.address
+        return await self._offer(
+            source, channel=address.channel, account=address.account, only=asking.id
+        )
+
+    async def _offer(
+        self, source: IdentityId, *, channel: str, account: str, only: IdentityId | None = None
+    ) -> LinkOffer:
         code = new_code()
         expires_at = self._clock.now() + self.lifetime
         await self._store.put_code(
@@ -108,6 +143,8 @@ class Linking:
                 channel=channel,
                 account=account,
                 expires_at=expires_at,
+                proof=Proof.CODE if only is None else Proof.OTP,
+                only=only,
             )
         )
         return LinkOffer(

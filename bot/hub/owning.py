@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from bot.hub.draft import Draft
 from bot.hub.settings import HubSettings
 from bot.model.event import OfferExpired, Rejected
-from bot.model.ids import AgentId
+from bot.model.ids import AgentId, IdentityId
 from bot.model.people import Actor, ByAgent, BySystem, ChannelIdentity
 from bot.model.thread import (
     Dialogue,
@@ -41,12 +41,15 @@ def offer(
     expire_later(draft, settings)
 
 
-def expire_later(draft: Draft, settings: HubSettings) -> None:
-    """If the thread is offered, have the offer end when nobody accepts in time."""
-    if isinstance(draft.state.owner, Offered):
-        expires = OfferExpired(epoch=draft.state.epoch)
+def expire_later(
+    draft: Draft, settings: HubSettings, *, identity: IdentityId | None = None
+) -> None:
+    """If the thread (of this identity) is offered, have the offer end if nobody accepts in time."""
+    state = draft.state_of(identity or draft.event.identity)
+    if isinstance(state.owner, Offered):
+        expires = OfferExpired(epoch=state.epoch)
         due = draft.now + settings.offer_timeout
-        draft.set_timer(expires, key=str(expires.epoch), due=due)
+        draft.set_timer(expires, key=str(expires.epoch), due=due, identity=identity)
 
 
 def accept(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 from bot.errors import StaleVersion
 from bot.hub.fold import fold
-from bot.model.ids import ThreadId
+from bot.model.ids import IdentityId, ThreadId
 from bot.model.record import Span, ThreadRow
-from bot.model.thread import ThreadState
+from bot.model.thread import Entry, ThreadState
 from bot.ports import Store
 
-_PAGE = 1000
+_PAGE = 500
 _LOOKS = 10
 
 
@@ -19,12 +20,21 @@ async def rebuilt(store: Store, thread: ThreadId) -> ThreadRow:
     """The thread with the state that its entries add up to; reads all of them."""
     turn = await store.turn(thread)
     state = ThreadState(thread=turn.state.thread, version=turn.state.version)
-    spans = [Span(identity=identity.id) for identity in turn.identities]
+    among = [identity.id for identity in turn.identities]
+    links = {made.link.id for made in await store.links(among)}
+    async for entry in every_entry(store, among):
+        state = fold(state, (entry,), links=links)
+    return ThreadRow(state=state, identities=turn.identities)
+
+
+async def every_entry(store: Store, identities: Sequence[IdentityId]) -> AsyncIterator[Entry]:
+    """All entries of these identities, oldest first, read in pages."""
+    spans = [Span(identity=identity) for identity in identities]
     after = 0
     while entries := await store.entries(spans, after=after, limit=_PAGE):
-        state = fold(state, entries)
+        for entry in entries:
+            yield entry
         after = entries[-1].seq
-    return ThreadRow(state=state, identities=turn.identities)
 
 
 async def rebuild_all(store: Store) -> list[ThreadId]:

@@ -12,6 +12,8 @@ from bot.model.record import Turn
 from bot.model.sending import Origin
 from bot.model.understanding import Need
 
+_HIDDEN = "••••"
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -39,10 +41,16 @@ class Scene:
         )
         self.draft.say(words, by=ByBot(), origin=Origin.BOT)
 
-    def notice(self, *lines: Line, rule: str, to: ChannelIdentity | None = None) -> None:
-        """The system tells the customer something, whoever owns the thread."""
+    def notice(
+        self, *lines: Line, rule: str, to: ChannelIdentity | None = None, secret: str | None = None
+    ) -> None:
+        """The system tells the customer something, whoever owns the thread.
+
+        `secret`: what the thread must not show of it.
+        """
         identity = to or self.identity
-        words = self.voice.words(
-            lines, Speaking(self.draft.state, identity, self.draft.now), rule=rule
-        )
+        state = self.draft.state_of(identity.id)
+        words = self.voice.words(lines, Speaking(state, identity, self.draft.now), rule=rule)
+        if secret is not None:
+            words = words.model_copy(update={"shown": words.text.replace(secret, _HIDDEN)})
         self.draft.say(words, by=BySystem(), origin=Origin.SYSTEM, to=identity.id)

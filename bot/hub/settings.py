@@ -43,6 +43,9 @@ class HubSettings(Value):
         timedelta(minutes=10), description="How long a link code can be used."
     )
     link_tries: int = Field(5, description="Link codes that one identity may try in an hour.")
+    links_a_month: int = Field(
+        3, ge=1, description="Links of one identity in 30 days; one that has more is shared (R11)."
+    )
     join_by_phone: bool = Field(
         default=True,
         description="Join identities whose providers attest the same phone number.",

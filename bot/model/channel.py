@@ -14,6 +14,11 @@ from bot.model.value import AwareDatetime, Value
 # --- where a person can be reached -----------------------------------------------------------
 
 
+# Where a business knows its customers by a name of its own: the account is the realm, the user the
+# `sub` of its tokens or its customer number. Nothing is sent there and nobody writes from there.
+LOGIN = "login"
+
+
 class Address(Value):
     """Where one person can be reached: channel, account and the provider's opaque user id."""
 

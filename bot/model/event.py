@@ -20,8 +20,8 @@ from bot.model.channel import (
     Started,
     Unsupported,
 )
-from bot.model.ids import EpisodeId, EventId, IdentityId, ThreadId
-from bot.model.people import ByAgent, Link
+from bot.model.ids import EpisodeId, EventId, IdentityId, LinkId, ThreadId
+from bot.model.people import Actor, ByAgent, Link
 from bot.model.value import AwareDatetime, Value
 
 
@@ -30,6 +30,45 @@ class IdentityJoined(Value):
 
     kind: Literal["identity_joined"] = "identity_joined"
     link: Link
+
+
+class LoginSeen(Value):
+    """A business's own log-in or customer number was met for the first time."""
+
+    kind: Literal["login_seen"] = "login_seen"
+
+
+class SignedIn(Value):
+    """The customer proved, by a token that the business signed, to be at this log-in (L4)."""
+
+    kind: Literal["signed_in"] = "signed_in"
+    login: IdentityId
+    token: str  # names the proof (its `jti`, or a hash of it); not the token itself
+
+
+class CodeAsked(Value):
+    """Somebody at `only` says to be at this identity: a code goes there, for them to type (OTP)."""
+
+    kind: Literal["code_asked"] = "code_asked"
+    only: IdentityId
+
+
+class AgentLinks(Value):
+    """An agent says that this identity is the customer at another one; needs a reason."""
+
+    kind: Literal["agent_links"] = "agent_links"
+    by: ByAgent
+    into: IdentityId
+    reason: str
+
+
+class Unlinks(Value):
+    """Links are to hold no more, by the word of the customer, an agent or a rule."""
+
+    kind: Literal["unlinks"] = "unlinks"
+    by: Actor
+    links: tuple[LinkId, ...]
+    reason: str
 
 
 class AgentAccepts(Value):
@@ -147,6 +186,11 @@ EventBody = Annotated[
     | Unsupported
     | Echo
     | IdentityJoined
+    | LoginSeen
+    | SignedIn
+    | CodeAsked
+    | AgentLinks
+    | Unlinks
     | AgentAccepts
     | AgentReplies
     | AgentNotes

@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from bot.model.channel import Address
+from bot.model.channel import LOGIN, Address
 from bot.model.ids import AgentId, IdentityId, LinkId, ThreadId
 from bot.model.value import AwareDatetime, Value
-
 
 # --- who did it ------------------------------------------------------------------------------
 
@@ -59,6 +58,11 @@ class ChannelIdentity(Value):
     username: str | None = None
     language: str | None = None
     created_at: AwareDatetime
+
+    @property
+    def reachable(self) -> bool:
+        """Whether anything can be sent there."""
+        return self.address.channel != LOGIN
 
 
 class Proof(StrEnum):

@@ -10,7 +10,7 @@ from bot.model.ids import FactId, IdentityId
 
 
 class Facts(Protocol):
-    """Facts about identities: append-only, each once by its id; read over a customer's identities."""
+    """Facts about identities: append-only, each once by its id; read over a customer's."""
 
     async def put_facts(self, facts: Sequence[Fact]) -> list[FactId]:
         """Keep facts; returns which were new, in the order given.
@@ -33,7 +33,5 @@ class Facts(Protocol):
         the page before.
         """
 
-    async def claimants(
-        self, what: ClaimKind, value: str, *, limit: int = 20
-    ) -> list[IdentityId]:
+    async def claimants(self, what: ClaimKind, value: str, *, limit: int = 20) -> list[IdentityId]:
         """Identities that claim this (as `Claimed.value` has it), by the first claim of each."""

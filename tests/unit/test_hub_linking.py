@@ -13,12 +13,12 @@ import pytest
 from typing_extensions import override
 
 from bot.errors import NotFound, StaleVersion
-from bot.hub.chat import connected_since
+from bot.hub.graph import visible_since
 from bot.hub.linking import ALPHABET, code_in, new_code
 from bot.model.channel import ReceiptStatus
 from bot.model.event import AgentNotes
 from bot.model.ids import EventId, IdentityId, LinkId
-from bot.model.people import ByCustomer, Link, Proof
+from bot.model.people import ByCustomer, BySystem, Link, LinkMark, Mark, Proof
 from bot.model.record import Arrival, LinkMade, ThreadChange
 from bot.model.sending import Unreached
 from bot.model.thread import (
@@ -463,12 +463,29 @@ def made(one: IdentityId, other: IdentityId, seq: int) -> LinkMade:
     return LinkMade(link=link, seq=seq)
 
 
-def test_connections_count_from_the_first_link_that_leads_there() -> None:
+def marked(link: LinkMade, mark: Mark) -> LinkMade:
+    made = LinkMark(link=link.link.id, mark=mark, at=START, by=BySystem())
+    return link.model_copy(update={"marks": (made,)})
+
+
+def test_what_may_be_shown_begins_after_the_first_link_that_leads_there() -> None:
     a, b, c, d, e = ids("a", "b", "c", "d", "e")
     links = [made(a, b, 10), made(c, d, 20), made(b, c, 30), made(a, d, 40), made(e, e, 50)]
-    assert connected_since(a, links) == {b: 10, c: 30, d: 30}
-    assert connected_since(d, links) == {c: 20, a: 30, b: 30}
-    assert connected_since(e, links) == {}
+    assert visible_since(a, links, signed=False) == {b: 11, c: 31, d: 31}
+    assert visible_since(d, links, signed=False) == {c: 21, a: 31, b: 31}
+    assert visible_since(e, links, signed=False) == {}
+
+
+def test_what_was_revealed_or_is_proven_now_shows_from_the_beginning() -> None:
+    a, b, c, d = ids("a", "b", "c", "d")
+    signed = made(b, c, 20)
+    signed = signed.model_copy(
+        update={"link": signed.link.model_copy(update={"proof": Proof.SIGNED})}
+    )
+    links = [marked(made(a, b, 10), Mark.REVEALED), signed, marked(made(c, d, 30), Mark.ENDED)]
+    assert visible_since(a, links, signed=False) == {b: 0, c: 21}
+    assert visible_since(a, links, signed=True) == {b: 0, c: 0}
+    assert visible_since(d, links, signed=True) == {}
 
 
 # --- two threads that both had something -----------------------------------------------------
@@ -478,7 +495,9 @@ async def test_the_form_of_either_thread_goes_on(kit: HubKit) -> None:
     await kit.write(*SMS, "retur")
     await kit.chat("v1", "hej")
     await kit.write(*SMS, await kit.link(WEB, SMS))
-    assert kit.phone(*SMS)[-1] == "[link.done]\n\n[form.return_item.order_number]"
+    assert (
+        kit.phone(*SMS)[-1] == "[link.done]\n\n[link.question]\n\n[form.return_item.order_number]"
+    )
     await kit.write(*SMS, "FB-104233")
     assert kit.phone(*SMS)[-1] == "[form.return_item.size]"
 
@@ -502,7 +521,7 @@ async def test_where_both_ask_the_question_of_the_codes_thread_goes_on(kit: HubK
     await kit.write(*SMS, "byta")
     code = await asked(kit)
     await kit.write(*SMS, code)
-    assert kit.phone(*SMS)[-1] == "[link.done]\n\n[form.return_item.size]"
+    assert kit.phone(*SMS)[-1] == "[link.done]\n\n[link.question]\n\n[form.return_item.size]"
 
 
 async def test_one_case_goes_on_and_the_other_is_closed(kit: HubKit) -> None:
@@ -576,7 +595,7 @@ async def test_who_speaks_goes_on_speaking(kit: HubKit, web: str, sms: str, then
     name = state.owner.name if isinstance(state.owner, OwnedByAgent) else state.owner.kind
     assert name == then
     assert state.epoch == max(epochs) + (then != "bot")
-    assert kit.phone(*SMS)[-1] == "[link.done]"
+    assert kit.phone(*SMS)[-1] == "[link.done]\n\n[link.question]"
 
 
 @pytest.mark.parametrize(("web", "sms"), [("bot", "offered"), ("offered", "bot")])
@@ -605,7 +624,7 @@ async def test_a_bot_answer_of_the_bots_thread_is_dropped_when_an_agent_owns_the
     await kit.deliver("twilio_sms", kit.webhook(*SMS, "leverans"))
     await kit.deliver("twilio_sms", kit.webhook(*SMS, code))
     await kit.quiet()
-    assert kit.phone(*SMS) == ["[link.done]"]
+    assert kit.phone(*SMS) == ["[link.done]\n\n[link.question]"]
 
 
 async def test_what_waits_for_the_absorbed_thread_is_processed_in_order(kit: HubKit) -> None:

@@ -1,0 +1,119 @@
+"""Links made and ended: signed log-ins, agents, and what customers say of their channels."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.hub import episodes
+from bot.hub.joining import Joining
+from bot.hub.linking import CodeSeen, LinkAnswer, Linking, answer_in
+from bot.hub.router import Line
+from bot.hub.scene import Scene
+from bot.hub.settings import HubSettings
+from bot.hub.unlinking import Unlinking
+from bot.model.event import AgentLinks, CodeAsked, SignedIn, Unlinks
+from bot.model.people import BySystem, LinkMark, Mark, Proof
+from bot.model.record import LinkMade
+from bot.model.thread import LinkRevealed, MessageIn
+from bot.ports import Store
+
+LinkEvent = SignedIn | AgentLinks | CodeAsked | Unlinks
+# So long a plain yes or no is taken for the answer to the question that a link asks.
+_ASKED = timedelta(minutes=10)
+
+
+class LinkedChannels:
+    """Handles whatever makes or ends links, but for codes that come in as messages."""
+
+    def __init__(
+        self, *, store: Store, joining: Joining, linking: Linking, settings: HubSettings
+    ) -> None:
+        self._store = store
+        self._joining = joining
+        self._linking = linking
+        self._settings = settings
+        self._unlinking = Unlinking(store=store, settings=settings)
+
+    async def handle(self, scene: Scene, body: LinkEvent) -> None:
+        """Put what the event does into the scene's draft."""
+        match body:
+            case SignedIn():
+                await self._joining.sign_in(scene, body)
+            case AgentLinks():
+                await self._joining.link_by_agent(scene, body)
+            case CodeAsked():
+                await self._send_code(scene, body)
+            case Unlinks():
+                await self._unlink(scene, body)
+
+    async def redeem(self, scene: Scene, seen: CodeSeen, message: MessageIn | None) -> bool:
+        """See `Joining.redeem`."""
+        return await self._joining.redeem(scene, seen, message)
+
+    async def answer(self, scene: Scene, message: MessageIn) -> bool:
+        """Do what a message says about links; False when it says nothing of them."""
+        answer = answer_in(message.text)
+        if answer is None or len(scene.identities) == 1:
+            return False
+        own = await self._own(scene)
+        if answer is not LinkAnswer.STOP:
+            own = [made for made in own if _asked(made, scene)]
+        if not own:
+            return False
+        scene.draft.add(message, by=scene.customer)
+        episodes.touch(scene.draft, self._settings, by=BySystem())
+        if answer is LinkAnswer.YES:
+            self._reveal(scene, own)
+            return True
+        await self._end(scene, own)
+        return True
+
+    async def _unlink(self, scene: Scene, body: Unlinks) -> None:
+        """End links, by the word of the customer, an agent or a rule; both sides are told."""
+        before = {one.id: one for one in scene.identities}
+        ended = await self._unlinking.end(scene, body.links, by=body.by, reason=body.reason)
+        told = {identity for made in ended for identity in (made.link.one, made.link.other)}
+        for identity in sorted(told):
+            if before[identity].reachable:
+                scene.notice(Line(slot="link.ended"), rule="link.ended", to=before[identity])
+
+    async def _send_code(self, scene: Scene, body: CodeAsked) -> None:
+        """Send a code to this identity, for the one who asked to type (R2)."""
+        asking = await self._store.identity(body.only)
+        if asking is None:
+            return
+        offer = await self._linking.offer_to(asking, source=scene.identity.id)
+        line = Line(slot="link.otp", variables=(("link.code", offer.code),))
+        scene.notice(line, rule="link.otp", secret=offer.code)
+
+    async def _own(self, scene: Scene) -> list[LinkMade]:
+        """The links of the identity that writes which hold."""
+        own = scene.identity.id
+        links = await self._store.links([one.id for one in scene.identities])
+        return [made for made in links if made.holds and own in {made.link.one, made.link.other}]
+
+    def _reveal(self, scene: Scene, own: list[LinkMade]) -> None:
+        for made in own:
+            mark = LinkMark(
+                link=made.link.id, mark=Mark.REVEALED, at=scene.draft.now, by=scene.customer
+            )
+            scene.draft.mark(mark)
+            scene.draft.add(LinkRevealed(link=made.link.id), by=scene.customer)
+        scene.notice(Line(slot="link.revealed"), rule="link.revealed")
+
+    async def _end(self, scene: Scene, own: list[LinkMade]) -> None:
+        body = Unlinks(
+            by=scene.customer, links=tuple(made.link.id for made in own), reason="customer"
+        )
+        await self._unlink(scene, body)
+
+
+def _asked(made: LinkMade, scene: Scene) -> bool:
+    """Whether whoever writes was asked about this link just now, and has not answered yet.
+
+    Of the two it is the one whose provider vouches for them: where the code came from, or went to.
+    """
+    link = made.link
+    asked = {Proof.CODE: link.other, Proof.OTP: link.one}.get(link.proof)
+    recent = scene.draft.now - link.at <= _ASKED
+    return recent and not made.revealed and asked == scene.identity.id

@@ -1,0 +1,205 @@
+"""Links that hold no more: what they alone had joined is two customers again (R16, R17).
+
+Nothing is rewritten. Each part of the thread goes on with the state that its own entries add up
+to, without what was said because of the links. What happened meanwhile and cannot be known of one
+part alone is settled in entries of its own: who speaks, the case, the dialogue, the journey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bot.hub import graph, journey, owning
+from bot.hub.fold import fold
+from bot.hub.rebuild import every_entry
+from bot.hub.scene import Scene
+from bot.hub.settings import HubSettings
+from bot.model.event import Rejected
+from bot.model.ids import EpisodeId, IdentityId, LinkId, ThreadId
+from bot.model.people import Actor, BySystem, LinkMark, Mark
+from bot.model.record import LinkMade, Split
+from bot.model.thread import (
+    Dialogue,
+    DialogueMoved,
+    Entry,
+    EpisodeChanged,
+    JourneyMoved,
+    MessageIn,
+    OwnedByBot,
+    OwnerChanged,
+    ThreadState,
+    Unlinked,
+)
+from bot.ports import Store
+
+
+@dataclass
+class _Part:
+    """One customer of those that come out of it."""
+
+    thread: ThreadId
+    identities: frozenset[IdentityId]
+    links: frozenset[LinkId]
+    entries: list[Entry] = field(default_factory=list)
+
+    def state(self, entries: Sequence[Entry]) -> ThreadState:
+        """What these entries of its own add up to."""
+        return fold(ThreadState(thread=self.thread), entries, links=self.links)
+
+    @property
+    def anchor(self) -> IdentityId:
+        """The identity that what is settled is kept at: always the same one."""
+        return min(self.identities)
+
+
+class Unlinking:
+    """Ends links."""
+
+    def __init__(self, *, store: Store, settings: HubSettings) -> None:
+        self._store = store
+        self._settings = settings
+
+    async def end(
+        self, scene: Scene, links: Sequence[LinkId], *, by: Actor, reason: str
+    ) -> list[LinkMade]:
+        """End those of these links that hold here; returns them, none is `Rejected`."""
+        among = [identity.id for identity in scene.identities]
+        known = await self._store.links(among)
+        ending = [made for made in known if made.holds and made.link.id in links]
+        if not ending:
+            scene.draft.outcome = Rejected(reason="no such link holds here")
+            return []
+        for made in ending:
+            self._mark(scene, made, by=by, reason=reason)
+        kept = [made for made in known if made not in ending]
+        split = graph.parts(among, kept)
+        if len(split) > 1:
+            since = min(made.seq for made in ending)
+            await self._part(scene, split, kept, since=since)
+        return ending
+
+    def _mark(self, scene: Scene, made: LinkMade, *, by: Actor, reason: str) -> None:
+        link, draft = made.link, scene.draft
+        mark = LinkMark(link=link.id, mark=Mark.ENDED, at=draft.now, by=by, reason=reason)
+        draft.mark(mark)
+        told = Unlinked(link=link.id, one=link.one, other=link.other, reason=reason)
+        for identity in (link.one, link.other):
+            draft.add(told, by=by, identity=identity)
+
+    async def _part(
+        self,
+        scene: Scene,
+        split: Sequence[frozenset[IdentityId]],
+        links: Sequence[LinkMade],
+        *,
+        since: int,
+    ) -> None:
+        draft, before = scene.draft, scene.draft.state
+        placed = graph.threads(scene.identities, split, links, thread=before.thread)
+        parts = [
+            _Part(
+                thread=thread,
+                identities=identities,
+                links=frozenset(
+                    made.link.id for made in links if {made.link.one, made.link.other} <= identities
+                ),
+            )
+            for thread, identities in placed.items()
+        ]
+        entries = [
+            entry async for entry in every_entry(self._store, [one.id for one in scene.identities])
+        ]
+        entries += draft.entries
+        for part in parts:
+            part.entries = [one for one in entries if one.identity in part.identities]
+        states = {part.thread: part.state(part.entries) for part in parts}
+        draft.split(
+            states[before.thread].model_copy(update={"version": before.version}),
+            [
+                Split(state=states[part.thread], identities=tuple(sorted(part.identities)))
+                for part in parts
+                if part.thread != before.thread
+            ],
+        )
+        # What was drafted just now has no number yet.
+        lately = [entry for entry in entries if entry.seq > since or not entry.seq]
+        for part in parts:
+            self._settle_owner(scene, part, lately, before=before)
+            self._settle_case(scene, part, entries)
+            self._settle_dialogue(scene, part, lately)
+            self._settle_journey(scene, part, since=since)
+
+    def _settle_owner(
+        self, scene: Scene, part: _Part, lately: Sequence[Entry], *, before: ThreadState
+    ) -> None:
+        """Whoever was given the thread while it was one keeps the part where that happened.
+
+        The epoch rises in every part: what the bot had still to send knew both.
+        """
+        draft = scene.draft
+        owner = draft.state_of(part.anchor).owner
+        changes = [
+            entry for entry in lately if isinstance(entry.body, OwnerChanged) and not entry.link
+        ]
+        if changes:
+            mine = changes[-1].identity in part.identities
+            owner = before.owner if mine else OwnedByBot()
+        changed = OwnerChanged(owner=owner, epoch=before.epoch + 1, reason="unlinked")
+        draft.add(changed, by=BySystem(), identity=part.anchor)
+        owning.expire_later(draft, self._settings, identity=part.anchor)
+
+    def _settle_case(self, scene: Scene, part: _Part, entries: Sequence[Entry]) -> None:
+        """A case belongs where it was opened; it stands as it was last put, wherever that was."""
+        state = scene.draft.state_of(part.anchor)
+        case = state.episode
+        opened: dict[EpisodeId, IdentityId] = {}
+        last: EpisodeChanged | None = None
+        for entry in entries:
+            body = entry.body
+            if not isinstance(body, EpisodeChanged) or entry.link:
+                continue
+            home = opened.setdefault(body.episode, entry.identity)
+            if home in part.identities:
+                last = body
+        if case is None and last is None:
+            return
+        if last is None and case is not None:
+            # Only a case of the others was known here.
+            last = EpisodeChanged(
+                episode=EpisodeId.of(scene.draft.event.id, part.anchor),
+                phase=case.phase,
+                opened_at=case.opened_at,
+                reason="opened",
+                until=case.until,
+            )
+        if last is None:
+            return
+        stands = case and (case.id, case.phase, case.until)
+        if stands != (last.episode, last.phase, last.until):
+            settled = last.model_copy(update={"reason": "unlinked"})
+            scene.draft.add(settled, by=BySystem(), identity=part.anchor)
+
+    def _settle_dialogue(self, scene: Scene, part: _Part, lately: Sequence[Entry]) -> None:
+        """A form that was answered meanwhile may hold the others' answers: it is dropped."""
+        dialogue = scene.draft.state_of(part.anchor).dialogue
+        moved = any(isinstance(one.body, DialogueMoved) and not one.link for one in lately)
+        if moved and dialogue != (bare := Dialogue(choices=dialogue.choices)):
+            scene.draft.add(DialogueMoved(dialogue=bare), by=BySystem(), identity=part.anchor)
+
+    def _settle_journey(self, scene: Scene, part: _Part, *, since: int) -> None:
+        """The belief is what this part's own messages give, as if it had never been linked."""
+        state = scene.draft.state_of(part.anchor)
+        alone = part.state([one for one in part.entries if one.seq and one.seq <= since])
+        belief, at = alone.belief, alone.belief_at
+        for entry in part.entries:
+            read = entry.body.understanding if isinstance(entry.body, MessageIn) else None
+            if read is None or 0 < entry.seq <= since:
+                continue
+            idle = entry.at - (at or entry.at)
+            moved = journey.update(belief, read, stages=self._settings.stages, idle=idle)
+            if moved:
+                belief, at = moved.shares, entry.at
+        if belief != state.belief:
+            moved_back = JourneyMoved(belief=belief, evidence="unlinked")
+            scene.draft.add(moved_back, by=BySystem(), identity=part.anchor)
