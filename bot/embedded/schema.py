@@ -348,3 +348,20 @@ FROM customers c JOIN identities i ON i.id = c.identity;
 """
 
 VERSION_4 = _LISTS + _SEARCH + _BLOBS
+
+_IDENTITY = """
+-- What became of a link, once of each kind; place: in which order.
+CREATE TABLE link_marks (
+    place INTEGER PRIMARY KEY,
+    link TEXT NOT NULL REFERENCES links (id),
+    kind TEXT NOT NULL,
+    mark TEXT NOT NULL,
+    UNIQUE (link, kind)
+) STRICT;
+
+-- What a code proves, and the one identity that may use it (anybody: null).
+ALTER TABLE codes ADD COLUMN proof TEXT NOT NULL DEFAULT 'code';
+ALTER TABLE codes ADD COLUMN only TEXT;
+"""
+
+VERSION_5 = _IDENTITY

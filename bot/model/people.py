@@ -11,7 +11,6 @@ from bot.model.channel import Address
 from bot.model.ids import AgentId, IdentityId, LinkId, ThreadId
 from bot.model.value import AwareDatetime, Value
 
-
 # --- who did it ------------------------------------------------------------------------------
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.model.channel import Address, Attachment, ReceiptStatus
 from bot.model.event import EventBody, Outcome, ThreadEvent, TimerBody
-from bot.model.ids import EntryId, EventId, IdentityId, SendId, ThreadId
 from bot.model.fact import Fact
+from bot.model.ids import EntryId, EventId, IdentityId, SendId, ThreadId
 from bot.model.people import ChannelIdentity, Link, LinkMark, Mark
 from bot.model.sending import Choice, FailureKind, Origin, PartSent, TemplateUse
 from bot.model.thread import Entry, Gap, SendStatus, ThreadState
