@@ -33,7 +33,5 @@ class Facts(Protocol):
         the page before.
         """
 
-    async def claimants(
-        self, what: ClaimKind, value: str, *, limit: int = 20
-    ) -> list[IdentityId]:
+    async def claimants(self, what: ClaimKind, value: str, *, limit: int = 20) -> list[IdentityId]:
         """Identities that claim this (as `Claimed.value` has it), by the first claim of each."""

@@ -11,7 +11,7 @@ from bot.stores.mongo.outbox import MongoOutbox
 from bot.stores.mongo.schema import Collections, ensure
 from bot.stores.mongo.search import MongoSearch
 from bot.stores.mongo.threads import MongoThreads
-from bot.stores.mongo.upgrade import upgrade
+from bot.stores.mongo.upgrade import UPGRADES
 
 __all__ = ["MongoStore"]
 
@@ -41,7 +41,7 @@ class MongoStore(MongoInbox, MongoThreads, MongoOutbox, MongoDirectory, MongoSea
         """
         store = cls(Driver.open(url, database, driver))
         try:
-            await ensure(store._collections, upgrade)
+            await ensure(store._collections, UPGRADES)
         except BaseException:  # cancelled too: nobody else could close it
             await store.close()
             raise
