@@ -15,7 +15,7 @@ from bot.model.people import ByBot, LinkMark, Mark
 from bot.stores.mongo.copying import Copying
 from bot.stores.mongo.heads import Pending
 from bot.stores.mongo.listing import list_on_channels
-from bot.stores.mongo.schema import Collections
+from bot.stores.mongo.schema import VERSION, Collections
 from tests.builders import (
     acceptance,
     address,
@@ -23,6 +23,7 @@ from tests.builders import (
     at,
     change,
     entry,
+    event_id,
     joining,
     reply,
     send_item,
@@ -351,3 +352,30 @@ async def test_a_newcomer_goes_where_its_holder_has_gone(house: House, store: Mo
     assert {one.id for one in anna.identities} == {ANNA.identity, WA.identity}
     (row,) = await store.threads(ThreadFilter(channel="whatsapp"))
     assert row.state.thread == ANNA.home_thread
+
+
+# --- from before -----------------------------------------------------------------------------
+
+
+async def test_what_version_2_has_can_be_split(house: House, store: MongoStore) -> None:
+    await said(store, "bo-1", where=BO)
+    await said(store, "sms-1", where=ANNA)
+    await go_up(store, BO, ANNA, proof_id="bo")
+    await said(store, "web-1", where=WEB)
+    await go_up(store, ANNA, WEB, proof_id="one")
+    here = store.driver.collection
+    await here("identities").update_many({}, {"$unset": {"moved": ""}})
+    news = ("number", "marks", "parts", "leads")
+    gone = {"absorbed_at": "", **{f"pending.{name}": "" for name in news}}
+    await here("threads").update_many({}, {"$unset": gone})
+    # What was committed last was not copied out yet; and somebody was left in between.
+    await here("events").update_many({"_id": event_id(ANNA, "one")}, {"$set": {"state": 0}})
+    await here("identities").update_one({"_id": BO.identity}, {"$set": {"thread": BO.home_thread}})
+    await here("meta").update_one({"_id": "schema"}, {"$set": {"version": VERSION - 1}})
+    async with house.open() as upgraded:
+        before = await upgraded.turn(BO.home_thread)
+        assert {one.id for one in before.identities} == {ANNA.identity, WEB.identity, BO.identity}
+        assert before.events == ()
+        await split_off(upgraded, part(ANNA), from_=WEB, key="bye")
+        assert await ends(upgraded) == [ANNA.home_thread, WEB.home_thread, WEB.home_thread]
+        assert len((await upgraded.turn(WEB.home_thread)).identities) == 2
