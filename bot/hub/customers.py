@@ -23,7 +23,7 @@ from bot.model.channel import (
     Started,
     Unsupported,
 )
-from bot.model.event import CustomerEnds, CustomerLeavesQueue, IdentityJoined, Rejected
+from bot.model.event import CustomerEnds, CustomerLeavesQueue, IdentityJoined, LoginSeen, Rejected
 from bot.model.people import ByBot, BySystem
 from bot.model.record import Span
 from bot.model.thread import (
@@ -63,7 +63,9 @@ _UNREAD = Understanding(
 
 # Events that leave a fact in the thread and ask for little more.
 Fact = OptOut | OptIn | Edited | Deleted | Reacted | Unsupported | HelpKeyword | IdentityJoined
-CustomerEvent = Inbound | Started | Referral | Echo | CustomerLeavesQueue | CustomerEnds | Fact
+CustomerEvent = (
+    Inbound | Started | Referral | Echo | CustomerLeavesQueue | CustomerEnds | LoginSeen | Fact
+)
 
 
 class Customers:
@@ -93,6 +95,8 @@ class Customers:
                 self._leaves_queue(scene)
             case CustomerEnds():
                 self._ends(scene)
+            case LoginSeen():
+                pass  # it made the identity; nobody said anything
             case _:
                 self._note(scene, body)
 

@@ -32,6 +32,12 @@ class IdentityJoined(Value):
     link: Link
 
 
+class LoginSeen(Value):
+    """A business's own log-in or customer number was met for the first time."""
+
+    kind: Literal["login_seen"] = "login_seen"
+
+
 class AgentAccepts(Value):
     """An agent takes an offered thread; `takeover` takes it from the bot too."""
 
@@ -147,6 +153,7 @@ EventBody = Annotated[
     | Unsupported
     | Echo
     | IdentityJoined
+    | LoginSeen
     | AgentAccepts
     | AgentReplies
     | AgentNotes
