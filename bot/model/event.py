@@ -38,6 +38,12 @@ class LoginSeen(Value):
     kind: Literal["login_seen"] = "login_seen"
 
 
+class VisitorSeen(Value):
+    """Somebody who has not written yet was seen on a page of the site."""
+
+    kind: Literal["visitor_seen"] = "visitor_seen"
+
+
 class AgentAccepts(Value):
     """An agent takes an offered thread; `takeover` takes it from the bot too."""
 
@@ -154,6 +160,7 @@ EventBody = Annotated[
     | Echo
     | IdentityJoined
     | LoginSeen
+    | VisitorSeen
     | AgentAccepts
     | AgentReplies
     | AgentNotes
