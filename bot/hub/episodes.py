@@ -7,15 +7,18 @@ from bot.hub.settings import HubSettings
 from bot.model.event import SnoozeOver
 from bot.model.ids import EpisodeId
 from bot.model.people import Actor
-from bot.model.thread import Episode, EpisodeChanged, Phase
+from bot.model.thread import Episode, EpisodeChanged, FacetBy, Phase
 from bot.model.value import AwareDatetime
 
 
-def touch(draft: Draft, settings: HubSettings, *, by: Actor) -> None:
-    """A message came: have an open case for it."""
-    episode = draft.state.episode
-    if episode is None or not _goes_on(episode, draft, settings):
-        _open(draft, by=by)
+def touch(draft: Draft, settings: HubSettings, *, by: Actor, facet: str | None = None) -> None:
+    """A message came: have an open case for it.
+
+    `facet`: the one that the message is sure to show; a new case is that one's, else the current.
+    """
+    episode = going_on(draft, settings)
+    if episode is None:
+        _open(draft, by=by, facet=facet)
     elif episode.phase is Phase.RESOLVED:
         move(draft, episode, Phase.OPEN, by=by, reason="reopened")
     else:
@@ -24,16 +27,7 @@ def touch(draft: Draft, settings: HubSettings, *, by: Actor) -> None:
 
 def snooze(draft: Draft, episode: Episode, *, by: Actor, until: AwareDatetime) -> None:
     """Put a case aside until a moment; a timer takes it up again."""
-    draft.add(
-        EpisodeChanged(
-            episode=episode.id,
-            phase=Phase.SNOOZED,
-            opened_at=episode.opened_at,
-            reason="snoozed",
-            until=until,
-        ),
-        by=by,
-    )
+    draft.add(_changed(episode, Phase.SNOOZED, reason="snoozed", until=until), by=by)
     # Each has a timer of its own: one until the same moment may have rung already.
     draft.set_timer(SnoozeOver(episode=episode.id, until=until), key=draft.event.id, due=until)
 
@@ -65,21 +59,32 @@ def join(
     if kept is None and heard:
         _open(draft, by=by)
     elif kept is not None:
-        stands = EpisodeChanged(
-            episode=kept.id,
-            phase=Phase.OPEN if heard else kept.phase,
-            opened_at=kept.opened_at,
-            reason="linked",
-            until=None if heard else kept.until,
-        )
-        draft.add(stands, by=by)
+        phase, until = (Phase.OPEN, None) if heard else (kept.phase, kept.until)
+        draft.add(_changed(kept, phase, reason="linked", until=until), by=by)
 
 
 def move(draft: Draft, episode: Episode, phase: Phase, *, by: Actor, reason: str) -> None:
     """Put a case in another phase."""
-    draft.add(
-        EpisodeChanged(episode=episode.id, phase=phase, opened_at=episode.opened_at, reason=reason),
-        by=by,
+    draft.add(_changed(episode, phase, reason=reason), by=by)
+
+
+def going_on(draft: Draft, settings: HubSettings) -> Episode | None:
+    """The case that a message now belongs to, or None when it opens one."""
+    episode = draft.state.episode
+    return episode if episode is not None and _goes_on(episode, draft, settings) else None
+
+
+def _changed(
+    episode: Episode, phase: Phase, *, reason: str, until: AwareDatetime | None = None
+) -> EpisodeChanged:
+    return EpisodeChanged(
+        episode=episode.id,
+        phase=phase,
+        opened_at=episode.opened_at,
+        reason=reason,
+        until=until,
+        facet=episode.facet,
+        facet_by=episode.facet_by,
     )
 
 
@@ -89,13 +94,15 @@ def _goes_on(episode: Episode, draft: Draft, settings: HubSettings) -> bool:
     return not is_over or draft.now - episode.changed_at <= settings.reopen_window
 
 
-def _open(draft: Draft, *, by: Actor) -> None:
+def _open(draft: Draft, *, by: Actor, facet: str | None = None) -> None:
     draft.add(
         EpisodeChanged(
             episode=EpisodeId.of(draft.event.id),
             phase=Phase.OPEN,
             opened_at=draft.now,
             reason="opened",
+            facet=facet or draft.state.facet,
+            facet_by=FacetBy.CUE if facet else None,
         ),
         by=by,
     )
