@@ -64,7 +64,7 @@ def apply(state: ThreadState, entry: Entry) -> ThreadState:  # noqa: C901, PLR09
                 id=body.episode,
                 phase=body.phase,
                 opened_at=body.opened_at,
-                changed_at=entry.at,
+                changed_at=body.since or entry.at,
                 until=body.until,
                 facet=body.facet or PRIVATE,
                 facet_by=body.facet_by,

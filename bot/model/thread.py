@@ -229,11 +229,18 @@ class LinkRefused(Value):
 
 
 class Phase(StrEnum):
-    """Where a case stands."""
+    """Where a case stands; `waiting` is for the customer, `abandoned` when they did not come."""
 
     OPEN = "open"
+    WAITING = "waiting"
     SNOOZED = "snoozed"
     RESOLVED = "resolved"
+    ABANDONED = "abandoned"
+
+    @property
+    def over(self) -> bool:
+        """Whether the case is closed; a message within the window opens it again."""
+        return self in {Phase.RESOLVED, Phase.ABANDONED}
 
 
 class FacetBy(StrEnum):
@@ -244,10 +251,11 @@ class FacetBy(StrEnum):
 
 
 class EpisodeChanged(Value):
-    """A case was opened, reopened, snoozed `until` a moment, resolved, or goes on after a link.
+    """A case was opened or reopened, waits, is snoozed `until` a moment, is over, or was linked.
 
-    `facet` is the persona whose case it is (None: the private one), `facet_by` who says so (None:
-    nobody yet, it is the one that was spoken as before).
+    `since`: when it came to this phase, where that was before this entry. `facet` is the persona
+    whose case it is (None: the private one), `facet_by` who says so (None: nobody yet, it is the
+    one that was spoken as before).
     """
 
     kind: Literal["episode_changed"] = "episode_changed"
@@ -256,6 +264,7 @@ class EpisodeChanged(Value):
     opened_at: AwareDatetime
     reason: str
     until: AwareDatetime | None = None
+    since: AwareDatetime | None = None
     facet: str | None = None
     facet_by: FacetBy | None = None
 
