@@ -149,6 +149,18 @@ class AgentUnsnoozes(Value):
     by: ByAgent
 
 
+class AgentSetsFacet(Value):
+    """An agent says as which persona the customer speaks; the case is that facet's from now on.
+
+    `episode`: the case that the agent had on the screen (None: whichever is the latest).
+    """
+
+    kind: Literal["agent_sets_facet"] = "agent_sets_facet"
+    by: ByAgent
+    facet: str
+    episode: EpisodeId | None = None
+
+
 class CustomerLeavesQueue(Value):
     """The customer no longer waits for a human."""
 
@@ -213,6 +225,7 @@ EventBody = Annotated[
     | AgentResolves
     | AgentSnoozes
     | AgentUnsnoozes
+    | AgentSetsFacet
     | CustomerLeavesQueue
     | CustomerEnds
     | OfferExpired
