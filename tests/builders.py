@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from bot.model.channel import Address, Inbound, ReceiptStatus, Sender
 from bot.model.event import Done, ThreadEvent
-from bot.model.ids import EntryId, EventId, LinkId, SendId
+from bot.model.fact import Claimed, ClaimKind, Fact
+from bot.model.ids import EntryId, EventId, FactId, LinkId, SendId
 from bot.model.people import ByBot, ByCustomer, Link, Proof
 from bot.model.record import (
     Acceptance,
@@ -27,6 +28,7 @@ from bot.model.understanding import Guess, StageShare, Understanding
 
 if TYPE_CHECKING:
     from bot.model.event import EventBody
+    from bot.model.fact import FactBody
     from bot.model.ids import IdentityId
     from bot.model.people import Actor
     from bot.model.thread import EntryBody
@@ -216,6 +218,18 @@ def link(one: Address, other: Address, *, proof_id: str = "code-hash") -> Link:
 
 def spans(*addresses: Address) -> tuple[Span, ...]:
     return tuple(Span(identity=where.identity) for where in addresses)
+
+
+def fact(where: Address, key: str = "f1", *, when: float = 0, body: FactBody | None = None) -> Fact:
+    """Something told of an address; a claimed e-mail unless told."""
+    return Fact(
+        id=FactId.of("crm", key),
+        identity=where.identity,
+        at=at(when),
+        received_at=at(when + 1),
+        source="crm",
+        body=body or Claimed(what=ClaimKind.EMAIL, value=f"{key}@example.com", raw=key),
+    )
 
 
 # --- what is read ----------------------------------------------------------------------------

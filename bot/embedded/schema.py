@@ -348,3 +348,27 @@ FROM customers c JOIN identities i ON i.id = c.identity;
 """
 
 VERSION_4 = _LISTS + _SEARCH + _BLOBS
+
+_FACTS = """
+-- What is known of customers beside what they said. claim: what is claimed, as kind:value.
+CREATE TABLE facts (
+    id TEXT NOT NULL UNIQUE,
+    identity TEXT NOT NULL REFERENCES identities (id),
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    claim TEXT,
+    fact TEXT NOT NULL
+) STRICT;
+CREATE INDEX facts_identity ON facts (identity, kind, at DESC, id DESC);
+CREATE INDEX facts_claim ON facts (claim, at, identity) WHERE claim IS NOT NULL;
+
+-- what was told in a shape that we do not know
+CREATE TABLE held_facts (
+    id TEXT NOT NULL UNIQUE,
+    at INTEGER NOT NULL,
+    held TEXT NOT NULL
+) STRICT;
+CREATE INDEX held_facts_at ON held_facts (at, id);
+"""
+
+VERSION_5 = _FACTS

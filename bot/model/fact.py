@@ -1,15 +1,18 @@
 """What is known of a customer beside what they said: claims, visits, and what other systems tell.
 
 A fact is about one identity and stays there for ever; a customer has the facts of the identities
-that are linked now.
+that are linked now. What other systems tell has a version: a kind that changes its shape gets
+another one, and what was kept under the old one stays readable.
 """
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
 from bot.model.ids import FactId, IdentityId
 from bot.model.value import AwareDatetime, Value
@@ -63,15 +66,232 @@ class Visited(Value):
     place: str | None = None
 
 
-FactBody = Annotated[Claimed | Visited, Field(discriminator="kind")]
-FactKind = Literal["claimed", "visited"]
+# --- what other systems tell -----------------------------------------------------------------
+
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+_Text = Annotated[str, StringConstraints(max_length=2_000)]
+Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+
+class Item(Value):
+    """One line of an order; `amount` is that of the whole line, in the order's currency."""
+
+    sku: _Name
+    name: Annotated[str, StringConstraints(max_length=200)] = ""
+    quantity: int = Field(1, ge=1, le=100_000)
+    amount: Amount | None = None
+
+
+_Items = Annotated[tuple[Item, ...], Field(max_length=500)]
+
+
+class Purchased(Value):
+    """An order was placed; `amount` is decimal text like `1295.00`, `currency` is ISO 4217."""
+
+    kind: Literal["purchased"] = "purchased"
+    version: Literal[1] = 1
+    order: _Name
+    amount: Amount
+    currency: Currency
+    items: _Items = ()
+    store: _Name | None = None
+
+
+class Delivered(Value):
+    """An order, or a part of it, reached the customer."""
+
+    kind: Literal["delivered"] = "delivered"
+    version: Literal[1] = 1
+    order: _Name
+    parcel: _Name | None = None
+    carrier: _Name | None = None
+
+
+class Returned(Value):
+    """Things were sent back; `amount` is what was paid back."""
+
+    kind: Literal["returned"] = "returned"
+    version: Literal[1] = 1
+    order: _Name
+    amount: Amount
+    currency: Currency
+    items: _Items = ()
+    reason: _Text = ""
+
+
+class Severity(StrEnum):
+    """How bad a customer's trouble is."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class TicketOpened(Value):
+    """The service desk opened a ticket."""
+
+    kind: Literal["ticket_opened"] = "ticket_opened"
+    version: Literal[1] = 1
+    ticket: _Name
+    severity: Severity
+    subject: _Text = ""
+
+
+class TicketClosed(Value):
+    """The service desk closed a ticket."""
+
+    kind: Literal["ticket_closed"] = "ticket_closed"
+    version: Literal[1] = 1
+    ticket: _Name
+    severity: Severity
+    resolution: _Text = ""
+
+
+class TierChanged(Value):
+    """The customer moved to a tier of a loyalty programme."""
+
+    kind: Literal["tier_changed"] = "tier_changed"
+    version: Literal[1] = 1
+    programme: _Name
+    tier: _Name
+
+
+class StoreVisited(Value):
+    """The customer was in a store."""
+
+    kind: Literal["store_visited"] = "store_visited"
+    version: Literal[1] = 1
+    store: _Name
+
+
+class SubscriptionState(StrEnum):
+    """Where a subscription stands."""
+
+    STARTED = "started"
+    RENEWED = "renewed"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class SubscriptionChanged(Value):
+    """A subscription began, went on, rested or ended."""
+
+    kind: Literal["subscription_changed"] = "subscription_changed"
+    version: Literal[1] = 1
+    subscription: _Name
+    plan: _Name
+    state: SubscriptionState
+
+
+class AttributeKey(StrEnum):
+    """A field of a customer's profile."""
+
+    NAME = "name"
+    EMAIL = "email"
+    PHONE = "phone"
+    BIRTHDAY = "birthday"
+    LANGUAGE = "language"
+    STREET = "street"
+    POSTAL_CODE = "postal_code"
+    CITY = "city"
+    COUNTRY = "country"
+    COMPANY = "company"
+    ORGANISATION_NUMBER = "organisation_number"
+
+
+# What a value looks like, and how to say so.
+_FORMS: Final = {
+    AttributeKey.EMAIL: (re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+"), "an e-mail address"),
+    AttributeKey.PHONE: (re.compile(r"\+[1-9][0-9]{6,14}"), "a phone number like +46701234567"),
+    AttributeKey.BIRTHDAY: (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), "a date like 1984-05-31"),
+    AttributeKey.LANGUAGE: (re.compile(r"[a-z]{2,3}"), "a language like sv"),
+    AttributeKey.COUNTRY: (re.compile(r"[A-Z]{2}"), "a country like SE"),
+}
+
+
+class Attribute(Value):
+    """What a field of the profile holds; `verified`: whoever tells has made sure of it.
+
+    E-mails have an @, phone numbers are E.164, a birthday is a date (`1984-05-31`), a language is
+    ISO 639 (`sv`), a country ISO 3166 (`SE`).
+    """
+
+    kind: Literal["attribute"] = "attribute"
+    version: Literal[1] = 1
+    key: AttributeKey
+    value: _Name
+    verified: bool = False
+
+    @model_validator(mode="after")
+    def _fits_its_key(self) -> Self:
+        if self.key in _FORMS:
+            pattern, form = _FORMS[self.key]
+            if not pattern.fullmatch(self.value) or not self._is_possible():
+                msg = f"the value is not {form}"
+                raise ValueError(msg)
+        return self
+
+    def _is_possible(self) -> bool:
+        """Whether a birthday is in the calendar."""
+        if self.key is not AttributeKey.BIRTHDAY:
+            return True
+        try:
+            date.fromisoformat(self.value)
+        except ValueError:
+            return False
+        return True
+
+
+Told = (
+    Purchased
+    | Delivered
+    | Returned
+    | TicketOpened
+    | TicketClosed
+    | TierChanged
+    | StoreVisited
+    | SubscriptionChanged
+    | Attribute
+)
+FactBody = Annotated[Claimed | Visited | Told, Field(discriminator="kind")]
+FactKind = Literal[
+    "claimed",
+    "visited",
+    "purchased",
+    "delivered",
+    "returned",
+    "ticket_opened",
+    "ticket_closed",
+    "tier_changed",
+    "store_visited",
+    "subscription_changed",
+    "attribute",
+]
+FACT_KINDS: Final[tuple[FactKind, ...]] = get_args(FactKind)
+
+
+# --- facts -----------------------------------------------------------------------------------
+
+
+class LegalBasis(StrEnum):
+    """Why the law lets us use what a partner tells (GDPR, article 6)."""
+
+    CONSENT = "consent"
+    CONTRACT = "contract"
+    LEGAL_OBLIGATION = "legal_obligation"
+    VITAL_INTERESTS = "vital_interests"
+    PUBLIC_TASK = "public_task"
+    LEGITIMATE_INTERESTS = "legitimate_interests"
 
 
 class Fact(Value):
     """One thing known about one identity: what, since when, and who says so.
 
     `at` is when it happened, `received_at` when we heard. `source` names who told: `webchat`,
-    `nlu`, `agent`, or an integration. Ids are derived from the source and its own id.
+    `nlu`, `agent`, or an integration. Ids are derived from the source and its own id. What a
+    `partner` told is used by its legal basis, and not while that partner is turned off.
     """
 
     id: FactId
@@ -80,6 +300,19 @@ class Fact(Value):
     received_at: AwareDatetime
     source: str
     body: FactBody
+    partner: str | None = None
+    legal_basis: LegalBasis | None = None
+
+    @property
+    def claim(self) -> str | None:
+        """What is claimed, as it is looked up by; None for what is no claim."""
+        body = self.body
+        return claim_key(body.what, body.value) if isinstance(body, Claimed) else None
+
+
+def claim_key(what: ClaimKind, value: str) -> str:
+    """What claims of the same value have in common."""
+    return f"{what}:{value}"
 
 
 class FactPlace(Value):
@@ -87,3 +320,21 @@ class FactPlace(Value):
 
     at: AwareDatetime
     id: FactId
+
+    @classmethod
+    def of(cls, fact: Fact | HeldFact) -> FactPlace:
+        """The place of a fact, or of one in quarantine."""
+        return cls(at=fact.at, id=fact.id)
+
+
+class HeldFact(Value):
+    """What was told as a fact and is of a shape we do not know: in quarantine, as it came.
+
+    `raw` is its JSON, `at` when it came. The id is derived from source, its own id and `raw`.
+    """
+
+    id: FactId
+    source: str
+    reason: str
+    raw: str
+    at: AwareDatetime

@@ -15,6 +15,7 @@ from tests.builders import (
     at,
     change,
     entry,
+    fact,
     reply,
     send_item,
     spans,
@@ -46,12 +47,13 @@ async def said(store: Store, key: str, *, where: Address = ANNA, when: float = 0
 
 
 async def nothing_written(store: Store, *, but: int = 0) -> None:
-    """No entry, send, timer or gap is there beyond the entries that were before."""
+    """No entry, send, timer, gap or fact is there beyond the entries that were before."""
     found = await store.entries(spans(ANNA, WEB, BO), limit=1000)
     assert len(found) == but
     assert await store.next_due() is None
     assert await store.due_timers(now=at(1_000_000), limit=10) == []
     assert await store.gaps() == []
+    assert await store.facts([ANNA.identity, WEB.identity, BO.identity]) == []
 
 
 def laden(turn: Turn, event: ThreadEvent) -> ThreadChange:
@@ -68,5 +70,6 @@ def laden(turn: Turn, event: ThreadEvent) -> ThreadChange:
             "sends": (send_item(turn, out),),
             "timers": (timer,),
             "gaps": (Gap(slot="s", locale="sv", channel="web"),),
+            "facts": (fact(ANNA, event.id),),
         }
     )

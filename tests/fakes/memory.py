@@ -13,17 +13,20 @@ from bot.model.record import DeadLetter, LinkMade
 from bot.model.thread import PartState, SendState, SendStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from bot.errors import StoreError
     from bot.model.blob import Blob
     from bot.model.channel import Address
     from bot.model.event import Outcome, ThreadEvent
+    from bot.model.fact import Fact, HeldFact
     from bot.model.ids import (
         AgentId,
         BlobId,
         EntryId,
         EventId,
+        FactId,
         IdentityId,
         LinkId,
         SendId,
@@ -99,6 +102,9 @@ class Memory:
     sends: dict[SendId, SendRow] = field(default_factory=dict)
     part_of: dict[tuple[str, str, str], SendId] = field(default_factory=dict)
     receipts: list[ReceiptFact] = field(default_factory=list)
+    # what is known beside
+    facts: dict[FactId, Fact] = field(default_factory=dict)
+    held_facts: dict[FactId, HeldFact] = field(default_factory=dict)
     # files
     blobs: dict[BlobId, Blob] = field(default_factory=dict)
     kept_blobs: set[BlobId] = field(default_factory=set)
@@ -123,6 +129,15 @@ class Memory:
         """Keep a link, once, with the highest entry number there is now."""
         seq = self.entries[-1].seq if self.entries else 0
         self.links.setdefault(link.id, LinkMade(link=link, seq=seq))
+
+    def learn(self, facts: Iterable[Fact]) -> list[FactId]:
+        """Keep facts, each once; returns which were new, in their order."""
+        fresh: list[FactId] = []
+        for fact in facts:
+            if fact.id not in self.facts:
+                self.facts[fact.id] = fact
+                fresh.append(fact.id)
+        return fresh
 
     def members(self, thread: ThreadId) -> tuple[ChannelIdentity, ...]:
         """The identities of a thread, oldest first."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from tests.fakes.blobs import FakeBlobs
 from tests.fakes.directory import FakeDirectory
+from tests.fakes.facts import FakeFacts
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.outbox import FakeOutbox
 from tests.fakes.search import FakeSearch
 from tests.fakes.threads import FakeThreads
 
 
-class FakeStore(FakeInbox, FakeThreads, FakeOutbox, FakeDirectory, FakeSearch, FakeBlobs):
+class FakeStore(
+    FakeInbox, FakeThreads, FakeOutbox, FakeDirectory, FakeSearch, FakeBlobs, FakeFacts
+):
     """The record of truth, for as long as its `Memory` lives.
 
     `FakeStore(memory)` opens the same record again, as after a restart. With a `FakeBus` it puts

@@ -49,6 +49,7 @@ class FakeThreads(Section):
         if change.code is not None:
             del memory.codes[change.code]
         _set_out(memory, change)
+        memory.learn(change.facts)
         return written
 
     async def entries(
@@ -182,6 +183,9 @@ def _check(memory: Memory, change: ThreadChange) -> None:
         raise StoreError(f"thread {thread} cannot absorb itself")
     if change.code is not None and change.code not in memory.codes:
         raise StaleVersion("the link code is used up or gone")
+    for fact in change.facts:
+        if fact.identity not in memory.identities:
+            raise StoreError(f"fact {fact.id} is about an unknown identity {fact.identity}")
     if any(entry.id in memory.entry_seqs for entry in change.entries):
         raise StaleVersion(f"event {change.event} has left entries in thread {thread} before")
 

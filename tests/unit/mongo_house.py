@@ -140,6 +140,7 @@ async def everything(
         [await store.turn(where.home_thread) for where in people],
         [await store.identity(one) for one in everybody],
         [await store.outcome(event.id) for event in events],
+        await store.facts(everybody),
         await store.unprocessed(before=at(10_000), limit=100),
         await store.sends(sends),
         await store.next_due(),

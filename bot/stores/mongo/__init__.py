@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.stores.mongo.blobs import MongoBlobs
 from bot.stores.mongo.directory import MongoDirectory
 from bot.stores.mongo.driver import Driver, DriverName
+from bot.stores.mongo.facts import MongoFacts
 from bot.stores.mongo.inbox import MongoInbox
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.outbox import MongoOutbox
@@ -16,7 +17,9 @@ from bot.stores.mongo.upgrade import upgrade
 __all__ = ["MongoStore"]
 
 
-class MongoStore(MongoInbox, MongoThreads, MongoOutbox, MongoDirectory, MongoSearch, MongoBlobs):
+class MongoStore(
+    MongoInbox, MongoThreads, MongoOutbox, MongoDirectory, MongoSearch, MongoBlobs, MongoFacts
+):
     """The `Store` port over one database."""
 
     def __init__(self, driver: Driver) -> None:
@@ -28,6 +31,7 @@ class MongoStore(MongoInbox, MongoThreads, MongoOutbox, MongoDirectory, MongoSea
         MongoDirectory.__init__(self, collections)
         MongoBlobs.__init__(self, collections)
         MongoSearch.__init__(self, collections)
+        MongoFacts.__init__(self, collections)
         self.driver = driver
 
     @classmethod

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bot.errors import StaleVersion, StoreError
+from bot.model.fact import Fact
 from bot.model.ids import IdentityId, ThreadId
 from bot.model.moments import micros
 from bot.model.numbers import SEND_NUMBERS
@@ -17,6 +18,7 @@ from bot.stores.mongo.attempts import Attempts
 from bot.stores.mongo.copying import Copying
 from bot.stores.mongo.documents import WAITING, integer, text
 from bot.stores.mongo.driver import Duplicate
+from bot.stores.mongo.facts import fact_document
 from bot.stores.mongo.heads import HEAD, Head, Mark, Pending
 from bot.stores.mongo.listing import channels_of, listed
 from bot.stores.mongo.meeting import link_document
@@ -73,8 +75,9 @@ class Changes:
             timers=_timers(change),
             gap_hits=_gap_hits(change, at=micros(entries[-1].at) if entries else waiting.at),
             links=_links(change, seq=first),
+            facts=[fact_document(fact) for fact in change.facts],
         )
-        channels = await self._channels(change, places)
+        channels = await self._channels(change, places, waiting.identity)
         await self._decide(change, mark, pending, channels)
         await self._copying.copy(change.state.thread, change.state.version, pending)
         return entries
@@ -105,7 +108,7 @@ class Changes:
 
     async def _places(self, change: ThreadChange, whose: IdentityId) -> dict[IdentityId, Where]:
         """The addresses of all that a change is about; raises StoreError for unknown ones."""
-        abouts: list[Entry | SendItem] = [*change.entries, *change.sends]
+        abouts: list[Entry | SendItem | Fact] = [*change.entries, *change.sends, *change.facts]
         named = {whose, *(about.identity for about in abouts)}
         known = {identity: self.addresses.get(identity) for identity in named}
         missing = [identity for identity, where in known.items() if where is None]
@@ -122,9 +125,13 @@ class Changes:
                 raise StoreError(f"{about.id} is about an unknown identity {about.identity}")
         return {identity: where for identity, where in known.items() if where is not None}
 
-    async def _channels(self, change: ThreadChange, places: dict[IdentityId, Where]) -> list[str]:
+    async def _channels(
+        self, change: ThreadChange, places: dict[IdentityId, Where], whose: IdentityId
+    ) -> list[str]:
         """The channels that the thread is on, as far as it may not be listed there yet."""
-        channels = {where.channel for where in places.values()}
+        abouts: list[Entry | SendItem] = [*change.entries, *change.sends]
+        spoken = {whose, *(about.identity for about in abouts)}
+        channels = {places[identity].channel for identity in spoken if identity in places}
         if change.expected == 0:
             # Whoever joined before there was a thread's document could not be listed in it.
             channels |= await channels_of(self._collections, change.state.thread)

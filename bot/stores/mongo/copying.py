@@ -77,6 +77,7 @@ class Copying:
             _add(there.timers, pending.timers),
             _add(there.gap_hits, pending.gap_hits),
             _add(there.links, pending.links),
+            _add(there.facts, pending.facts),
             self._take_in(thread, pending),
             self._use_up(pending),
         )

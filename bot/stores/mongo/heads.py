@@ -74,3 +74,4 @@ class Pending(LastChange):
     timers: list[dict[str, object]] = []
     gap_hits: list[dict[str, object]] = []
     links: list[dict[str, object]] = []
+    facts: list[dict[str, object]] = []

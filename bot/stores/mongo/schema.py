@@ -45,6 +45,9 @@ class Collections:
     sends: Collection  # identity hashed
     early_receipts: Collection  # _id hashed
     watermarks: Collection  # _id hashed
+    # --- what is known beside ---
+    facts: Collection  # _id hashed
+    held_facts: Collection  # not sharded: few
     # --- files ---
     blobs: Collection  # _id hashed
     # --- who logs in ---
@@ -120,6 +123,15 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     ),
     "early_receipts": (Index("key", (("key", 1), ("number", 1))), Index("at", (("at", 1),))),
     "watermarks": (Index("identity", (("identity", 1),)),),
+    "facts": (
+        Index("identity", (("identity", 1), ("kind", 1), ("at", -1), ("_id", -1))),
+        Index(
+            "claim",
+            (("claim", 1), ("at", 1), ("identity", 1)),
+            where={"claim": {"$exists": True}},
+        ),
+    ),
+    "held_facts": (Index("oldest", (("at", 1), ("_id", 1))),),
     "blobs": (Index("unkept", (("created_at", 1),), where={"kept": False}),),
     "agents": (Index("email", (("email_key", 1),), unique=True),),
     "sessions": (Index("expires", (("expires", 1),), expires=True),),

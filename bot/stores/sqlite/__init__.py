@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bot.errors import StoreClosed
 from bot.stores.sqlite.blobs import SqliteBlobs
 from bot.stores.sqlite.directory import SqliteDirectory
+from bot.stores.sqlite.facts import SqliteFacts
 from bot.stores.sqlite.inbox import SqliteInbox
 from bot.stores.sqlite.outbox import SqliteOutbox
 from bot.stores.sqlite.search import SqliteSearch
@@ -23,7 +24,13 @@ __all__ = ["SqliteStore"]
 
 
 class SqliteStore(
-    SqliteInbox, SqliteThreads, SqliteOutbox, SqliteDirectory, SqliteSearch, SqliteBlobs
+    SqliteInbox,
+    SqliteThreads,
+    SqliteOutbox,
+    SqliteDirectory,
+    SqliteSearch,
+    SqliteBlobs,
+    SqliteFacts,
 ):
     """The `Store` port over an open database.
 

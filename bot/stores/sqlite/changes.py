@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 import apsw
 
 from bot.errors import StaleVersion, StoreError
+from bot.model.fact import Fact
 from bot.model.ids import EntryId, ThreadId
 from bot.model.listing import Listing
 from bot.model.moments import micros
 from bot.model.record import Absorb, SendItem, ThreadChange, Timer
 from bot.model.thread import Entry, Gap, ThreadState
 from bot.stores.sqlite.arrivals import insert_link
+from bot.stores.sqlite.facts import write_fact
 from bot.stores.sqlite.listing import list_on_channels
 from bot.stores.sqlite.rows import next_seq
 from bot.stores.sqlite.search import index_entries
@@ -69,6 +71,7 @@ def write_change(connection: apsw.Connection, change: ThreadChange) -> tuple[Ent
     _queue_sends(connection, change.sends, entries)
     _set_timers(connection, change.timers)
     _count_gaps(connection, change.gaps, at=micros(entries[-1].at) if entries else at)
+    _keep_facts(connection, change.facts)
     return entries
 
 
@@ -169,6 +172,14 @@ def _set_timers(connection: apsw.Connection, timers: Iterable[Timer]) -> None:
 def _count_gaps(connection: apsw.Connection, gaps: Iterable[Gap], *, at: int) -> None:
     for gap in gaps:
         connection.execute(_COUNT_GAP, (gap.model_dump_json(), at))
+
+
+def _keep_facts(connection: apsw.Connection, facts: Iterable[Fact]) -> None:
+    for fact in facts:
+        try:
+            write_fact(connection, fact)
+        except apsw.ConstraintError as error:
+            raise _refusal(error, f"fact {fact.id}", f"identity {fact.identity}") from error
 
 
 def _refusal(error: apsw.ConstraintError, repeated: str, unknown: str) -> StoreError:
