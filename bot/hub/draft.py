@@ -20,7 +20,8 @@ from bot.model.value import AwareDatetime, Value
 class Words(Value):
     """A message to the customer, ready to go out.
 
-    `shown`: what the thread says instead of the text, where that is a secret. `buttons`: the channel shows the choices itself; else they stand in the text, numbered.
+    `shown`: what the thread says instead of the text, where that is a secret. `buttons`: the
+    channel shows the choices itself; else they stand in the text, numbered.
     """
 
     text: str
