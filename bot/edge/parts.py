@@ -11,6 +11,7 @@ from bot.edge.auth import Passwords
 from bot.edge.health import Probed
 from bot.edge.live import Live
 from bot.edge.metrics import Metrics
+from bot.edge.realms import Realm
 from bot.edge.retuning import Retuning
 from bot.edge.settings import EdgeSettings
 from bot.hub.chat import Chat
@@ -29,10 +30,10 @@ class EdgeParts:
     """The hub and the edge's own pieces, as the composition root made them.
 
     `secret` signs the visitors' tokens. `providers`, keyed by (channel name, account name), are
-    played on the loopback: none, no sandbox. `probed` is what `/readyz` and `/metrics` look at
-    (None: what a process that does everything has). `webchat` is the name of the channel behind
-    `/chat`. `fanout` reaches the edges of other processes (None: there are none); `live` has the
-    same.
+    played on the loopback: none, no sandbox. `realms` are the business's own log-ins. `probed` is
+    what `/readyz` and `/metrics` look at (None: what a process that does everything has).
+    `webchat` is the name of the channel behind `/chat`. `fanout` reaches the edges of other
+    processes (None: there are none); `live` has the same.
     """
 
     settings: EdgeSettings
@@ -40,6 +41,7 @@ class EdgeParts:
     live: Live
     secret: SecretStr
     providers: Mapping[Account, Provider] = field(default_factory=dict)
+    realms: Mapping[str, Realm] = field(default_factory=dict)
     probed: Probed | None = None
     passwords: Passwords = field(default_factory=Passwords)
     webchat: str = "webchat"

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from bot.edge.problems import Refusal
 from bot.edge.realms import Realm, SigningKey
+from bot.hub.signing_in import SignedLogin
 from bot.kit.blocked import is_nobodys
 from bot.model.channel import LOGIN, Address
-from bot.model.value import AwareDatetime, Value
+from bot.model.value import AwareDatetime
 from bot.ports import Clock
 
 LONGEST_TOKEN = 8192  # characters
@@ -23,15 +24,6 @@ _LONGEST_SUB = 255
 # 0 and the year 9999: no moment beyond these can be told.
 _Moment = Annotated[float, Field(ge=0, lt=253_402_300_800, allow_inf_nan=False, strict=True)]
 _Text = Annotated[str, StringConstraints(strict=True)]
-
-
-class SignedLogin(Value):
-    """What a token proves: who, at which log-in, until when; `proof` names it and is no secret."""
-
-    login: Address
-    name: str | None
-    proof: str
-    until: AwareDatetime
 
 
 class _Claims(BaseModel):

@@ -18,8 +18,9 @@ from bot.embedded.migrations import MIGRATIONS
 from bot.errors import Conflict, StoreClosed, StoreError
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.moments import micros, moment
-from bot.model.people import ByBot
+from bot.model.people import ByBot, LinkCode
 from bot.model.thread import Entry, Episode, Note, Offered, OwnedByAgent, Phase, ThreadState
+from bot.stores.sqlite.directory import SqliteDirectory
 from tests.builders import START
 
 if TYPE_CHECKING:
@@ -370,6 +371,25 @@ async def test_codes_of_version_1_go_and_new_ones_say_their_account(tmp_path: Pa
     await new.write(code("h2", "s", "c", "b"))
     with pytest.raises(StoreError, match="UNIQUE"):
         await new.write(code("h3", "s", "c", "a"))
+    await new.close()
+
+
+async def test_a_code_from_before_may_be_used_by_anybody(tmp_path: Path) -> None:
+    path = tmp_path / "samtal.db"
+    old = Database.open(path, migrations=MIGRATIONS[:4])
+    source = IdentityId.of("s")
+    expires = micros(START) + 9_000_000
+
+    def work(connection: apsw.Connection) -> None:
+        row = ("h1", source, "c", "a", expires)
+        connection.execute("INSERT INTO codes VALUES (?, ?, ?, ?, ?)", row)
+
+    await old.write(work)
+    await old.close()
+    new = Database.open(path)
+    assert await SqliteDirectory(new).code("h1", now=START) == LinkCode(
+        hash="h1", source=source, channel="c", account="a", expires_at=moment(expires)
+    )
     await new.close()
 
 

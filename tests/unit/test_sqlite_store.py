@@ -28,6 +28,7 @@ from bot.stores.sqlite import (
     SqliteStore,
     changes,
     inbox,
+    links,
     listing,
     outbox,
     receipts,
@@ -275,7 +276,7 @@ HOT = {
     "moved on channels": changes._MOVE_ON_CHANNELS,  # noqa: SLF001
     "sends": threads._SENDS,  # noqa: SLF001
     "parts": threads._PARTS,  # noqa: SLF001
-    "links": threads._LINKS,  # noqa: SLF001
+    "links": links._LINKS,  # noqa: SLF001
     "identity": rows._IDENTITY,  # noqa: SLF001
     "identities": rows._IDENTITIES,  # noqa: SLF001
     "due sends": outbox._DUE,  # noqa: SLF001
