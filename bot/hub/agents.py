@@ -16,6 +16,7 @@ from bot.model.event import (
     AgentReplies,
     AgentResolves,
     AgentTransfers,
+    CaseQuiet,
     OfferExpired,
     Rejected,
 )
@@ -33,6 +34,7 @@ DeskEvent = (
     | AgentTransfers
     | AgentResolves
     | OfferExpired
+    | CaseQuiet
     | SnoozeEvent
 )
 
@@ -66,6 +68,8 @@ class Agents:
                 self._resolve(scene, body)
             case OfferExpired():
                 self._expire(scene, body)
+            case CaseQuiet():
+                self._give_up(scene, body)
             case _:
                 snoozing.handle(scene, body)
 
@@ -73,7 +77,7 @@ class Agents:
         if owning.accept(
             scene.draft, body.by, takeover=body.takeover, natives=owning.natives(scene.identities)
         ):
-            episodes.touch(scene.draft, self._settings, by=body.by)
+            episodes.touch(scene.draft, self._settings, by=body.by, heard=False)
             self._introduce(scene, body.by.name)
 
     async def _reply(self, scene: Scene, body: AgentReplies) -> None:
@@ -92,9 +96,10 @@ class Agents:
             return
         # A human who writes owns the thread, however the message was sent.
         owning.accept(draft, body.by, takeover=True, natives=natives)
-        episodes.touch(draft, self._settings, by=body.by)
+        episodes.touch(draft, self._settings, by=body.by, heard=False)
         words = Words(text=body.text, attachments=body.attachments, language=draft.state.language)
         draft.say(words, by=body.by, origin=Origin.AGENT, to=to.id, author_name=body.by.name)
+        episodes.await_customer(draft, by=body.by)
 
     async def _stale(self, scene: Scene, by: ByAgent, *, seen: int) -> Rejected | None:
         """Why a message written with only this on the screen may not leave, or None."""
@@ -133,7 +138,7 @@ class Agents:
         owner, episode = draft.state.owner, draft.state.episode
         if isinstance(owner, OwnedByAgent) and not self._owns(scene, body.by):
             return
-        if episode is None or episode.phase is Phase.RESOLVED:
+        if episode is None or episode.phase.over:
             draft.outcome = Rejected(reason="there is no open case")
             return
         episodes.move(draft, episode, Phase.RESOLVED, by=body.by, reason=body.reason)
@@ -148,6 +153,11 @@ class Agents:
         owning.give_to_bot(scene.draft, by=BySystem(), reason="offer_expired")
         again = resumed(self._forms, scene.draft.state.dialogue)
         self._tell(scene, Line(slot="handoff.expired"), *again, rule="handoff.expired")
+
+    def _give_up(self, scene: Scene, body: CaseQuiet) -> None:
+        gone = episodes.give_up(scene.draft, self._settings, body)
+        if gone and isinstance(scene.draft.state.owner, OwnedByAgent):
+            owning.give_to_bot(scene.draft, by=BySystem(), reason="abandoned", afresh=True)
 
     def _introduce(self, scene: Scene, name: str) -> None:
         line = Line(slot="handoff.accepted", variables=(("agent.name", name),))

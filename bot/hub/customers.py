@@ -255,7 +255,7 @@ class Customers:
     def _ends(self, scene: Scene) -> None:
         draft, customer = scene.draft, scene.customer
         episode, owner = draft.state.episode, draft.state.owner
-        if episode is not None and episode.phase is not Phase.RESOLVED:
+        if episode is not None and not episode.phase.over:
             episodes.move(draft, episode, Phase.RESOLVED, by=customer, reason=_ENDED)
         if isinstance(owner, Offered | OwnedByAgent):
             owning.give_to_bot(draft, by=customer, reason=_ENDED, afresh=True)

@@ -170,7 +170,14 @@ class SnoozeOver(Value):
     until: AwareDatetime
 
 
-TimerBody = Annotated[OfferExpired | SnoozeOver, Field(discriminator="kind")]
+class CaseQuiet(Value):
+    """It is time to see whether the customer has left this case alone."""
+
+    kind: Literal["case_quiet"] = "case_quiet"
+    episode: EpisodeId
+
+
+TimerBody = Annotated[OfferExpired | SnoozeOver | CaseQuiet, Field(discriminator="kind")]
 
 
 EventBody = Annotated[
@@ -202,7 +209,8 @@ EventBody = Annotated[
     | CustomerLeavesQueue
     | CustomerEnds
     | OfferExpired
-    | SnoozeOver,
+    | SnoozeOver
+    | CaseQuiet,
     Field(discriminator="kind"),
 ]
 

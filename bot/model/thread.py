@@ -228,15 +228,22 @@ class LinkRefused(Value):
 
 
 class Phase(StrEnum):
-    """Where a case stands."""
+    """Where a case stands; `waiting` is for the customer, `abandoned` when they did not come."""
 
     OPEN = "open"
+    WAITING = "waiting"
     SNOOZED = "snoozed"
     RESOLVED = "resolved"
+    ABANDONED = "abandoned"
+
+    @property
+    def over(self) -> bool:
+        """Whether the case is closed; a message within the window opens it again."""
+        return self in {Phase.RESOLVED, Phase.ABANDONED}
 
 
 class EpisodeChanged(Value):
-    """A case was opened, reopened, snoozed `until` a moment, resolved, or goes on after a link."""
+    """A case was opened or reopened, waits, is snoozed `until` a moment, is over, or was linked."""
 
     kind: Literal["episode_changed"] = "episode_changed"
     episode: EpisodeId
