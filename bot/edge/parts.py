@@ -20,6 +20,8 @@ from bot.hub.feed import Feed
 from bot.hub.hub import Hub
 from bot.hub.ingress import Ingress
 from bot.hub.linking import Linking
+from bot.hub.own_channels import OwnChannels
+from bot.hub.signing_in import SigningIn
 from bot.ports import Channel, Clock, Fanout, Provider, Store, Wire
 
 Account = tuple[str, str]
@@ -92,6 +94,16 @@ class EdgeParts:
     def chat(self) -> Chat:
         """The customers' side of the hub."""
         return self.hub.chat
+
+    @property
+    def signing_in(self) -> SigningIn:
+        """Visitors at the business's own log-ins."""
+        return self.hub.signing_in
+
+    @property
+    def own_channels(self) -> OwnChannels:
+        """What customers decide of their linked channels."""
+        return self.hub.own_channels
 
     @property
     def linking(self) -> Linking:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.edge.clients import limit_key
 from bot.edge.limits import Buckets
@@ -64,13 +64,17 @@ class Reception:
     def __init__(self, parts: EdgeParts) -> None:
         self._channels = parts.channels
         self._webchat = parts.webchat
+        self._signing_in = parts.signing_in
         self._tokens = VisitorTokens(parts.secret)
 
-    def visitor(self, given: ChatAuth, *, sid: str, client: str) -> Visitor:
-        """The visitor behind a connection; raises Refusal for a token that is not ours."""
+    async def visitor(self, given: ChatAuth, *, sid: str, client: str) -> Visitor:
+        """The visitor behind a connection; raises Refusal for a token that is not ours.
+
+        Or not any more: after a sign-out it is good for nothing.
+        """
         account, channel = self._account(given.account)
         user = self._user(given.token, account)
-        return Visitor(
+        visitor = Visitor(
             sid=sid,
             address=Address(channel=channel.name, account=account, user=user),
             channel=channel,
@@ -79,13 +83,26 @@ class Reception:
             last_seq=given.last_seq if given.token else 0,
             profile={"language": given.language} if given.language else {},
         )
+        if given.token is not None and await self._signing_in.is_retired(visitor.address):
+            raise _not_ours()
+        return visitor
+
+    def fresh(self, visitor: Visitor) -> Visitor:
+        """Somebody new in the place of a visitor."""
+        account, user = visitor.address.account, self._tokens.new_visitor()
+        return replace(
+            visitor,
+            address=visitor.address.model_copy(update={"user": user}),
+            token=self._tokens.sign(user, account=account),
+            last_seq=0,
+        )
 
     def _user(self, token: str | None, account: str) -> str:
         if token is None:
             return self._tokens.new_visitor()
         known = self._tokens.visitor(token, account=account)
         if known is None:
-            raise Refusal(401, "This visitor token is not ours.", slug="visitor-token")
+            raise _not_ours()
         return known
 
     def _account(self, wanted: str | None) -> tuple[str, Channel]:
@@ -100,3 +117,7 @@ class Reception:
             known = ", ".join(sorted(accounts)) or "none is configured"
             raise Refusal(404, f"There is no such web chat account; there is: {known}")
         return wanted, accounts[wanted]
+
+
+def _not_ours() -> Refusal:
+    return Refusal(401, "This visitor token is not ours.", slug="visitor-token")
