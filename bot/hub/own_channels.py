@@ -92,13 +92,13 @@ class OwnChannels:
     def provable(self) -> list[tuple[str, str]]:
         """Channels (name, account) where a code can be sent to a number that was typed.
 
-        There the number is the address, and a text may go to somebody who never wrote.
+        There the number is the address, and a text may go to whoever never wrote.
         """
         return [
             key
             for key, channel in self._channels.items()
             if channel.capabilities.push
-            and channel.capabilities.attests_phone
+            and channel.capabilities.phone_addressed
             and channel.capabilities.window is None
         ]
 
