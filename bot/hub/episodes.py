@@ -86,22 +86,29 @@ def join(
 
     `heard`: because of something that the customer wrote, so that there is an open case for it.
     """
-    known = [case for case in cases if case and _goes_on(case, draft, settings)]
+    there = [case for case in cases if case]
+    known = [case for case in there if _goes_on(case, draft, settings)]
     kept = min(known, key=lambda case: case.phase.over, default=None)
     for case in known:
         if case is not kept and not case.phase.over:
             move(draft, case, Phase.RESOLVED, by=by, reason="linked")
-    if kept is None and heard:
+    if heard and kept is None:
         _open(draft, settings, by=by)
-    elif kept is not None:
-        stands = EpisodeChanged(
-            episode=kept.id,
-            phase=Phase.OPEN if heard else kept.phase,
-            opened_at=kept.opened_at,
-            reason="linked",
-            until=None if heard else kept.until,
+    elif heard and kept is not None:
+        move(draft, kept, Phase.OPEN, by=by, reason="linked")
+    elif there:
+        stands = kept or max(there, key=lambda case: case.changed_at)
+        draft.add(
+            EpisodeChanged(
+                episode=stands.id,
+                phase=stands.phase,
+                opened_at=stands.opened_at,
+                reason="linked",
+                until=stands.until,
+                since=stands.changed_at,
+            ),
+            by=by,
         )
-        draft.add(stands, by=by)
 
 
 def move(draft: Draft, episode: Episode, phase: Phase, *, by: Actor, reason: str) -> None:

@@ -60,7 +60,7 @@ def apply(state: ThreadState, entry: Entry) -> ThreadState:  # noqa: PLR0911 - o
                 id=body.episode,
                 phase=body.phase,
                 opened_at=body.opened_at,
-                changed_at=entry.at,
+                changed_at=body.since or entry.at,
                 until=body.until,
             )
             return state.model_copy(update={"episode": episode})

@@ -47,6 +47,10 @@ class _Part:
         """What these entries of its own add up to."""
         return fold(ThreadState(thread=self.thread), entries, links=self.links)
 
+    def counts(self, entry: Entry) -> bool:
+        """Whether it says what holds here, and not what held while there was a link."""
+        return entry.link is None or entry.link in self.links
+
     @property
     def anchor(self) -> IdentityId:
         """The identity that what is settled is kept at: always the same one."""
@@ -157,11 +161,11 @@ class Unlinking:
         last: EpisodeChanged | None = None
         for entry in entries:
             body = entry.body
-            if not isinstance(body, EpisodeChanged) or entry.link:
+            if not isinstance(body, EpisodeChanged) or not part.counts(entry):
                 continue
             home = opened.setdefault(body.episode, entry.identity)
             if home in part.identities:
-                last = body
+                last = body.model_copy(update={"since": body.since or entry.at})
         if case is None and last is None:
             return
         if last is None and case is not None:
@@ -172,6 +176,7 @@ class Unlinking:
                 opened_at=case.opened_at,
                 reason="opened",
                 until=case.until,
+                since=case.changed_at,
             )
         if last is None:
             return

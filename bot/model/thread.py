@@ -243,7 +243,10 @@ class Phase(StrEnum):
 
 
 class EpisodeChanged(Value):
-    """A case was opened or reopened, waits, is snoozed `until` a moment, is over, or was linked."""
+    """A case was opened or reopened, waits, is snoozed `until` a moment, is over, or was linked.
+
+    `since`: when it came to this phase, where that was before this entry.
+    """
 
     kind: Literal["episode_changed"] = "episode_changed"
     episode: EpisodeId
@@ -251,6 +254,7 @@ class EpisodeChanged(Value):
     opened_at: AwareDatetime
     reason: str
     until: AwareDatetime | None = None
+    since: AwareDatetime | None = None
 
 
 class SlotFilled(Value):

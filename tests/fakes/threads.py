@@ -188,22 +188,23 @@ def _check(memory: Memory, change: ThreadChange) -> None:
         raise StoreError(f"thread {thread} cannot absorb itself")
     if change.code is not None and change.code not in memory.codes:
         raise StaleVersion("the link code is used up or gone")
-    if any(entry.id in memory.entry_seqs for entry in change.entries):
-        raise StaleVersion(f"event {change.event} has left entries in thread {thread} before")
-    _check_names(memory, change)
-    taken = {identity.thread for identity in memory.identities.values()}
-    refused = change.splits and refusal(change, memory.members(thread), taken=taken)
-    if refused:
-        raise StoreError(refused)
-
-
-def _check_names(memory: Memory, change: ThreadChange) -> None:
     for fact in change.facts:
         if fact.identity not in memory.identities:
             raise StoreError(f"fact {fact.id} is about an unknown identity {fact.identity}")
+    if any(entry.id in memory.entry_seqs for entry in change.entries):
+        raise StaleVersion(f"event {change.event} has left entries in thread {thread} before")
+    _check_links(memory, change)
+
+
+def _check_links(memory: Memory, change: ThreadChange) -> None:
     known = {*memory.links, change.link.id if change.link else None}
     if any(mark.link not in known for mark in change.marks):
         raise StoreError("a mark is of an unknown link")
+    taken = {identity.thread for identity in memory.identities.values()}
+    members = memory.members(change.state.thread)
+    refused = change.splits and refusal(change, members, taken=taken)
+    if refused:
+        raise StoreError(refused)
 
 
 def _fences(change: ThreadChange) -> list[tuple[ThreadId, int]]:

@@ -27,7 +27,9 @@ def identity(channel: str = "web", user: str = "1") -> ChannelIdentity:
 ME, OTHER, THIRD = identity(), identity("sms"), identity("telegram")
 
 
-def made(proof: Proof, seq: int, *, ended: bool = False, other: ChannelIdentity = OTHER) -> LinkMade:
+def made(
+    proof: Proof, seq: int, *, ended: bool = False, other: ChannelIdentity = OTHER
+) -> LinkMade:
     one = Link(
         id=LinkId.of(proof, str(seq)),
         one=other.id,
@@ -115,9 +117,9 @@ def test_a_number_is_read_as_it_is_written_here(text: str, number: str | None) -
     ("number", "shown"),
     [
         ("+46701234567", "+46 70 ••• •• 67"),
-        ("+4740612345", "+47 40 •• •• 45".replace("40 •• ••", "40• •• •")),
+        ("+4740612345", "+47 40 •• •• 45"),
         ("+14155550123", "+1 41•-•••-••23"),
-        ("+46123", "+46 ••• ".strip()),
+        ("+46123", "+46 •••"),
         ("nonsense", "•••"),
     ],
 )

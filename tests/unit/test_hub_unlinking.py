@@ -26,11 +26,25 @@ from bot.model.thread import (
     SendStatus,
     Unlinked,
 )
-from tests.hubs import ANNA, HubKit, assert_rebuilds, hub_kit
+from tests.builders import understood
+from tests.fakes.nlu import FakeNlu
+from tests.hubs import ANNA, TABLE, HubKit, assert_rebuilds, hub_kit
 from tests.records import ON_ONE_MACHINE, record_of
 
 WEB, SMS, TELEGRAM = ("webchat", "v1"), ("twilio_sms", "+46701234567"), ("telegram", "77")
 Who = tuple[str, str]
+
+
+# Each says something of the journey.
+NLU = FakeNlu(
+    {
+        **TABLE,
+        "leverans": understood("delivery.time", stage="research"),
+        "öppettider": understood("store.hours", stage="loyalty"),
+        "hej": understood("greet", stage="awareness"),
+        "retur": understood("return.start", stage="support"),
+    }
+)
 
 
 @pytest.fixture(params=ON_ONE_MACHINE)
@@ -38,7 +52,7 @@ async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[H
     record = record_of(request, tmp_path)
     async with (
         record.open() as (store, bus),
-        hub_kit(store=store, bus=bus, clock=record.clock) as made,
+        hub_kit(store=store, bus=bus, clock=record.clock, nlu=NLU) as made,
     ):
         yield made
         await assert_rebuilds(made)
@@ -283,7 +297,7 @@ async def test_answers_of_the_other_do_not_stay_in_a_form(kit: HubKit) -> None:
 
 
 async def test_the_belief_is_that_of_ones_own_messages(kit: HubKit) -> None:
-    async with hub_kit() as alone:
+    async with hub_kit(nlu=NLU) as alone:
         await alone.chat("v1", "leverans")
         await alone.chat("v1", "retur")
         expected = (await alone.state(*WEB)).belief
