@@ -26,11 +26,13 @@ from bot.hub.linked import LinkedChannels
 from bot.hub.linking import Linking
 from bot.hub.outbox import Outbox
 from bot.hub.outcomes import Outcomes
+from bot.hub.own_channels import OwnChannels
 from bot.hub.persisting import persist
 from bot.hub.personas import Personas
 from bot.hub.pressure import Pressure
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
+from bot.hub.signing_in import SigningIn
 from bot.hub.upkeep import Upkeep
 from bot.hub.visits import Visits
 from bot.hub.voice import Voice
@@ -96,6 +98,10 @@ class Hub:
             channels=engines.channels,
             key=secret,
             lifetime=settings.link_lifetime,
+        )
+        self.signing_in = SigningIn(store=store, ingress=self.ingress, clock=clock)
+        self.own_channels = OwnChannels(
+            store=store, ingress=self.ingress, clock=clock, channels=engines.channels
         )
         self.outbox = Outbox(engines, feed=self.feed, settings=settings)
         self.feed.subscribe(self.outbox.hear)

@@ -19,7 +19,9 @@ from bot.model.fact import (
     HeldFact,
     Item,
     LegalBasis,
+    LoginProved,
     Purchased,
+    Retired,
     Returned,
     Severity,
     StoreVisited,
@@ -54,6 +56,8 @@ BODIES: tuple[FactBody, ...] = (
         time_zone="Europe/Stockholm",
         place="SE",
     ),
+    LoginProved(visitor=WEB.identity, until=at(60)),
+    Retired(),
     Purchased(
         order="A-1",
         amount="1295.00",
