@@ -371,4 +371,12 @@ CREATE TABLE held_facts (
 CREATE INDEX held_facts_at ON held_facts (at, id);
 """
 
-VERSION_5 = _FACTS
+_LANDMARKS = """
+-- Rare entries that a customer's card reads, however long the thread is: what each is one of.
+ALTER TABLE entries ADD COLUMN landmark TEXT;
+UPDATE entries SET landmark = landmark_in(entry ->> '$.body.kind')
+WHERE landmark_in(entry ->> '$.body.kind') IS NOT NULL;
+CREATE INDEX entries_landmark ON entries (identity, landmark) WHERE landmark IS NOT NULL;
+"""
+
+VERSION_5 = _FACTS + _LANDMARKS

@@ -12,7 +12,7 @@ from bot.model.record import LinkMade
 # Nobody vouches for a browser; a provider does for its users, and weakly where a sender's number
 # can be forged and numbers are handed on.
 _DEVICE: Final = frozenset({"webchat"})
-_WEAK: Final = frozenset({"twilio_sms"})
+_WEAK: Final = "sms"  # what the names of such channels end in
 # A link of these says more than the channel does.
 _BY_PROOF: Final = {
     Proof.SIGNED: Level.L4,
@@ -47,7 +47,7 @@ def assurance(identity: ChannelIdentity, links: Iterable[LinkMade]) -> Assurance
             link=best.id,
             by_agent=best.proof is Proof.AGENT,
         )
-    weak = identity.address.channel in _WEAK
+    weak = identity.address.channel.endswith(_WEAK)
     return Assurance(level=level, since=identity.created_at, weak=weak)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -227,6 +228,24 @@ class LinkRefused(Value):
     reason: str
 
 
+class LinkProposed(Value):
+    """An agent says that this customer is the one at another identity; a colleague must agree."""
+
+    kind: Literal["link_proposed"] = "link_proposed"
+    one: IdentityId
+    other: IdentityId
+    reason: str
+
+
+class SuggestionDismissed(Value):
+    """An agent says that this customer is not the one at another identity, whatever they claim."""
+
+    kind: Literal["suggestion_dismissed"] = "suggestion_dismissed"
+    one: IdentityId
+    other: IdentityId
+    reason: str
+
+
 class Phase(StrEnum):
     """Where a case stands."""
 
@@ -310,6 +329,8 @@ EntryBody = Annotated[
     | Unlinked
     | LinkRevealed
     | LinkRefused
+    | LinkProposed
+    | SuggestionDismissed
     | EpisodeChanged
     | DialogueMoved
     | JourneyMoved,
@@ -333,6 +354,37 @@ class Entry(Value):
     body: EntryBody
     seq: int = 0
     link: LinkId | None = None
+
+
+# --- landmarks -------------------------------------------------------------------------------
+
+
+class Landmark(StrEnum):
+    """Rare entries that are found however long a thread is.
+
+    CASE: where cases stood. LINK: what made, ended or refused links. SUGGESTION: agents who said
+    no to one.
+    """
+
+    CASE = "case"
+    LINK = "link"
+    SUGGESTION = "suggestion"
+
+
+_LANDMARKS: Final[Mapping[str, Landmark]] = {
+    "episode_changed": Landmark.CASE,
+    "linked": Landmark.LINK,
+    "unlinked": Landmark.LINK,
+    "link_revealed": Landmark.LINK,
+    "link_refused": Landmark.LINK,
+    "link_proposed": Landmark.LINK,
+    "suggestion_dismissed": Landmark.SUGGESTION,
+}
+
+
+def landmark_of(kind: str) -> Landmark | None:
+    """What entries of a kind are landmarks of; nearly all are of nothing."""
+    return _LANDMARKS.get(kind)
 
 
 # --- state -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from bot.stores.mongo.collection import Collection, Document, Index
 from bot.stores.mongo.documents import integer
 from bot.stores.mongo.driver import Driver
 
-VERSION: Final = 2
+VERSION: Final = 3
 _AT_VERSION: Final[Document] = {"$set": {"version": VERSION}}
 
 _WAITS: Final[Document] = {"state": 0}
@@ -69,8 +69,8 @@ class Collections:
 _NEWEST: Final = (("last_at", -1), ("_id", 1))
 _CELL: Final = (("owner", 1), ("phase", 1), ("language", 1))
 
-# From the version before this one.
-Upgrade = Callable[[Collections], Awaitable[None]]
+# From the version that is named, an earlier one than this.
+Upgrade = Callable[[Collections, int], Awaitable[None]]
 
 INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     "identities": (
@@ -110,6 +110,11 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     "entries": (
         Index("identity", (("identity", 1), ("seq", 1))),
         Index("words", (("words", 1), ("seq", -1)), where={"words": {"$exists": True}}),
+        Index(
+            "landmark",
+            (("identity", 1), ("landmark", 1), ("seq", -1)),
+            where={"landmark": {"$exists": True}},
+        ),
     ),
     "sends": (
         Index("active", (("identity", 1), ("place", 1)), where={"status": {"$lt": 2}}),
@@ -146,14 +151,15 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
 async def ensure(collections: Collections, upgrade: Upgrade) -> None:
     """Make what is missing; raises StoreError for what is there and wrong.
 
-    Documents of the version before are upgraded. Several processes may do it at once. Indexes that
+    Documents of earlier versions are upgraded. Several processes may do it at once. Indexes that
     are not ours are left alone.
     """
     meta = collections.meta
-    if await _version(meta) == VERSION - 1:
-        await upgrade(collections)
-        await meta.update_one({"_id": "schema", "version": VERSION - 1}, _AT_VERSION)
     version = await _version(meta)
+    if 0 < version < VERSION:
+        await upgrade(collections, version)
+        await meta.update_one({"_id": "schema", "version": version}, _AT_VERSION)
+        version = await _version(meta)
     if version != VERSION:
         raise StoreError(
             f"the MongoDB database has schema version {version}, this program knows {VERSION}. "

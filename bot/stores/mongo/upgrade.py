@@ -1,4 +1,4 @@
-"""Bringing the documents of schema version 1 up to date: lists of threads, and words."""
+"""Bringing the documents of earlier schema versions up to date."""
 
 from __future__ import annotations
 
@@ -7,20 +7,29 @@ from typing import Final
 
 from bot.model.ids import ThreadId
 from bot.model.search import entry_words, identity_words
-from bot.model.thread import Entry, ThreadState
+from bot.model.thread import Entry, ThreadState, landmark_of
 from bot.stores.mongo.collection import Change, Collection, Document
 from bot.stores.mongo.documents import identity_of, maybe, text
 from bot.stores.mongo.listing import channels_of, listed
 from bot.stores.mongo.schema import Collections
 
 _BATCH: Final = 500
+# The version that brought the lists of threads, and the words to search for.
+_LISTS_AND_WORDS: Final = 2
 
 
-async def upgrade(collections: Collections) -> None:
-    """Give every document the fields of version 2; again, or by several at once, is harmless.
+async def upgrade(collections: Collections, version: int) -> None:
+    """Give every document the fields of today; again, or by several at once, is harmless.
 
-    No process of version 1 may run meanwhile.
+    No process of an earlier version may run meanwhile.
     """
+    if version < _LISTS_AND_WORDS:
+        await _list_and_index(collections)
+    async for batch in _batches(collections.entries):
+        await collections.entries.update_each(_landmarks(batch))
+
+
+async def _list_and_index(collections: Collections) -> None:
     async for batch in _batches(collections.identities):
         await collections.identities.update_each([_with_words(one) for one in batch])
     async for batch in _batches(collections.entries):
@@ -54,6 +63,15 @@ async def _index_entries(collections: Collections, batch: Sequence[Document]) ->
         if (words := entry_words(entry, channels[entry.identity]))
     ]
     await collections.entries.update_each(changes)
+
+
+def _landmarks(batch: Sequence[Document]) -> list[Change]:
+    entries = [Entry.model_validate_json(text(one, "value")) for one in batch]
+    return [
+        Change({"_id": entry.id}, {"$set": {"landmark": landmark.value}})
+        for entry in entries
+        if (landmark := landmark_of(entry.body.kind)) is not None
+    ]
 
 
 async def _list_thread(collections: Collections, document: Document) -> None:
