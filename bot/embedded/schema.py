@@ -379,4 +379,19 @@ WHERE landmark_in(entry ->> '$.body.kind') IS NOT NULL;
 CREATE INDEX entries_landmark ON entries (identity, landmark) WHERE landmark IS NOT NULL;
 """
 
-VERSION_5 = _FACTS + _LANDMARKS
+_IDENTITY = """
+-- What became of a link, once of each kind; place: in which order.
+CREATE TABLE link_marks (
+    place INTEGER PRIMARY KEY,
+    link TEXT NOT NULL REFERENCES links (id),
+    kind TEXT NOT NULL,
+    mark TEXT NOT NULL,
+    UNIQUE (link, kind)
+) STRICT;
+
+-- What a code proves, and the one identity that may use it (anybody: null).
+ALTER TABLE codes ADD COLUMN proof TEXT NOT NULL DEFAULT 'code';
+ALTER TABLE codes ADD COLUMN only TEXT;
+"""
+
+VERSION_5 = _IDENTITY + _FACTS + _LANDMARKS

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from bot.model.event import OfferExpired
 from bot.model.ids import EventId
-from bot.model.record import Timer
-from bot.model.thread import Gap
+from bot.model.record import Absorb, Split, Timer
+from bot.model.thread import Gap, ThreadState
 from tests.builders import (
     acceptance,
     address,
@@ -16,6 +16,7 @@ from tests.builders import (
     change,
     entry,
     fact,
+    link,
     reply,
     send_item,
     spans,
@@ -24,6 +25,7 @@ from tests.builders import (
 if TYPE_CHECKING:
     from bot.model.channel import Address
     from bot.model.event import ThreadEvent
+    from bot.model.people import Link
     from bot.model.record import ThreadChange, Turn
     from bot.ports import Store
 
@@ -73,3 +75,33 @@ def laden(turn: Turn, event: ThreadEvent) -> ThreadChange:
             "facts": (fact(ANNA, event.id),),
         }
     )
+
+
+async def go_up(store: Store, gone: Address, into: Address, *, proof_id: str) -> Link:
+    """Let the thread of one go up in that of the other by a link; returns the link."""
+    made = link(gone, into, proof_id=proof_id)
+    (event,) = await accepted(store, proof_id, where=gone)
+    old = await store.turn(gone.home_thread)
+    joined = change(await store.turn(into.home_thread), event)
+    absorb = Absorb(thread=old.state.thread, version=old.state.version)
+    await store.commit(joined.model_copy(update={"link": made, "absorb": absorb}))
+    return made
+
+
+def part(*people: Address, text: str = "") -> Split:
+    """These people, split off to the thread that the first of them came with."""
+    state = ThreadState(thread=people[0].home_thread, last_at=at(70), last_text=text)
+    return Split(state=state, identities=tuple(one.identity for one in people))
+
+
+def parting(turn: Turn, event: ThreadEvent, *parts: Split) -> ThreadChange:
+    """What an event does that splits a thread."""
+    return change(turn, event).model_copy(update={"splits": parts})
+
+
+async def split_off(store: Store, *parts: Split, from_: Address, key: str) -> ThreadChange:
+    """Split off parts of the thread that an address came with; returns what was committed."""
+    (event,) = await accepted(store, key, where=from_, when=60)
+    made = parting(await store.turn(from_.home_thread), event, *parts)
+    await store.commit(made)
+    return made

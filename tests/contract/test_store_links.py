@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.errors import StaleVersion
-from bot.model.people import LinkCode
+from bot.errors import StaleVersion, StoreError
+from bot.model.ids import AgentId
+from bot.model.people import ByAgent, LinkCode, LinkMark, Mark, Proof
 from bot.model.record import Absorb, ThreadRow
 from tests.builders import (
     at,
@@ -16,9 +17,19 @@ from tests.builders import (
     link,
     spans,
 )
-from tests.contract.committing import ANNA, BO, WEB, accepted, laden, nothing_written, said
+from tests.contract.committing import (
+    ANNA,
+    BO,
+    WEB,
+    accepted,
+    go_up,
+    laden,
+    nothing_written,
+    said,
+)
 
 if TYPE_CHECKING:
+    from bot.model.people import Link
     from bot.model.record import ThreadChange
     from bot.ports import Store
     from tests.contract.homes import StoreHome
@@ -219,3 +230,99 @@ async def test_of_two_that_use_a_code_at_the_same_moment_one_wins(store: Store) 
     results = await asyncio.gather(*map(store.commit, attempts), return_exceptions=True)
     assert sum(isinstance(result, StaleVersion) for result in results) == 1
     assert len(await store.entries(spans(ANNA, BO))) == 1
+
+
+# --- what became of a link -------------------------------------------------------------------
+
+
+def marked(of: Link, kind: Mark, *, reason: str = "", when: float = 60) -> LinkMark:
+    eva = ByAgent(agent=AgentId.of("eva"), name="Eva")
+    return LinkMark(link=of.id, mark=kind, at=at(when), by=eva, reason=reason)
+
+
+async def say(store: Store, key: str, *marks: LinkMark) -> None:
+    """Commit a message of the web session's together with marks."""
+    (event,) = await accepted(store, key, where=WEB)
+    done = change(await store.turn(WEB.home_thread), event)
+    await store.commit(done.model_copy(update={"marks": marks}))
+
+
+async def test_marks_come_with_their_link_oldest_first(store: Store) -> None:
+    await said(store, "web-1", where=WEB)
+    one = await go_up(store, ANNA, WEB, proof_id="one")
+    other = await go_up(store, BO, WEB, proof_id="other")
+    revealed = marked(one, Mark.REVEALED, when=90)
+    ended, others = marked(one, Mark.ENDED, reason="two people"), marked(other, Mark.ENDED)
+    await say(store, "web-2", revealed)
+    await say(store, "web-3", others, ended)
+    everybody = [where.identity for where in (ANNA, WEB, BO)]
+    made = await store.links(everybody)
+    assert [found.link for found in made] == [one, other]
+    assert [found.marks for found in made] == [(revealed, ended), (others,)]
+    assert [(found.revealed, found.holds) for found in made] == [(True, False), (False, False)]
+    assert [found.link for found in await store.links([ANNA.identity, WEB.identity])] == [one]
+
+
+async def test_of_two_marks_of_a_kind_the_first_counts(store: Store) -> None:
+    await said(store, "web-1", where=WEB)
+    made = await go_up(store, ANNA, WEB, proof_id="one")
+    first = marked(made, Mark.ENDED, reason="first")
+    await say(store, "web-2", first, marked(made, Mark.ENDED, reason="at once"))
+    await say(store, "web-3", marked(made, Mark.ENDED, reason="later", when=1))
+    (found,) = await store.links([ANNA.identity, WEB.identity])
+    assert found.marks == (first,)
+
+
+async def test_a_link_may_be_marked_as_it_is_made(store: Store) -> None:
+    await said(store, "web-1", where=WEB)
+    done = await linking(store)
+    assert done.link is not None
+    revealed = marked(done.link, Mark.REVEALED)
+    await store.commit(done.model_copy(update={"marks": (revealed,)}))
+    (found,) = await store.links([ANNA.identity, WEB.identity])
+    assert (found.link, found.marks) == (done.link, (revealed,))
+
+
+async def test_a_mark_of_an_unknown_link_writes_nothing(store: Store) -> None:
+    await said(store, "web-1", where=WEB)
+    made = await go_up(store, ANNA, WEB, proof_id="one")
+    count = len(await store.entries(spans(ANNA, WEB)))
+    (event,) = await accepted(store, "web-2", where=WEB)
+    before = await store.turn(WEB.home_thread)
+    marks = (marked(made, Mark.ENDED), marked(link(ANNA, BO), Mark.ENDED))
+    with pytest.raises(StoreError):
+        await store.commit(laden(before, event).model_copy(update={"marks": marks}))
+    await nothing_written(store, but=count)
+    assert await store.turn(WEB.home_thread) == before
+    (found,) = await store.links([ANNA.identity, WEB.identity])
+    assert found.marks == ()
+
+
+async def test_a_link_is_kept_with_who_made_it_and_why(store: Store) -> None:
+    await said(store, "web-1", where=WEB)
+    done = await linking(store)
+    eva = ByAgent(agent=AgentId.of("eva"), name="Eva")
+    by_hand = link(ANNA, WEB).model_copy(
+        update={"proof": Proof.AGENT, "by": eva, "reason": "said so on the telephone"}
+    )
+    (said_so,) = done.entries
+    told = said_so.model_copy(update={"link": by_hand.id})
+    (written,) = await store.commit(done.model_copy(update={"link": by_hand, "entries": (told,)}))
+    (found,) = await store.links([ANNA.identity, WEB.identity])
+    assert found.link == by_hand
+    assert written.link == by_hand.id
+    assert await store.entry(told.id) == written
+    assert (await store.entries(spans(ANNA)))[-1] == written
+
+
+async def test_a_code_says_what_it_proves_and_who_may_use_it(store: Store) -> None:
+    plain = LinkCode(
+        hash="h1", source=WEB.identity, channel="twilio_sms", account="demo", expires_at=at(600)
+    )
+    sent = plain.model_copy(
+        update={"hash": "h2", "source": ANNA.identity, "proof": Proof.OTP, "only": WEB.identity}
+    )
+    for code in (plain, sent):
+        await store.put_code(code)
+    assert await store.code("h1", now=at(0)) == plain
+    assert await store.code("h2", now=at(0)) == sent

@@ -13,6 +13,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -23,11 +24,11 @@ from typing_extensions import override
 from bot.errors import SamtalError
 from bot.model.channel import ReceiptStatus
 from bot.model.listing import ThreadFilter
-from bot.model.people import LinkCode
-from bot.model.record import Absorb, Acceptance, Settlement
+from bot.model.people import ByBot, LinkCode, LinkMark, Mark
+from bot.model.record import Absorb, Acceptance, Settlement, Split
 from bot.model.search import parsed
 from bot.model.sending import PartSent
-from bot.model.thread import Gap, SendStatus
+from bot.model.thread import Gap, SendStatus, ThreadState
 from bot.model.value import Value
 from tests.builders import (
     LAPSES,
@@ -119,6 +120,11 @@ class Histories(RuleBasedStateMachine):
 
     # --- what happens ---
 
+    @initialize(who=st.lists(people, min_size=3, unique=True), key=keys)
+    def begin(self, who: list[Address], key: str) -> None:
+        for where in who:
+            self.accept(where, key, 0)
+
     @rule(where=people, key=keys, when=moments)
     def accept(self, where: Address, key: str, when: int) -> None:
         phone = PHONES[(len(where.user) + KEYS.index(key)) % 3]  # a repeat tells the same
@@ -157,6 +163,27 @@ class Histories(RuleBasedStateMachine):
         absorbed = Absorb(thread=gone.state.thread, version=gone.state.version)
         joined = {"link": link(one, other), "absorb": absorbed, "code": code}
         self._commit(change(into, gone.events[0]).model_copy(update=joined))
+
+    @rule(where=people, data=st.data())
+    def split(self, where: Address, data: st.DataObject) -> None:
+        if len(self.turn(where).identities) < 2:
+            return
+        asked = arrival(where, f"split {len(self._stale)}")
+        self.both(lambda store: store.accept(acceptance(asked)))
+        turn = self.turn(where)
+        here = [one.address for one in turn.identities]
+        going = data.draw(st.lists(st.sampled_from(here), min_size=1, max_size=2, unique=True))
+        # Mostly one of their own; of those that are not, some are refused.
+        home = data.draw(st.sampled_from([*going, *going, *PEOPLE])).home_thread
+        own = ThreadState(thread=home, epoch=turn.state.epoch, last_at=at(5))
+        gone = Split(state=own, identities=tuple(one.identity for one in going))
+        made = self.both(lambda store: store.links([one.identity for one in here]))
+        marks = tuple(
+            LinkMark(link=one.link.id, mark=Mark.ENDED, at=at(5), by=ByBot()) for one in made[:1]
+        )
+        split = change(turn, turn.events[0]).model_copy(update={"splits": (gone,), "marks": marks})
+        self._commit(split)
+        self._stale.append(split)
 
     @rule(where=people)
     def give_code(self, where: Address) -> None:

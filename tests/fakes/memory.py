@@ -32,7 +32,15 @@ if TYPE_CHECKING:
         SendId,
         ThreadId,
     )
-    from bot.model.people import Agent, ApiToken, ChannelIdentity, Link, LinkCode, Session
+    from bot.model.people import (
+        Agent,
+        ApiToken,
+        ChannelIdentity,
+        Link,
+        LinkCode,
+        LinkMark,
+        Session,
+    )
     from bot.model.record import ConsentFact, GapCount, RawRequest, ReceiptFact, SendItem, Timer
     from bot.model.thread import Entry, Gap, ThreadState
     from tests.fakes.bus import FakeBus
@@ -94,6 +102,7 @@ class Memory:
     timers: dict[EventId, Timer] = field(default_factory=dict)
     # threads
     states: dict[ThreadId, ThreadState] = field(default_factory=dict)
+    versions: dict[ThreadId, int] = field(default_factory=dict)  # of absorbed threads, their last
     leads_to: dict[ThreadId, ThreadId] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     entry_seqs: dict[EntryId, int] = field(default_factory=dict)
@@ -138,6 +147,16 @@ class Memory:
                 self.facts[fact.id] = fact
                 fresh.append(fact.id)
         return fresh
+
+    def mark(self, mark: LinkMark) -> None:
+        """Keep what became of a link, once of each kind."""
+        made = self.links[mark.link]
+        if all(known.mark is not mark.mark for known in made.marks):
+            marks = (*made.marks, mark)
+            self.links[mark.link] = made.model_copy(update={"marks": marks})
+
+    def thread_of(self, identity: IdentityId) -> ThreadId:
+        return self.identities[identity].thread
 
     def members(self, thread: ThreadId) -> tuple[ChannelIdentity, ...]:
         """The identities of a thread, oldest first."""

@@ -93,7 +93,7 @@ def _heads(memory: Memory) -> Iterator[SendRow]:
 
 
 def _claim(memory: Memory, send: SendRow) -> Claim:
-    thread = memory.survivor(send.item.thread)
+    thread = memory.thread_of(send.item.identity)
     state = memory.states.get(thread) or ThreadState(thread=thread)
     consent = memory.consents.get(send.item.identity)
     return Claim(

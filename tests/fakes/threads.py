@@ -10,6 +10,7 @@ from bot.errors import StaleVersion, StoreError
 from bot.model.listing import ALL_THREADS, HolderCount, Listing, ThreadOrder, ThreadPlace
 from bot.model.moments import micros
 from bot.model.record import GapCount, ThreadRow, Turn
+from bot.model.splitting import leads, refusal
 from bot.model.thread import SendState, SendStatus, ThreadState
 from tests.fakes.memory import Memory, Section, SendRow
 
@@ -29,7 +30,7 @@ class FakeThreads(Section):
     async def turn(self, thread: ThreadId) -> Turn:
         memory = await self._begin()
         now = memory.survivor(thread)
-        events = [event for event in memory.waiting() if memory.survivor(event.thread) == now]
+        events = [event for event in memory.waiting() if memory.thread_of(event.identity) == now]
         return Turn(state=_state(memory, now), identities=memory.members(now), events=tuple(events))
 
     async def commit(self, change: ThreadChange) -> tuple[Entry, ...]:
@@ -37,6 +38,8 @@ class FakeThreads(Section):
         _check(memory, change)
         if change.link is not None:
             memory.connect(change.link)
+        for mark in change.marks:
+            memory.mark(mark)
         written = tuple(
             entry.model_copy(update={"seq": memory.next_seq()}) for entry in change.entries
         )
@@ -46,6 +49,8 @@ class FakeThreads(Section):
         memory.outcomes[change.event] = change.outcome
         if change.absorb is not None:
             _absorb(memory, change.absorb, change.state.thread)
+        if change.splits:
+            _split(memory, change)
         if change.code is not None:
             del memory.codes[change.code]
         _set_out(memory, change)
@@ -183,11 +188,22 @@ def _check(memory: Memory, change: ThreadChange) -> None:
         raise StoreError(f"thread {thread} cannot absorb itself")
     if change.code is not None and change.code not in memory.codes:
         raise StaleVersion("the link code is used up or gone")
+    _check_facts(memory, change)
+    if any(entry.id in memory.entry_seqs for entry in change.entries):
+        raise StaleVersion(f"event {change.event} has left entries in thread {thread} before")
+    known = {*memory.links, change.link.id if change.link else None}
+    if any(mark.link not in known for mark in change.marks):
+        raise StoreError("a mark is of an unknown link")
+    taken = {identity.thread for identity in memory.identities.values()}
+    refused = change.splits and refusal(change, memory.members(thread), taken=taken)
+    if refused:
+        raise StoreError(refused)
+
+
+def _check_facts(memory: Memory, change: ThreadChange) -> None:
     for fact in change.facts:
         if fact.identity not in memory.identities:
             raise StoreError(f"fact {fact.id} is about an unknown identity {fact.identity}")
-    if any(entry.id in memory.entry_seqs for entry in change.entries):
-        raise StaleVersion(f"event {change.event} has left entries in thread {thread} before")
 
 
 def _fences(change: ThreadChange) -> list[tuple[ThreadId, int]]:
@@ -199,9 +215,25 @@ def _fences(change: ThreadChange) -> list[tuple[ThreadId, int]]:
 
 def _absorb(memory: Memory, absorb: Absorb, survivor: ThreadId) -> None:
     memory.leads_to[absorb.thread] = survivor
+    memory.versions[absorb.thread] = absorb.version
     memory.states.pop(absorb.thread, None)
     for identity in memory.members(absorb.thread):
         memory.identities[identity.id] = identity.model_copy(update={"thread": survivor})
+
+
+def _split(memory: Memory, change: ThreadChange) -> None:
+    members = memory.members(change.state.thread)
+    for split in change.splits:
+        thread = split.state.thread
+        version = memory.versions.get(thread, 0) + 1
+        memory.states[thread] = split.state.model_copy(update={"version": version})
+        memory.leads_to.pop(thread, None)
+        for one in split.identities:
+            moved = memory.identities[one].model_copy(update={"thread": thread})
+            memory.identities[one] = moved
+    for thread, lead in leads(change, members):
+        if thread in memory.leads_to:
+            memory.leads_to[thread] = lead
 
 
 def _set_out(memory: Memory, change: ThreadChange) -> None:

@@ -18,7 +18,7 @@ from bot.embedded.migrations import MIGRATIONS
 from bot.errors import Conflict, StoreClosed, StoreError
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.moments import micros, moment
-from bot.model.people import ByBot
+from bot.model.people import ByBot, LinkCode
 from bot.model.thread import (
     Entry,
     Episode,
@@ -29,6 +29,7 @@ from bot.model.thread import (
     Phase,
     ThreadState,
 )
+from bot.stores.sqlite.directory import SqliteDirectory
 from tests.builders import START
 
 if TYPE_CHECKING:
@@ -382,6 +383,25 @@ async def test_codes_of_version_1_go_and_new_ones_say_their_account(tmp_path: Pa
     await new.close()
 
 
+async def test_a_code_from_before_may_be_used_by_anybody(tmp_path: Path) -> None:
+    path = tmp_path / "samtal.db"
+    old = Database.open(path, migrations=MIGRATIONS[:4])
+    source = IdentityId.of("s")
+    expires = micros(START) + 9_000_000
+
+    def work(connection: apsw.Connection) -> None:
+        row = ("h1", source, "c", "a", expires)
+        connection.execute("INSERT INTO codes VALUES (?, ?, ?, ?, ?)", row)
+
+    await old.write(work)
+    await old.close()
+    new = Database.open(path)
+    assert await SqliteDirectory(new).code("h1", now=START) == LinkCode(
+        hash="h1", source=source, channel="c", account="a", expires_at=moment(expires)
+    )
+    await new.close()
+
+
 async def test_a_step_that_fails_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "samtal.db"
     await Database.open(path).close()
@@ -468,7 +488,14 @@ async def test_what_version_3_has_is_listed_and_found(tmp_path: Path) -> None:
         case = EpisodeChanged(
             episode=EpisodeId.of("e"), phase=Phase.OPEN, opened_at=START, reason="opened"
         )
-        moved = said.model_copy(update={"id": EntryId.of("case"), "body": case})
+        moved = Entry(
+            id=EntryId.of("case"),
+            identity=IdentityId.of(states[0].thread),
+            event=EventId.of("case"),
+            at=START,
+            by=ByBot(),
+            body=case,
+        )
         connection.execute(
             "INSERT INTO entries (id, identity, entry) VALUES (?, ?, ?)",
             (moved.id, moved.identity, moved.model_dump_json()),

@@ -26,8 +26,10 @@ from bot.model.sending import PartSent
 from bot.model.thread import Note
 from bot.stores.sqlite import (
     SqliteStore,
+    cards,
     changes,
     inbox,
+    links,
     listing,
     outbox,
     receipts,
@@ -275,7 +277,11 @@ HOT = {
     "moved on channels": changes._MOVE_ON_CHANNELS,  # noqa: SLF001
     "sends": threads._SENDS,  # noqa: SLF001
     "parts": threads._PARTS,  # noqa: SLF001
-    "links": threads._LINKS,  # noqa: SLF001
+    "links": links._LINKS,  # noqa: SLF001
+    "landmarks": cards._LANDMARKS,  # noqa: SLF001
+    "consent": cards._CONSENT,  # noqa: SLF001
+    "attested": cards._ATTESTED,  # noqa: SLF001
+    "first fact": cards._FIRST,  # noqa: SLF001
     "identity": rows._IDENTITY,  # noqa: SLF001
     "identities": rows._IDENTITIES,  # noqa: SLF001
     "due sends": outbox._DUE,  # noqa: SLF001

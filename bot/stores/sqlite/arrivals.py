@@ -13,6 +13,7 @@ from bot.model.ids import EventId, IdentityId, LinkId, ThreadId
 from bot.model.moments import micros
 from bot.model.people import Link, Proof
 from bot.model.record import Acceptance, Arrival, IdentitySeed, RawRequest
+from bot.stores.sqlite.links import insert_link
 from bot.stores.sqlite.listing import list_on_channels
 from bot.stores.sqlite.rows import next_seq
 from bot.stores.sqlite.search import index_customer
@@ -211,20 +212,6 @@ def _alias_holders(connection: apsw.Connection, alias: IdentityId) -> Iterator[I
 def _told(seed: IdentitySeed) -> tuple[str | None, str | None, str | None, str | None]:
     """What a seed tells; an empty text tells nothing."""
     return seed.phone or None, seed.name or None, seed.username or None, seed.language or None
-
-
-def insert_link(connection: apsw.Connection, link: Link) -> None:
-    """Record a link, before the entries that go with it; one that is there stays as it is."""
-    connection.execute(
-        "INSERT OR IGNORE INTO links (id, one, other, seq, link) VALUES (?, ?, ?, ?, ?)",
-        (
-            link.id,
-            link.one,
-            link.other,
-            next_seq(connection, "entries") - 1,
-            link.model_dump_json(),
-        ),
-    )
 
 
 def _keep_request(connection: apsw.Connection, request: RawRequest | None) -> int | None:

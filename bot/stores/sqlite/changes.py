@@ -13,11 +13,12 @@ from bot.model.listing import Listing
 from bot.model.moments import micros
 from bot.model.record import Absorb, SendItem, ThreadChange, Timer
 from bot.model.thread import Entry, Gap, ThreadState, landmark_of
-from bot.stores.sqlite.arrivals import insert_link
 from bot.stores.sqlite.facts import write_fact
-from bot.stores.sqlite.listing import list_on_channels
+from bot.stores.sqlite.links import insert_link, insert_marks
+from bot.stores.sqlite.listing import list_on_channels, unlist_from_channels
 from bot.stores.sqlite.rows import next_seq
 from bot.stores.sqlite.search import index_entries
+from bot.stores.sqlite.splitting import split_off
 
 _REPLACE_STATE = """
 UPDATE threads SET version = ?, epoch = ?, state = ?,
@@ -65,8 +66,11 @@ def write_change(connection: apsw.Connection, change: ThreadChange) -> tuple[Ent
         _use_code(connection, change.code)
     if change.link is not None:
         insert_link(connection, change.link)
+    insert_marks(connection, change.marks)
     if change.absorb is not None:
         _absorb(connection, change.absorb, into=change.state.thread)
+    if change.splits:
+        split_off(connection, change)
     entries = _append(connection, change.entries)
     _queue_sends(connection, change.sends, entries)
     _set_timers(connection, change.timers)
@@ -116,7 +120,7 @@ def _absorb(connection: apsw.Connection, absorb: Absorb, *, into: ThreadId) -> N
     if connection.changes() == 0:
         raise StaleVersion(f"thread {absorb.thread} is no longer at version {absorb.version}")
     connection.execute("UPDATE identities SET thread = ? WHERE thread = ?", (into, absorb.thread))
-    connection.execute("DELETE FROM thread_channels WHERE thread = ?", (absorb.thread,))
+    unlist_from_channels(connection, absorb.thread)
     list_on_channels(connection, into)
 
 

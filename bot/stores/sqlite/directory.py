@@ -13,7 +13,7 @@ from bot.embedded.database import Database
 from bot.errors import Conflict, StoreClosed
 from bot.model.ids import AgentId, IdentityId
 from bot.model.moments import micros, moment
-from bot.model.people import Agent, ApiToken, LinkCode, Role, Session
+from bot.model.people import Agent, ApiToken, LinkCode, Proof, Role, Session
 
 _AGENT = "SELECT id, email, name, role, password_hash, active FROM agents"
 _PUT_AGENT = """
@@ -24,9 +24,10 @@ ON CONFLICT (id) DO UPDATE SET email = excluded.email, email_key = excluded.emai
     active = excluded.active
 """
 _PUT_CODE = """
-INSERT OR REPLACE INTO codes (hash, source, channel, account, expires_at) VALUES (?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO codes (hash, source, channel, account, expires_at, proof, only)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 """
-_CODE = "SELECT source, channel, account, expires_at FROM codes WHERE hash = ?"
+_CODE = "SELECT source, channel, account, expires_at, proof, only FROM codes WHERE hash = ?"
 # More attempts under one key than anybody allows are not told apart: it bounds the table.
 _MANY_ATTEMPTS = 1_000
 
@@ -113,17 +114,25 @@ class SqliteDirectory:
 
     async def put_code(self, code: LinkCode) -> None:
         """See the port."""
-        row = (code.hash, code.source, code.channel, code.account, micros(code.expires_at))
+        row = (
+            code.hash,
+            code.source,
+            code.channel,
+            code.account,
+            micros(code.expires_at),
+            code.proof,
+            code.only,
+        )
         await self._write(_PUT_CODE, row)
 
     async def code(self, code_hash: str, *, now: datetime) -> LinkCode | None:
         """See the port."""
-        row: tuple[str, str, str, int] | None = self._database.glance(
+        row: tuple[str, str, str, int, str, str | None] | None = self._database.glance(
             lambda look: look.execute(_CODE, (code_hash,)).get
         )
         if row is None:
             return None
-        source, channel, account, expires_at = row
+        source, channel, account, expires_at, proof, only = row
         if expires_at <= micros(now):
             self._forget("DELETE FROM codes WHERE expires_at <= ?", now)
             return None
@@ -133,6 +142,8 @@ class SqliteDirectory:
             channel=channel,
             account=account,
             expires_at=moment(expires_at),
+            proof=Proof(proof),
+            only=None if only is None else IdentityId(only),
         )
 
     async def count_attempt(self, key: str, *, now: datetime, window: timedelta) -> int:
@@ -141,7 +152,7 @@ class SqliteDirectory:
             partial(_count, key=key, now=micros(now), since=micros(now - window))
         )
 
-    async def _write(self, sql: str, row: tuple[str | int, ...]) -> None:
+    async def _write(self, sql: str, row: tuple[str | int | None, ...]) -> None:
         def work(connection: apsw.Connection) -> None:
             connection.execute(sql, row)
 

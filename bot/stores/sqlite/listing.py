@@ -124,6 +124,11 @@ def list_on_channels(connection: apsw.Connection, thread: ThreadId) -> None:
     connection.execute(_ON_CHANNELS, (thread,))
 
 
+def unlist_from_channels(connection: apsw.Connection, thread: ThreadId) -> None:
+    """List a thread under no channel."""
+    connection.execute("DELETE FROM thread_channels WHERE thread = ?", (thread,))
+
+
 def _merged(found: Iterable[Iterable[_Place]]) -> Iterator[_Place]:
     return merge(*(list(rows) for rows in found))
 

@@ -14,11 +14,12 @@ from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.moments import moment
 from bot.model.numbers import RECEIPT_STATUSES, SEND_STATUSES
-from bot.model.people import ChannelIdentity, Link
+from bot.model.people import ChannelIdentity
 from bot.model.record import GapCount, LinkMade, Span, ThreadChange, ThreadRow, Turn
 from bot.model.sending import FailureKind
 from bot.model.thread import Entry, Gap, PartState, SendState, ThreadState
 from bot.stores.sqlite.changes import write_change, write_state
+from bot.stores.sqlite.links import links_among
 from bot.stores.sqlite.listing import count_held, list_threads
 from bot.stores.sqlite.rows import find_identity, identities_in
 from bot.stores.sqlite.texts import texts
@@ -45,10 +46,6 @@ _PARTS = """
 SELECT s.id, p.external_id, p.status, p.error_code
 FROM sends s JOIN parts p ON p.place = s.place
 WHERE s.id IN (SELECT value FROM json_each(?)) ORDER BY p.place, p.number
-"""
-_LINKS = """
-SELECT link, seq FROM links WHERE one IN (SELECT value FROM json_each(:among))
-    AND other IN (SELECT value FROM json_each(:among)) ORDER BY rowid
 """
 _NO_BEFORE = 2**62
 
@@ -140,11 +137,7 @@ class SqliteThreads:
 
     async def links(self, identities: Sequence[IdentityId]) -> list[LinkMade]:
         """See the port."""
-        among = texts.dump_json(tuple(identities)).decode()
-        rows: list[tuple[str, int]] = self._database.glance(
-            lambda look: list(look.execute(_LINKS, {"among": among}))
-        )
-        return [LinkMade(link=Link.model_validate_json(link), seq=seq) for link, seq in rows]
+        return self._database.glance(partial(links_among, identities))
 
     async def gaps(self, *, limit: int = 100) -> list[GapCount]:
         """See the port."""
