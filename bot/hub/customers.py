@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.hub import episodes, journey, owning
+from bot.hub.claims import claim_fact, claims_in
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import code_in
 from bot.hub.router import Heard, Line, Router
@@ -125,6 +126,7 @@ class Customers:
         message = _message(body, read)
         before = scene.draft.state
         scene.draft.add(message, by=scene.customer)
+        self._keep_claims(scene, read)
         episodes.touch(scene.draft, self._settings, by=BySystem())
         self._move_journey(scene, read)
         language = self._language(scene, body, read)
@@ -142,6 +144,13 @@ class Customers:
             return None
         utterance = Utterance(text=body.text, language=scene.draft.state.language)
         return (await self._nlu.read([utterance]))[0]
+
+    def _keep_claims(self, scene: Scene, read: Understanding | None) -> None:
+        """What somebody says is theirs, in words of their own."""
+        if read is None:
+            return
+        for claim in claims_in(read, region=self._settings.phone_region):
+            scene.draft.keep(claim_fact(claim, of=scene.identity.id, at=scene.draft.now))
 
     def _take_back(self, scene: Scene) -> None:
         owning.take_back(scene.draft, self._settings, natives=owning.natives(scene.identities))
