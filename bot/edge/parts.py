@@ -15,9 +15,11 @@ from bot.edge.retuning import Retuning
 from bot.edge.settings import EdgeSettings
 from bot.hub.chat import Chat
 from bot.hub.desk import Desk
+from bot.hub.facts import FactIntake
 from bot.hub.feed import Feed
 from bot.hub.hub import Hub
 from bot.hub.ingress import Ingress
+from bot.hub.knowing import Knowing
 from bot.hub.linking import Linking
 from bot.ports import Channel, Clock, Fanout, Provider, Store, Wire
 
@@ -95,6 +97,16 @@ class EdgeParts:
     def linking(self) -> Linking:
         """Continuing on another channel."""
         return self.hub.linking
+
+    @property
+    def facts(self) -> FactIntake:
+        """What other systems tell."""
+        return self.hub.facts
+
+    @property
+    def knowing(self) -> Knowing:
+        """What is known of customers."""
+        return self.hub.knowing
 
     @property
     def feed(self) -> Feed:

@@ -24,13 +24,7 @@ from bot.model.channel import (
     Started,
     Unsupported,
 )
-from bot.model.event import (
-    CustomerEnds,
-    CustomerLeavesQueue,
-    IdentityJoined,
-    LoginSeen,
-    Rejected,
-)
+from bot.model.event import CustomerEnds, CustomerLeavesQueue, IdentityJoined, LoginSeen, Rejected
 from bot.model.people import ByBot, BySystem
 from bot.model.record import Span
 from bot.model.thread import (
@@ -109,7 +103,7 @@ class Customers:
             case CustomerEnds():
                 self._ends(scene)
             case LoginSeen():
-                pass
+                pass  # it made the identity; nobody said anything
             case _:
                 self._note(scene, body)
 

@@ -14,11 +14,13 @@ from bot.hub.converse import Converse, Handlers
 from bot.hub.customers import Customers
 from bot.hub.desk import Desk
 from bot.hub.engines import Engines
+from bot.hub.facts import FactIntake
 from bot.hub.feed import Feed
 from bot.hub.forms import Forms
 from bot.hub.handling import Handling
 from bot.hub.ingress import Ingress
 from bot.hub.joining import Joining
+from bot.hub.knowing import Knowing
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import Linking
 from bot.hub.outbox import Outbox
@@ -79,6 +81,8 @@ class Hub:
         )
         self.desk = Desk(store=store, ingress=self.ingress, clock=clock)
         self.chat = Chat(store=store, ingress=self.ingress, clock=clock)
+        self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
+        self.knowing = Knowing(store, partners_off=settings.partners_off)
         self.linking = Linking(
             store=store,
             clock=clock,
@@ -106,6 +110,7 @@ class Hub:
         self.settings = settings
         self.ingress.join_by_phone = settings.join_by_phone
         self.linking.lifetime = settings.link_lifetime
+        self.knowing.partners_off = settings.partners_off
         self.outbox.take_over(settings)
         self.upkeep.keep_requests = settings.keep_requests
         self.pressure.limit = settings.backlog_limit

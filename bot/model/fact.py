@@ -256,9 +256,7 @@ Told = (
     | Attribute
 )
 FactBody = Annotated[Claimed | Visited | Told, Field(discriminator="kind")]
-FactKind = Literal[
-    "claimed",
-    "visited",
+ToldKind = Literal[
     "purchased",
     "delivered",
     "returned",
@@ -269,6 +267,8 @@ FactKind = Literal[
     "subscription_changed",
     "attribute",
 ]
+FactKind = Literal["claimed", "visited", ToldKind]
+TOLD_KINDS: Final[tuple[ToldKind, ...]] = get_args(ToldKind)
 FACT_KINDS: Final[tuple[FactKind, ...]] = get_args(FactKind)
 
 

@@ -6,7 +6,7 @@ import json
 
 from aiohttp import web
 
-from bot.edge.api import agents, attachments, catalog, files, session, threads
+from bot.edge.api import agents, attachments, catalog, facts, files, session, threads
 from bot.edge.api.openapi import document
 from bot.edge.api.route import BASE, add_to
 from bot.edge.auth import Gatekeeper
@@ -21,6 +21,7 @@ OPERATIONS = (
     *attachments.OPERATIONS,
     *files.OPERATIONS,
     *catalog.OPERATIONS,
+    *facts.OPERATIONS,
     *agents.OPERATIONS,
 )
 
