@@ -159,16 +159,20 @@ def _email(raw: str) -> str | None:
 
 def _phone(raw: str, region: str) -> str | None:
     try:
-        number = phonenumbers.parse(raw, region)
+        parsed = phonenumbers.parse(raw, region)
+        number = _one_way(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+        possible = phonenumbers.is_possible_number(phonenumbers.parse(number))
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    if brazil := _BRAZIL.fullmatch(plain):
+    return number if possible else None
+
+
+def _one_way(number: str) -> str:
+    """A number that is written in several ways, in one of them."""
+    if brazil := _BRAZIL.fullmatch(number):
         return f"+55{brazil[1]}9{brazil[2]}"
-    if argentina := _ARGENTINA.fullmatch(plain):
+    if argentina := _ARGENTINA.fullmatch(number):
         return f"+549{argentina[1]}"
-    if mexico := _MEXICO_ONE.fullmatch(plain):
+    if mexico := _MEXICO_ONE.fullmatch(number):
         return f"+52{mexico[1]}"
-    return plain
+    return number

@@ -36,14 +36,20 @@ class LinkedChannels:
     """Handles whatever makes or ends links, but for codes that come in as messages."""
 
     def __init__(
-        self, *, store: Store, joining: Joining, linking: Linking, settings: HubSettings
+        self,
+        *,
+        store: Store,
+        joining: Joining,
+        linking: Linking,
+        vouching: Vouching,
+        settings: HubSettings,
     ) -> None:
         self._store = store
         self._joining = joining
         self._linking = linking
         self._settings = settings
         self._unlinking = Unlinking(store=store, settings=settings)
-        self._vouching = Vouching(store=store, settings=settings)
+        self._vouching = vouching
 
     async def handle(self, scene: Scene, body: LinkEvent) -> None:
         """Put what the event does into the scene's draft."""

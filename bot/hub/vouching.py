@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from bot.hub.knowing import Knowing
 from bot.hub.settings import HubSettings
 from bot.model.fact import FactKind, Purchased, Returned, TierChanged
 from bot.model.ids import IdentityId
@@ -27,8 +28,9 @@ PROPOSED_FOR: Final = timedelta(days=7)
 class Vouching:
     """Knows which customers take two agents, and what was proposed for them."""
 
-    def __init__(self, *, store: Store, settings: HubSettings) -> None:
+    def __init__(self, *, store: Store, knowing: Knowing, settings: HubSettings) -> None:
         self._store = store
+        self._knowing = knowing
         self._settings = settings
 
     async def is_vip(self, identities: Sequence[IdentityId]) -> bool:
@@ -78,7 +80,7 @@ class Vouching:
 
     async def _tiers(self, identities: Sequence[IdentityId]) -> set[str]:
         """The tiers that these are in now, one of each programme."""
-        told = await self._store.facts(identities, kinds=_MOVED, limit=_TIERS)
+        told = await self._knowing.facts(identities, kinds=_MOVED, limit=_TIERS)
         now: dict[str, str] = {}
         for fact in told:
             if isinstance(fact.body, TierChanged):
@@ -87,7 +89,7 @@ class Vouching:
 
     async def _spent(self, identities: Sequence[IdentityId]) -> list[Decimal]:
         """What was bought and kept, in each currency."""
-        told = await self._store.facts(identities, kinds=_BOUGHT, limit=_PURCHASES)
+        told = await self._knowing.facts(identities, kinds=_BOUGHT, limit=_PURCHASES)
         sums: defaultdict[str, Decimal] = defaultdict(Decimal)
         for fact in told:
             match fact.body:
