@@ -384,6 +384,7 @@ async def house(
     site: Site | None = None,
     fanout: Fanout | None = None,
     work: Work = EVERYTHING,
+    hub_settings: HubSettings | None = None,
     **settings: object,
 ) -> AsyncIterator[House]:
     """The server for as long as the block lasts; `settings` are the edge's.
@@ -401,7 +402,7 @@ async def house(
         channels |= {(one.name, one.account): one for one in extra}
         live = Live(settings=edge, clock=SystemClock(), metrics=Metrics(), fanout=fanout)
         async with HttpWire(emit=live.emit, metrics=live.metrics) as wire:
-            hub = make_hub(site, wire, channels)
+            hub = make_hub(site, wire, channels, hub_settings)
             parts = EdgeParts(
                 settings=edge,
                 hub=hub,
@@ -436,7 +437,12 @@ async def _serving(parts: EdgeParts, listening: socket.socket) -> AsyncIterator[
         await runner.cleanup()
 
 
-def make_hub(site: Site, wire: Wire, channels: dict[Key, Channel]) -> Hub:
+def make_hub(
+    site: Site,
+    wire: Wire,
+    channels: dict[Key, Channel],
+    settings: HubSettings | None = None,
+) -> Hub:
     """One process' hub."""
     return Hub(
         Engines(
@@ -449,7 +455,7 @@ def make_hub(site: Site, wire: Wire, channels: dict[Key, Channel]) -> Hub:
         ),
         content=_content(),
         forms=_forms(),
-        settings=HubSettings(offer_timeout=timedelta(minutes=10)),
+        settings=settings or HubSettings(offer_timeout=timedelta(minutes=10)),
         secret=SECRET,
     )
 
