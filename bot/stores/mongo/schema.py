@@ -16,7 +16,6 @@ from bot.stores.mongo.documents import integer
 from bot.stores.mongo.driver import Driver
 
 VERSION: Final = 3
-_AT_VERSION: Final[Document] = {"$set": {"version": VERSION}}
 
 _WAITS: Final[Document] = {"state": 0}
 # Threads that somebody holds, and those that wait for somebody: nearly all are the bot's.
@@ -69,8 +68,8 @@ class Collections:
 _NEWEST: Final = (("last_at", -1), ("_id", 1))
 _CELL: Final = (("owner", 1), ("phase", 1), ("language", 1))
 
-# From the version that is named, an earlier one than this.
-Upgrade = Callable[[Collections, int], Awaitable[None]]
+# From one version to the next.
+Upgrade = Callable[[Collections], Awaitable[None]]
 
 INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     "identities": (
@@ -148,17 +147,18 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
 }
 
 
-async def ensure(collections: Collections, upgrade: Upgrade) -> None:
+async def ensure(collections: Collections, upgrades: Mapping[int, Upgrade]) -> None:
     """Make what is missing; raises StoreError for what is there and wrong.
 
-    Documents of earlier versions are upgraded. Several processes may do it at once. Indexes that
-    are not ours are left alone.
+    Documents of older versions are upgraded, one version at a time. Several processes may do it at
+    once. Indexes that are not ours are left alone.
     """
     meta = collections.meta
     version = await _version(meta)
-    if 0 < version < VERSION:
-        await upgrade(collections, version)
-        await meta.update_one({"_id": "schema", "version": version}, _AT_VERSION)
+    while version < VERSION and version in upgrades:
+        await upgrades[version](collections)
+        at_next: Document = {"$set": {"version": version + 1}}
+        await meta.update_one({"_id": "schema", "version": version}, at_next)
         version = await _version(meta)
     if version != VERSION:
         raise StoreError(

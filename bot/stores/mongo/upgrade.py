@@ -1,8 +1,8 @@
-"""Bringing the documents of earlier schema versions up to date."""
+"""Bringing the documents of older schema versions up to date, one version at a time."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 from bot.model.ids import ThreadId
@@ -11,25 +11,13 @@ from bot.model.thread import Entry, ThreadState, landmark_of
 from bot.stores.mongo.collection import Change, Collection, Document
 from bot.stores.mongo.documents import identity_of, maybe, text
 from bot.stores.mongo.listing import channels_of, listed
-from bot.stores.mongo.schema import Collections
+from bot.stores.mongo.schema import Collections, Upgrade
 
 _BATCH: Final = 500
-# The version that brought the lists of threads, and the words to search for.
-_LISTS_AND_WORDS: Final = 2
-
-
-async def upgrade(collections: Collections, version: int) -> None:
-    """Give every document the fields of today; again, or by several at once, is harmless.
-
-    No process of an earlier version may run meanwhile.
-    """
-    if version < _LISTS_AND_WORDS:
-        await _list_and_index(collections)
-    async for batch in _batches(collections.entries):
-        await collections.entries.update_each(_landmarks(batch))
 
 
 async def _list_and_index(collections: Collections) -> None:
+    """Give every document what lists of threads and search need."""
     async for batch in _batches(collections.identities):
         await collections.identities.update_each([_with_words(one) for one in batch])
     async for batch in _batches(collections.entries):
@@ -37,6 +25,21 @@ async def _list_and_index(collections: Collections) -> None:
     async for batch in _batches(collections.threads):
         for one in batch:
             await _list_thread(collections, one)
+
+
+async def _set_landmarks(collections: Collections) -> None:
+    """Say of every entry what it is a landmark of.
+
+    All else that is new is not there yet. The number also keeps programs away that would copy a
+    change out without its splits and marks.
+    """
+    async for batch in _batches(collections.entries):
+        await collections.entries.update_each(_landmarks(batch))
+
+
+# By the version that the documents are at. Each may be made again, or by several at once. No
+# process of an older version may run meanwhile.
+UPGRADES: Final[Mapping[int, Upgrade]] = {1: _list_and_index, 2: _set_landmarks}
 
 
 async def _batches(collection: Collection) -> AsyncIterator[list[Document]]:
