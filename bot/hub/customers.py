@@ -24,7 +24,14 @@ from bot.model.channel import (
     Started,
     Unsupported,
 )
-from bot.model.event import CustomerEnds, CustomerLeavesQueue, IdentityJoined, LoginSeen, Rejected
+from bot.model.event import (
+    CustomerEnds,
+    CustomerLeavesQueue,
+    IdentityJoined,
+    LoginSeen,
+    Rejected,
+    VisitorSeen,
+)
 from bot.model.people import ByBot, BySystem
 from bot.model.record import Span
 from bot.model.thread import (
@@ -64,8 +71,10 @@ _UNREAD = Understanding(
 
 # Events that leave a fact in the thread and ask for little more.
 Fact = OptOut | OptIn | Edited | Deleted | Reacted | Unsupported | HelpKeyword | IdentityJoined
+# Events that made an identity; nobody said anything.
+Sight = LoginSeen | VisitorSeen
 CustomerEvent = (
-    Inbound | Started | Referral | Echo | CustomerLeavesQueue | CustomerEnds | LoginSeen | Fact
+    Inbound | Started | Referral | Echo | CustomerLeavesQueue | CustomerEnds | Sight | Fact
 )
 
 
@@ -102,8 +111,8 @@ class Customers:
                 self._leaves_queue(scene)
             case CustomerEnds():
                 self._ends(scene)
-            case LoginSeen():
-                pass  # it made the identity; nobody said anything
+            case LoginSeen() | VisitorSeen():
+                pass
             case _:
                 self._note(scene, body)
 

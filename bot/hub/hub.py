@@ -33,6 +33,7 @@ from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
 from bot.hub.suggesting import Suggesting
 from bot.hub.upkeep import Upkeep
+from bot.hub.visits import Visits
 from bot.hub.voice import Voice
 from bot.hub.vouching import Vouching
 
@@ -86,6 +87,7 @@ class Hub:
         self.desk = Desk(store=store, ingress=self.ingress, clock=clock)
         self.chat = Chat(store=store, ingress=self.ingress, clock=clock)
         self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
+        self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
         self.knowing = Knowing(store, partners_off=settings.partners_off)
         self.linking = Linking(
             store=store,

@@ -194,10 +194,14 @@ class Browser:
         *,
         transports: Sequence[str] = ("polling", "websocket"),
         faithful: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`faithful`: it comes again by itself, and says from where to replay, as our page does."""
+        """`headers` go with the first request.
+
+        `faithful`: it comes again by itself, and says from where to replay, as our page does."""
         self._base = base
         self._transports = list(transports)
+        self._headers = dict(headers or {})
         self._auth: dict[str, object] = {}
         # One that comes again forgets to close the sessions that it makes by itself.
         self._http = aiohttp.ClientSession() if faithful else None
@@ -217,6 +221,7 @@ class Browser:
             self._base,
             namespaces=["/chat"],
             auth=self._now,
+            headers=self._headers,
             transports=self._transports,
             wait_timeout=PATIENCE,
         )

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import structlog
 from pydantic import JsonValue
 
-from bot.edge.clients import client_address
 from bot.edge.file_types import FILE_TYPES
 from bot.edge.opening import Span, hours
 from bot.edge.parts import EdgeParts
@@ -52,11 +51,10 @@ class ChatNamespace:
         request = self._live.request(NAMESPACE, sid)
         if request is None or sid in self._visitors:
             return  # a client may call its own event "connect"
-        client = client_address(request, trusted=self._parts.settings.trusted_proxies)
         auth = arguments[1:2] if arguments[1:2] != (None,) else ()
         try:
             given = read(ChatAuth, auth)
-            visitor = self._reception.visitor(given, sid=sid, client=client)
+            visitor = self._reception.visitor(given, sid=sid, request=request)
         except Refusal as refusal:
             self._live.metrics.socket_event("connect", result="refused")
             raise self._live.refuse(document(refusal.problem())) from None
