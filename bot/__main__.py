@@ -90,7 +90,7 @@ def serve(
 @cli.command("check-config")
 @one_line
 def check_config(config: ConfigFile = None) -> None:
-    """Say whether the settings, channels, content and forms are right; changes nothing."""
+    """Say whether settings, channels, content, forms and personas are right; changes nothing."""
     from bot.app import doctor as examination
     from bot.app.configuration import settings_from
 

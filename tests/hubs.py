@@ -21,6 +21,7 @@ from bot.hub.content.parse import parse
 from bot.hub.engines import Engines
 from bot.hub.forms import Forms
 from bot.hub.hub import Hub
+from bot.hub.personas import Personas
 from bot.hub.rebuild import rebuilt
 from bot.hub.settings import HubSettings
 from bot.hub.spooling import Spooling
@@ -313,7 +314,8 @@ class HubKit:
 async def assert_rebuilds(kit: HubKit) -> None:
     """Every snapshot is what its entries add up to."""
     for row in await kit.store.threads(limit=1000):
-        assert (await rebuilt(kit.store, row.state.thread)).state == row.state
+        made = (await rebuilt(kit.store, row.state.thread)).state
+        assert made.model_dump() == row.state.model_dump()
 
 
 async def only_thread(kit: HubKit) -> ThreadId:
@@ -328,6 +330,7 @@ async def hub_kit(
     content: ContentSet | None = None,
     forms: Forms | None = None,
     *,
+    personas: Personas | None = None,
     store: Store | None = None,
     bus: Bus | None = None,
     nlu: Nlu | None = None,
@@ -360,6 +363,7 @@ async def hub_kit(
         engines,
         content=content or plain(),
         forms=forms or shipped_forms(),
+        personas=personas or shipped_personas(),
         settings=settings or HubSettings(),
         secret=SecretStr("a test secret of 32 characters!!"),
     )
@@ -378,6 +382,11 @@ async def hub_kit(
 @cache
 def shipped_forms() -> Forms:
     return Forms.load(ROOT / "config" / "forms")
+
+
+@cache
+def shipped_personas() -> Personas:
+    return Personas.load(ROOT / "config" / "personas.yaml")
 
 
 @cache

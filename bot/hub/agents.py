@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.hub import episodes, owning, snoozing
 from bot.hub.draft import Words
 from bot.hub.forms import Forms
+from bot.hub.personas import Personas
 from bot.hub.router import Line, resumed
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
@@ -15,14 +16,25 @@ from bot.model.event import (
     AgentNotes,
     AgentReplies,
     AgentResolves,
+    AgentSetsFacet,
     AgentTransfers,
+    CaseQuiet,
     OfferExpired,
     Rejected,
 )
 from bot.model.people import ByAgent, BySystem, ChannelIdentity
 from bot.model.record import Span
 from bot.model.sending import Origin
-from bot.model.thread import MessageOut, Note, Offered, OwnedByAgent, OwnedByBot, Phase
+from bot.model.thread import (
+    FacetBy,
+    FacetChanged,
+    MessageOut,
+    Note,
+    Offered,
+    OwnedByAgent,
+    OwnedByBot,
+    Phase,
+)
 from bot.ports import Store
 
 DeskEvent = (
@@ -32,7 +44,9 @@ DeskEvent = (
     | AgentHandsBack
     | AgentTransfers
     | AgentResolves
+    | AgentSetsFacet
     | OfferExpired
+    | CaseQuiet
     | SnoozeEvent
 )
 
@@ -44,8 +58,11 @@ _LOOKED_AT = 200
 class Agents:
     """Handles every event that comes from the desk."""
 
-    def __init__(self, *, store: Store, forms: Forms, settings: HubSettings) -> None:
+    def __init__(
+        self, *, store: Store, forms: Forms, personas: Personas, settings: HubSettings
+    ) -> None:
         self._store = store
+        self._personas = personas
         self._forms = forms
         self._settings = settings
 
@@ -64,8 +81,12 @@ class Agents:
                 self._transfer(scene, body)
             case AgentResolves():
                 self._resolve(scene, body)
+            case AgentSetsFacet():
+                self._set_facet(scene, body)
             case OfferExpired():
                 self._expire(scene, body)
+            case CaseQuiet():
+                self._give_up(scene, body)
             case _:
                 snoozing.handle(scene, body)
 
@@ -73,7 +94,7 @@ class Agents:
         if owning.accept(
             scene.draft, body.by, takeover=body.takeover, natives=owning.natives(scene.identities)
         ):
-            episodes.touch(scene.draft, self._settings, by=body.by)
+            episodes.touch(scene.draft, self._settings, by=body.by, heard=False)
             self._introduce(scene, body.by.name)
 
     async def _reply(self, scene: Scene, body: AgentReplies) -> None:
@@ -92,9 +113,10 @@ class Agents:
             return
         # A human who writes owns the thread, however the message was sent.
         owning.accept(draft, body.by, takeover=True, natives=natives)
-        episodes.touch(draft, self._settings, by=body.by)
+        episodes.touch(draft, self._settings, by=body.by, heard=False)
         words = Words(text=body.text, attachments=body.attachments, language=draft.state.language)
         draft.say(words, by=body.by, origin=Origin.AGENT, to=to.id, author_name=body.by.name)
+        episodes.await_customer(draft, by=body.by)
 
     async def _stale(self, scene: Scene, by: ByAgent, *, seen: int) -> Rejected | None:
         """Why a message written with only this on the screen may not leave, or None."""
@@ -133,12 +155,29 @@ class Agents:
         owner, episode = draft.state.owner, draft.state.episode
         if isinstance(owner, OwnedByAgent) and not self._owns(scene, body.by):
             return
-        if episode is None or episode.phase is Phase.RESOLVED:
+        if episode is None or episode.phase.over:
             draft.outcome = Rejected(reason="there is no open case")
             return
         episodes.move(draft, episode, Phase.RESOLVED, by=body.by, reason=body.reason)
         if not isinstance(owner, OwnedByBot):
             owning.give_to_bot(draft, by=body.by, reason="resolved", afresh=True)
+
+    def _set_facet(self, scene: Scene, body: AgentSetsFacet) -> None:
+        """The agent knows better; what the customer writes does not undo it within the case."""
+        draft, case = scene.draft, scene.draft.state.episode
+        if body.facet not in self._personas:
+            draft.outcome = Rejected(reason="there is no such persona")
+            return
+        if body.episode is not None and (case is None or case.id != body.episode):
+            draft.outcome = Rejected(reason="this is not the latest case")
+            return
+        belongs = case is None or (case.facet, case.facet_by) == (body.facet, FacetBy.AGENT)
+        if draft.state.facet == body.facet and belongs:
+            return
+        changed = FacetChanged(
+            facet=body.facet, reason=FacetBy.AGENT, episode=case.id if case else None
+        )
+        draft.add(changed, by=body.by)
 
     def _expire(self, scene: Scene, body: OfferExpired) -> None:
         state = scene.draft.state
@@ -148,6 +187,11 @@ class Agents:
         owning.give_to_bot(scene.draft, by=BySystem(), reason="offer_expired")
         again = resumed(self._forms, scene.draft.state.dialogue)
         self._tell(scene, Line(slot="handoff.expired"), *again, rule="handoff.expired")
+
+    def _give_up(self, scene: Scene, body: CaseQuiet) -> None:
+        gone = episodes.give_up(scene.draft, self._settings, body)
+        if gone and isinstance(scene.draft.state.owner, OwnedByAgent):
+            owning.give_to_bot(scene.draft, by=BySystem(), reason="abandoned", afresh=True)
 
     def _introduce(self, scene: Scene, name: str) -> None:
         line = Line(slot="handoff.accepted", variables=(("agent.name", name),))

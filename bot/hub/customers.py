@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.hub import episodes, journey, owning
+from bot.hub import episodes, owning
 from bot.hub.claims import claim_fact, claims_in
+from bot.hub.hearing import Hearing, Spoken
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import code_in
 from bot.hub.router import Heard, Line, Router
@@ -39,7 +40,6 @@ from bot.model.thread import (
     ConversationStarted,
     DialogueMoved,
     EchoOut,
-    JourneyMoved,
     Linked,
     MessageDeleted,
     MessageEdited,
@@ -55,8 +55,8 @@ from bot.model.thread import (
     ThreadState,
     UnsupportedIn,
 )
-from bot.model.understanding import Language, Understanding, Utterance
-from bot.ports import Nlu, Store
+from bot.model.understanding import Language, Understanding
+from bot.ports import Store
 
 _SWITCH_WORDS = 3
 _SWITCH_AT = 0.85
@@ -85,13 +85,13 @@ class Customers:
         self,
         *,
         store: Store,
-        nlu: Nlu,
+        hearing: Hearing,
         linked: LinkedChannels,
         router: Router,
         settings: HubSettings,
     ) -> None:
         self._store = store
-        self._nlu = nlu
+        self._hearing = hearing
         self._linked = linked
         self._router = router
         self._settings = settings
@@ -125,13 +125,16 @@ class Customers:
         if await self._linked.answer(scene, _message(body, None)):
             return
         self._take_back(scene)
-        read = await self._read(scene, body)
-        message = _message(body, read)
-        before = scene.draft.state
-        scene.draft.add(message, by=scene.customer)
+        draft, hearing, before = scene.draft, self._hearing, scene.draft.state
+        read = await hearing.read(body.text, before)
+        spoken = hearing.speaker(draft, read)
+        message = _message(body, read, spoken)
+        draft.add(message, by=scene.customer)
         self._keep_claims(scene, read)
-        episodes.touch(scene.draft, self._settings, by=BySystem())
-        self._move_journey(scene, read)
+        sure = spoken.sure.persona if spoken.sure else None
+        episodes.touch(draft, self._settings, by=BySystem(), facet=sure)
+        hearing.settle(draft, spoken)
+        hearing.move_journey(draft, read, spoken)
         language = self._language(scene, body, read)
         if isinstance(before.owner, OwnedByBot):
             heard = Heard(message=message, understanding=read or _UNREAD, dialogue=before.dialogue)
@@ -141,12 +144,6 @@ class Customers:
             self._move_dialogue(scene, language=language)
         if isinstance(before.owner, Offered) and not _wrote_since(before, before.owner.since):
             scene.notice(Line(slot="handoff.position"), rule="handoff.position")
-
-    async def _read(self, scene: Scene, body: Inbound) -> Understanding | None:
-        if not body.text.strip():
-            return None
-        utterance = Utterance(text=body.text, language=scene.draft.state.language)
-        return (await self._nlu.read([utterance]))[0]
 
     def _keep_claims(self, scene: Scene, read: Understanding | None) -> None:
         """What somebody says is theirs, in words of their own."""
@@ -171,21 +168,6 @@ class Customers:
     def _move_dialogue(self, scene: Scene, *, language: Language) -> None:
         moved = DialogueMoved(dialogue=scene.draft.state.dialogue, language=language)
         scene.draft.add(moved, by=BySystem())
-
-    def _move_journey(self, scene: Scene, read: Understanding | None) -> None:
-        state, now = scene.draft.state, scene.draft.now
-        if read is None:
-            return
-        belief = journey.update(
-            state.belief,
-            read,
-            stages=self._settings.stages,
-            idle=now - (state.belief_at or now),
-        )
-        if belief:
-            scene.draft.add(
-                JourneyMoved(belief=belief.shares, evidence=belief.evidence), by=BySystem()
-            )
 
     def _language(self, scene: Scene, body: Inbound, read: Understanding | None) -> Language | None:
         """The language to speak from now on when it is another one than before, else None."""
@@ -267,7 +249,7 @@ class Customers:
     def _ends(self, scene: Scene) -> None:
         draft, customer = scene.draft, scene.customer
         episode, owner = draft.state.episode, draft.state.owner
-        if episode is not None and episode.phase is not Phase.RESOLVED:
+        if episode is not None and not episode.phase.over:
             episodes.move(draft, episode, Phase.RESOLVED, by=customer, reason=_ENDED)
         if isinstance(owner, Offered | OwnedByAgent):
             owning.give_to_bot(draft, by=customer, reason=_ENDED, afresh=True)
@@ -323,7 +305,7 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def _message(body: Inbound, read: Understanding | None) -> MessageIn:
+def _message(body: Inbound, read: Understanding | None, spoken: Spoken | None = None) -> MessageIn:
     return MessageIn(
         external_id=body.external_id,
         text=body.text,
@@ -333,4 +315,5 @@ def _message(body: Inbound, read: Understanding | None) -> MessageIn:
         provider_at=body.at,
         incomplete=body.incomplete,
         understanding=read,
+        facet=spoken.facet if read and spoken else None,
     )

@@ -16,13 +16,14 @@ from bot.model.event import (
     AgentNotes,
     AgentReplies,
     AgentResolves,
+    AgentSetsFacet,
     AgentSnoozes,
     AgentTransfers,
     AgentUnsnoozes,
     EventBody,
     Outcome,
 )
-from bot.model.ids import AgentId, EventId, IdentityId, ThreadId
+from bot.model.ids import AgentId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.people import ByAgent, Level
 from bot.model.record import Arrival, LinkMade, Span, ThreadRow
@@ -207,6 +208,15 @@ class Desk:
     async def unsnooze(self, thread: ThreadId, by: ByAgent) -> Outcome:
         """Take the case up again."""
         return await self._ask(thread, AgentUnsnoozes(by=by))
+
+    async def set_facet(
+        self, thread: ThreadId, by: ByAgent, *, facet: str, episode: EpisodeId | None = None
+    ) -> Outcome:
+        """Say as which persona the customer speaks; the latest case is that facet's from now on.
+
+        `episode`: refused when another case is the latest.
+        """
+        return await self._ask(thread, AgentSetsFacet(by=by, facet=facet, episode=episode))
 
     async def _ask(self, thread: ThreadId, body: EventBody, *, key: str | None = None) -> Outcome:
         row = await self.thread(thread)

@@ -20,6 +20,7 @@ from bot.hub.facts import FactIntake
 from bot.hub.feed import Feed
 from bot.hub.forms import Forms
 from bot.hub.handling import Handling
+from bot.hub.hearing import Hearing
 from bot.hub.ingress import Ingress
 from bot.hub.joining import Joining
 from bot.hub.knowing import Knowing
@@ -28,6 +29,7 @@ from bot.hub.linking import Linking
 from bot.hub.outbox import Outbox
 from bot.hub.outcomes import Outcomes
 from bot.hub.persisting import persist
+from bot.hub.personas import Personas
 from bot.hub.pressure import Pressure
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
@@ -54,23 +56,26 @@ class Work:
 
 
 EVERYTHING = Work()
+_ONLY_PRIVATE = Personas()
 
 
 class Hub:
     """All steps of a message's way, sharing their engines."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a hub is put together from
         self,
         engines: Engines,
         *,
         content: ContentSet,
         forms: Forms,
+        personas: Personas = _ONLY_PRIVATE,
         settings: HubSettings,
         secret: SecretStr,
     ) -> None:
         store, bus, clock = engines.store, engines.bus, engines.clock
         self.engines = engines
         self.settings = settings
+        self.personas = personas
         self.feed = Feed()
         outcomes = Outcomes()
         self.feed.subscribe(outcomes.hear)
@@ -112,9 +117,12 @@ class Hub:
 
         self.handling = Handling(self.converse.handle, clock=clock, grace=settings.stop_grace)
 
-    def take_over(self, *, content: ContentSet, forms: Forms, settings: HubSettings) -> None:
-        """Go on with other content, forms and settings; what is in hand ends with the old ones."""
+    def take_over(
+        self, *, content: ContentSet, forms: Forms, personas: Personas, settings: HubSettings
+    ) -> None:
+        """Go on with other words and settings; what is in hand ends with the old ones."""
         self.settings = settings
+        self.personas = personas
         self.ingress.join_by_phone = settings.join_by_phone
         self.linking.lifetime = settings.link_lifetime
         self.knowing.partners_off = settings.partners_off
@@ -178,16 +186,17 @@ class Hub:
             vouching=self.vouching,
             settings=settings,
         )
+        hearing = Hearing(nlu=nlu, personas=self.personas, settings=settings)
         router = Router(forms=forms, settings=settings, intents=answered(content.slots))
         return Handlers(
             customers=Customers(
                 store=store,
-                nlu=nlu,
+                hearing=hearing,
                 linked=linked,
                 router=router,
                 settings=settings,
             ),
             links=linked,
-            agents=Agents(store=store, forms=forms, settings=settings),
+            agents=Agents(store=store, forms=forms, personas=self.personas, settings=settings),
             voice=Voice(content=content, channels=self.engines.channels, settings=settings),
         )

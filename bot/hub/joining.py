@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from bot.hub import episodes, owning
 from bot.hub.draft import Draft
+from bot.hub.fold import fold
 from bot.hub.forms import Forms
 from bot.hub.linking import CodeSeen, hash_code
 from bot.hub.router import Line, open_question
@@ -25,7 +26,7 @@ from bot.model.people import (
     LinkCode,
     Proof,
 )
-from bot.model.record import Turn
+from bot.model.record import Span, Turn
 from bot.model.thread import (
     ConversationStarted,
     DialogueMoved,
@@ -44,6 +45,8 @@ _WINDOW = timedelta(hours=1)
 MONTH = timedelta(days=30)
 _REMEMBERED = 1000
 TWO_LOGINS = "signed in as two different customers"
+# Among so many entries is the last message, and where the customer was last.
+_LATEST = 100
 # When two threads become one, who speaks in the one that weighs more goes on speaking.
 _WEIGHT = {"bot": 0, "offered": 1, "agent": 2, "none": 3}
 
@@ -166,11 +169,26 @@ class Joining:
             scene.draft.add(LinkRefused(reason=objection), by=link.by)
             scene.draft.outcome = Rejected(reason=objection)
             return
-        self._join(scene, other, link)
+        self._join(scene, await self._latest(scene, other), link)
         if link.proof is Proof.AGENT:
             for end in (scene.identity, source):
                 if end.reachable:
                     scene.notice(Line(slot="link.notice"), rule="link.notice", to=end)
+
+    async def _latest(self, scene: Scene, other: Turn) -> Turn:
+        """The other thread as if what came last in either had come in it.
+
+        A message that brings a code says that by itself.
+        """
+        spans = [Span(identity=one.id) for one in (*scene.identities, *other.identities)]
+        newest = await self._store.entries(spans, limit=_LATEST, newest=True)
+        last = fold(ThreadState(thread=other.state.thread), newest)
+        known = {
+            name: value
+            for name in ("active", "last_at", "last_text")
+            if (value := getattr(last, name))
+        }
+        return other.model_copy(update={"state": other.state.model_copy(update=known)})
 
     async def _prove_again(self, scene: Scene, link: Link) -> None:
         """They are one customer already: the same proof once more is kept once."""

@@ -35,6 +35,10 @@ class HubSettings(Value):
     reopen_window: timedelta = Field(
         timedelta(hours=72), description="A message within it reopens a resolved case."
     )
+    abandon_after: timedelta = Field(
+        timedelta(days=7),
+        description="A case that waits for a customer who does not write for so long is abandoned.",
+    )
     native_grace: timedelta = Field(
         timedelta(hours=1),
         description="How long the bot keeps silent after an answer from a provider's own app.",

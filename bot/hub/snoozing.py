@@ -27,7 +27,7 @@ def handle(scene: Scene, body: SnoozeEvent) -> None:
 
 def _snooze(draft: Draft, body: AgentSnoozes) -> None:
     episode = draft.state.episode
-    if episode is None or episode.phase is Phase.RESOLVED:
+    if episode is None or episode.phase.over:
         draft.outcome = Rejected(reason="there is no open case")
     elif body.until <= draft.now:
         draft.outcome = Rejected(reason="that moment has passed")

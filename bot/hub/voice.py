@@ -72,6 +72,7 @@ class Voice:
             Moment(
                 channel=channel,
                 locale=self._language(speaking),
+                persona=speaking.state.facet,
                 stage=likeliest(speaking.state.belief),
                 need=speaking.need,
                 now=speaking.now,

@@ -167,6 +167,18 @@ class AgentUnsnoozes(Value):
     by: ByAgent
 
 
+class AgentSetsFacet(Value):
+    """An agent says as which persona the customer speaks; the case is that facet's from now on.
+
+    `episode`: the case that the agent had on the screen (None: whichever is the latest).
+    """
+
+    kind: Literal["agent_sets_facet"] = "agent_sets_facet"
+    by: ByAgent
+    facet: str
+    episode: EpisodeId | None = None
+
+
 class CustomerLeavesQueue(Value):
     """The customer no longer waits for a human."""
 
@@ -194,7 +206,14 @@ class SnoozeOver(Value):
     until: AwareDatetime
 
 
-TimerBody = Annotated[OfferExpired | SnoozeOver, Field(discriminator="kind")]
+class CaseQuiet(Value):
+    """It is time to see whether the customer has left this case alone."""
+
+    kind: Literal["case_quiet"] = "case_quiet"
+    episode: EpisodeId
+
+
+TimerBody = Annotated[OfferExpired | SnoozeOver | CaseQuiet, Field(discriminator="kind")]
 
 
 EventBody = Annotated[
@@ -226,10 +245,12 @@ EventBody = Annotated[
     | AgentResolves
     | AgentSnoozes
     | AgentUnsnoozes
+    | AgentSetsFacet
     | CustomerLeavesQueue
     | CustomerEnds
     | OfferExpired
-    | SnoozeOver,
+    | SnoozeOver
+    | CaseQuiet,
     Field(discriminator="kind"),
 ]
 

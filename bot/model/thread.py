@@ -93,7 +93,7 @@ class Gap(Value):
 
 
 class MessageIn(Value):
-    """The customer said something."""
+    """The customer said something; `facet` is the persona they were heard as, if it was read."""
 
     kind: Literal["message_in"] = "message_in"
     external_id: str | None = None
@@ -104,6 +104,7 @@ class MessageIn(Value):
     provider_at: AwareDatetime | None = None
     incomplete: bool = False
     understanding: Understanding | None = None
+    facet: str | None = None
 
 
 class MessageOut(Value):
@@ -247,15 +248,34 @@ class SuggestionDismissed(Value):
 
 
 class Phase(StrEnum):
-    """Where a case stands."""
+    """Where a case stands; `waiting` is for the customer, `abandoned` when they did not come."""
 
     OPEN = "open"
+    WAITING = "waiting"
     SNOOZED = "snoozed"
     RESOLVED = "resolved"
+    ABANDONED = "abandoned"
+
+    @property
+    def over(self) -> bool:
+        """Whether the case is closed; a message within the window opens it again."""
+        return self in {Phase.RESOLVED, Phase.ABANDONED}
+
+
+class FacetBy(StrEnum):
+    """Who says to which facet a case belongs."""
+
+    CUE = "cue"
+    AGENT = "agent"
 
 
 class EpisodeChanged(Value):
-    """A case was opened, reopened, snoozed `until` a moment, resolved, or goes on after a link."""
+    """A case was opened or reopened, waits, is snoozed `until` a moment, is over, or was linked.
+
+    `since`: when it came to this phase, where that was before this entry. `facet` is the persona
+    whose case it is (None: the private one), `facet_by` who says so (None: nobody yet, it is the
+    one that was spoken as before).
+    """
 
     kind: Literal["episode_changed"] = "episode_changed"
     episode: EpisodeId
@@ -263,6 +283,9 @@ class EpisodeChanged(Value):
     opened_at: AwareDatetime
     reason: str
     until: AwareDatetime | None = None
+    since: AwareDatetime | None = None
+    facet: str | None = None
+    facet_by: FacetBy | None = None
 
 
 class SlotFilled(Value):
@@ -306,11 +329,64 @@ class DialogueMoved(Value):
 
 
 class JourneyMoved(Value):
-    """The belief over journey stages changed; `evidence` says what moved it."""
+    """The belief over journey stages changed; `evidence` says what moved it.
+
+    It is the belief of one `facet` (None: the private one).
+    """
 
     kind: Literal["journey_moved"] = "journey_moved"
     belief: tuple[StageShare, ...]
     evidence: str
+    facet: str | None = None
+
+
+# Everybody speaks as this persona until they show another one.
+PRIVATE: Final = "private"
+
+
+class Interest(Value):
+    """An intent, product or category that was spoken of, and when last."""
+
+    kind: Literal["intent", "product", "category"]
+    value: str
+    at: AwareDatetime
+
+
+class Facet(Value):
+    """What is known of a customer as one persona: their journey, and what they spoke of lately.
+
+    `interests` are the latest first, a few at most.
+    """
+
+    persona: str
+    belief: tuple[StageShare, ...] = ()
+    belief_at: AwareDatetime | None = None
+    interests: tuple[Interest, ...] = ()
+    first_at: AwareDatetime | None = None
+    last_at: AwareDatetime | None = None
+
+
+class FacetChanged(Value):
+    """The customer speaks as this persona from here on.
+
+    By their own words (`quote` shows it), or because an agent says so. `episode`: that case is the
+    facet's from here on.
+    """
+
+    kind: Literal["facet_changed"] = "facet_changed"
+    facet: str
+    reason: FacetBy
+    quote: str = ""
+    episode: EpisodeId | None = None
+
+
+class FacetsStand(Value):
+    """All facets said anew, and the one spoken as now: threads became one, or one became two."""
+
+    kind: Literal["facets_stand"] = "facets_stand"
+    facets: tuple[Facet, ...]
+    facet: str
+    reason: Literal["linked", "unlinked"]
 
 
 EntryBody = Annotated[
@@ -333,7 +409,9 @@ EntryBody = Annotated[
     | SuggestionDismissed
     | EpisodeChanged
     | DialogueMoved
-    | JourneyMoved,
+    | JourneyMoved
+    | FacetChanged
+    | FacetsStand,
     Field(discriminator="kind"),
 ]
 
@@ -391,13 +469,18 @@ def landmark_of(kind: str) -> Landmark | None:
 
 
 class Episode(Value):
-    """A case: opened, resolved, perhaps reopened; `until` when it is snoozed."""
+    """A case: opened, resolved, perhaps reopened; `until` when it is snoozed.
+
+    `facet` is the persona whose case it is; it is open to change until somebody (`facet_by`) says.
+    """
 
     id: EpisodeId
     phase: Phase
     opened_at: AwareDatetime
     changed_at: AwareDatetime
     until: AwareDatetime | None = None
+    facet: str = PRIVATE
+    facet_by: FacetBy | None = None
 
 
 class LastInbound(Value):
@@ -411,7 +494,8 @@ class ThreadState(Value):
     """What a thread's entries add up to; can always be rebuilt from them.
 
     `version` rises with every commit and fences late writers. `active` is the address the customer
-    last wrote from: replies go there.
+    last wrote from: replies go there. `facet` is the persona they speak as now; `belief` and
+    `belief_at` are that facet's, and stand among `facets` too.
     """
 
     thread: ThreadId
@@ -423,10 +507,19 @@ class ThreadState(Value):
     language: Language | None = None
     belief: tuple[StageShare, ...] = ()
     belief_at: AwareDatetime | None = None
+    facet: str = PRIVATE
+    facets: tuple[Facet, ...] = ()
     active: IdentityId | None = None
     last_inbound: tuple[LastInbound, ...] = ()
     last_at: AwareDatetime | None = None
     last_text: str = ""
+
+    def as_persona(self, persona: str) -> Facet:
+        """What is known of the customer as this persona; of a new one nothing."""
+        known = next((facet for facet in self.facets if facet.persona == persona), None)
+        if known is None and persona == self.facet:
+            return Facet(persona=persona, belief=self.belief, belief_at=self.belief_at)
+        return known or Facet(persona=persona)
 
     def wrote_at(self, identity: IdentityId) -> AwareDatetime | None:
         """When the customer last wrote from this address, or None."""

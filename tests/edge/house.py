@@ -30,6 +30,7 @@ from bot.hub.content import ContentSet
 from bot.hub.engines import Engines
 from bot.hub.forms import Forms
 from bot.hub.hub import EVERYTHING, Hub, Work
+from bot.hub.personas import Personas
 from bot.hub.relay import Relay
 from bot.hub.settings import HubSettings
 from bot.model.ids import AgentId
@@ -374,6 +375,11 @@ def _content() -> ContentSet:
 
 
 @cache
+def _personas() -> Personas:
+    return Personas.load(ROOT / "config/personas.yaml")
+
+
+@cache
 def _forms() -> Forms:
     return Forms.load(ROOT / "config/forms")
 
@@ -460,6 +466,7 @@ def make_hub(
         ),
         content=_content(),
         forms=_forms(),
+        personas=_personas(),
         settings=settings or HubSettings(offer_timeout=timedelta(minutes=10)),
         secret=SECRET,
     )

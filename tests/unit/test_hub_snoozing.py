@@ -145,7 +145,7 @@ async def customer_ends(kit: HubKit) -> None:
         (resolve, "done", Phase.RESOLVED),
         (hand_back, "hand_back", Phase.OPEN),
         (transfer, "transfer", Phase.OPEN),
-        (reply, "message", Phase.OPEN),
+        (reply, "answered", Phase.WAITING),
         (customer_ends, "customer_ended", Phase.RESOLVED),
     ],
     ids=lambda value: getattr(value, "__name__", None),

@@ -10,7 +10,7 @@ from bot.edge.auth import SHORTEST_PASSWORD
 from bot.hub.desk import EntryView, ThreadLine, ThreadPage
 from bot.hub.searching import SearchHit, SearchPage, SearchPlace
 from bot.model.channel import Attachment, AttachmentType, Capabilities
-from bot.model.ids import AgentId, BlobId, EventId, IdentityId, ThreadId
+from bot.model.ids import AgentId, BlobId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.listing import ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.moments import micros, moment
 from bot.model.people import Agent, Role
@@ -225,6 +225,13 @@ class Snooze(Value):
     until: AwareDatetime
 
 
+class FacetSet(Value):
+    """A persona's key; with `episode` only if that is still the latest case (else 409)."""
+
+    facet: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    episode: EpisodeId | None = None
+
+
 class CommandDone(Value):
     """The command took effect, or (`pending`, status 202) is kept and will in a moment."""
 
@@ -289,6 +296,31 @@ class ChannelList(Value):
     """All channel accounts."""
 
     channels: tuple[ChannelOut, ...]
+
+
+class PersonaNames(Value):
+    """What a persona is called in each language."""
+
+    sv: str
+    en: str
+
+
+class PersonaOut(Value):
+    """Somebody that customers may speak as; `default`: everybody, until they show another one.
+
+    `organisation`: for an organisation, as one of its members.
+    """
+
+    key: str
+    names: PersonaNames
+    default: bool
+    organisation: bool
+
+
+class PersonaList(Value):
+    """All personas, as the configuration has them."""
+
+    personas: tuple[PersonaOut, ...]
 
 
 class AgentOut(Value):

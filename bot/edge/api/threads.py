@@ -10,6 +10,7 @@ from bot.edge.api.shapes import (
     CommandDone,
     EntriesWanted,
     EntryList,
+    FacetSet,
     HandBack,
     Note,
     OneThread,
@@ -230,6 +231,27 @@ async def unsnooze_thread(ask: Ask, path: OneThread) -> CommandDone:
     return await _done(ask, ask.parts.desk.unsnooze(path.thread, ask.principal.by))
 
 
+@operation(
+    "POST",
+    f"{_PATH}/facet",
+    summary="Say as whom the customer speaks",
+    tag="desk",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def set_facet_of_thread(ask: Ask, path: OneThread, body: FacetSet) -> CommandDone:
+    """The latest case belongs to this persona from now on, whatever the customer writes in it."""
+    personas = ask.parts.hub.personas
+    if body.facet not in personas:
+        known = ", ".join(each.key for each in personas.all)
+        wrong = Mistake(where="body.facet", what="no such persona", mend=f"There are: {known}.")
+        raise Refusal(422, "Something in the body is wrong.", errors=(wrong,))
+    command = ask.parts.desk.set_facet(
+        path.thread, ask.principal.by, facet=body.facet, episode=body.episode
+    )
+    return await _done(ask, command)
+
+
 async def _check_carried(
     ask: Ask, thread: ThreadId, files: tuple[Attachment, ...], *, identity: IdentityId | None
 ) -> None:
@@ -276,4 +298,5 @@ OPERATIONS = (
     resolve_thread,
     snooze_thread,
     unsnooze_thread,
+    set_facet_of_thread,
 )
