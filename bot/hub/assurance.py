@@ -1,62 +1,84 @@
-"""How sure we are who somebody at an address is: levels L0 to L4, pure."""
+"""How sure it is that an identity is this customer (domain rule R7's levels L0 to L4)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
-from bot.model.channel import LOGIN
-from bot.model.people import Assurance, ChannelIdentity, Level, Proof
+from bot.model.channel import Capabilities
+from bot.model.people import ChannelIdentity, Proof
 from bot.model.record import LinkMade
+from bot.model.value import AwareDatetime, Value
 
-# Nobody vouches for a browser; a provider does for its users, and weakly where a sender's number
-# can be forged and numbers are handed on.
-_DEVICE: Final = frozenset({"webchat"})
-_WEAK: Final = "sms"  # what the names of such channels end in
-# A link of these says more than the channel does.
-_BY_PROOF: Final = {
-    Proof.SIGNED: Level.L4,
-    Proof.CODE: Level.L3,
-    Proof.OTP: Level.L3,
-    Proof.AGENT: Level.L3,
+
+class Level(StrEnum):
+    """What is known of who sits at an identity; each more than the one before."""
+
+    DEVICE = "L0"  # a browser that has kept its token
+    CLAIMED = "L1"  # somebody says so: proves nothing
+    ATTESTED = "L2"  # the channel's provider vouches for the address
+    LINKED = "L3"  # a round trip between two identities, or an agent's word
+    SIGNED = "L4"  # the business's own log-in
+
+
+_LINKED: Mapping[Proof, Level] = {
+    Proof.SIGNED: Level.SIGNED,
+    Proof.CODE: Level.LINKED,
+    Proof.OTP: Level.LINKED,
+    Proof.AGENT: Level.LINKED,
 }
 
 
-def assurance(identity: ChannelIdentity, links: Iterable[LinkMade]) -> Assurance:
-    """How sure, since when and by what: the best of the channel and the identity's own links.
+class Assurance(Value):
+    """The level of an identity, what it rests on (None: the identity itself) and since when.
 
-    Links that ended, or are between others, count for nothing. Of equal ones the oldest counts,
-    one that the customer proved before one by an agent's word.
+    `by_agent`: an agent's word alone. `weak`: its channel lets senders make up who they are.
     """
-    own = [
-        made.link
+
+    level: Level
+    since: AwareDatetime
+    proof: Proof | None = None
+    by_agent: bool = False
+    weak: bool = False
+
+
+def assurance(
+    identity: ChannelIdentity,
+    links: Sequence[LinkMade],
+    capabilities: Capabilities | None,
+) -> Assurance:
+    """How sure an identity is, by the links of its own that hold; of equal ones, the oldest tells.
+
+    `capabilities` are its channel's: None where there is none (a log-in, an account that is gone).
+    """
+    own = _own(identity, capabilities)
+    better = [
+        (_LINKED[made.link.proof], made)
         for made in links
         if made.holds
+        and made.link.proof in _LINKED
         and identity.id in {made.link.one, made.link.other}
-        and made.link.proof in _BY_PROOF
     ]
-    own.sort(key=lambda link: (link.proof is Proof.AGENT, link.at))
-    own.sort(key=lambda link: _BY_PROOF[link.proof], reverse=True)
-    level = _by_channel(identity)
-    if own and _BY_PROOF[own[0].proof] > level:
-        best = own[0]
-        return Assurance(
-            level=_BY_PROOF[best.proof],
-            since=best.at,
-            proof=best.proof,
-            link=best.id,
-            by_agent=best.proof is Proof.AGENT,
-        )
-    weak = identity.address.channel.endswith(_WEAK)
-    return Assurance(level=level, since=identity.created_at, weak=weak)
+    if not better or own.level is Level.SIGNED:
+        return own
+    level = max(level for level, _ in better)
+    made = min((made for one, made in better if one is level), key=lambda made: made.seq)
+    return Assurance(
+        level=level,
+        since=made.link.at,
+        proof=made.link.proof,
+        by_agent=made.link.proof is Proof.AGENT,
+        weak=own.weak,
+    )
 
 
-def level(identity: ChannelIdentity, links: Iterable[LinkMade]) -> Level:
-    """The level alone."""
-    return assurance(identity, links).level
-
-
-def _by_channel(identity: ChannelIdentity) -> Level:
-    if identity.address.channel == LOGIN:
-        return Level.L4
-    return Level.L0 if identity.address.channel in _DEVICE else Level.L2
+def _own(identity: ChannelIdentity, capabilities: Capabilities | None) -> Assurance:
+    """What it is without any link."""
+    if not identity.reachable:
+        return Assurance(level=Level.SIGNED, since=identity.created_at)
+    vouched = capabilities is None or capabilities.push
+    return Assurance(
+        level=Level.ATTESTED if vouched else Level.DEVICE,
+        since=identity.created_at,
+        weak=capabilities is not None and capabilities.spoofable,
+    )

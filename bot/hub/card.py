@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bot.hub.assurance import Assurance, Level
 from bot.hub.knowing import FieldValue, ProfileField
 from bot.hub.suggesting import Suggestion
 from bot.model.fact import ClaimKind, Fact
 from bot.model.ids import EpisodeId, IdentityId, ThreadId
-from bot.model.people import Actor, Assurance, ChannelIdentity, Level, Link
+from bot.model.people import Actor, ChannelIdentity, Link
 from bot.model.thread import Entry, Phase, ThreadState
 from bot.model.value import AwareDatetime, Value
 
@@ -73,6 +74,7 @@ class CardEpisode(Value):
     changed_at: AwareDatetime
     reason: str
     until: AwareDatetime | None
+    facet: str
     identity: IdentityId
     steps: tuple[EpisodeStep, ...]
 

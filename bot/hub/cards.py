@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from bot.errors import NotFound
-from bot.hub.assurance import assurance
+from bot.hub.assurance import Assurance, Level
 from bot.hub.card import (
     CardClaim,
     CardConsent,
@@ -23,14 +23,17 @@ from bot.hub.card import (
 from bot.hub.claims import same_numbers
 from bot.hub.identity_acts import acts
 from bot.hub.knowing import FieldValue, Knowing, ProfileField
+from bot.hub.levels import Levels
 from bot.hub.suggesting import Suggesting
 from bot.hub.vouching import Vouching
 from bot.model.fact import Claimed, ClaimKind, Fact, FactKind
 from bot.model.ids import EntryId, EpisodeId, IdentityId, ThreadId
-from bot.model.people import ChannelIdentity, Level
+from bot.model.people import ChannelIdentity
 from bot.model.record import ConsentFact, LinkMade, Turn
 from bot.model.thread import (
+    PRIVATE,
     Entry,
+    Episode,
     EpisodeChanged,
     Landmark,
     Linked,
@@ -67,7 +70,7 @@ _PROPOSALS: Final = 5
 class Cards:
     """Reads cards."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it stands on
         self,
         *,
         store: Store,
@@ -75,12 +78,14 @@ class Cards:
         knowing: Knowing,
         vouching: Vouching,
         suggesting: Suggesting,
+        levels: Levels,
     ) -> None:
         self._store = store
         self._clock = clock
         self._knowing = knowing
         self._vouching = vouching
         self._suggesting = suggesting
+        self._levels = levels
 
     async def card(self, customer: ThreadId | IdentityId) -> CustomerCard:
         """The card of a thread's customer, or of an identity's; raises NotFound."""
@@ -96,7 +101,10 @@ class Cards:
             self._vouching.is_vip(ids),
             self._proposals(ids, logged),
         )
-        identities = tuple(_identity(one, links, turn.state) for one in turn.identities)
+        identities = tuple(
+            _identity(one, self._levels.assurance(one, links), turn.state)
+            for one in turn.identities
+        )
         return CustomerCard(
             thread=turn.state.thread,
             state=turn.state,
@@ -109,12 +117,12 @@ class Cards:
             claims=tuple(_claims(claims, identities, profile)),
             profile=tuple(profile),
             consents=tuple(_consents(consents, turn.identities)),
-            episodes=tuple(_episodes(steps)),
+            episodes=tuple(_episodes(steps, now=turn.state.episode)),
             facts=tuple(facts),
             visits=CardVisits(first=first, last=tuple(pages)),
             suggestions=tuple(suggestions),
             proposals=tuple(proposals),
-            acts=tuple(_acts(logged, turn.identities)),
+            acts=tuple(self._acts(logged, turn.identities)),
         )
 
     async def turn(self, customer: ThreadId | IdentityId) -> Turn:
@@ -127,6 +135,14 @@ class Cards:
         if not turn.identities:
             raise NotFound(f"no customer {customer}")
         return turn
+
+    def _acts(
+        self, logged: Sequence[Entry], identities: Sequence[ChannelIdentity]
+    ) -> list[IdentityAct]:
+        if len(logged) < _ACTS:
+            return acts(logged, identities, self._levels)
+        # Of what came before these nothing is known, so nothing of what they changed.
+        return [IdentityAct(entry=entry) for entry in logged]
 
     async def _known(
         self, ids: Sequence[IdentityId]
@@ -189,9 +205,7 @@ class Cards:
         return list(found.values())
 
 
-def _identity(
-    identity: ChannelIdentity, links: Sequence[LinkMade], state: ThreadState
-) -> CardIdentity:
+def _identity(identity: ChannelIdentity, sure: Assurance, state: ThreadState) -> CardIdentity:
     def told(value: str | None, *, verified: bool) -> FieldValue | None:
         if not value:
             return None
@@ -205,7 +219,7 @@ def _identity(
 
     return CardIdentity(
         identity=identity,
-        assurance=assurance(identity, links),
+        assurance=sure,
         name=told(identity.name, verified=False),
         phone=told(identity.phone, verified=True),
         last_inbound_at=state.wrote_at(identity.id),
@@ -264,34 +278,29 @@ def _consents(
     return [found[channel] for channel in sorted(found)]
 
 
-def _episodes(steps: Iterable[Entry]) -> list[CardEpisode]:
+def _episodes(steps: Iterable[Entry], *, now: Episode | None) -> list[CardEpisode]:
     """The cases, the one that moved last first."""
     by_case: defaultdict[EpisodeId, list[tuple[Entry, EpisodeChanged]]] = defaultdict(list)
     for entry in steps:
         if isinstance(entry.body, EpisodeChanged):
             by_case[entry.body.episode].append((entry, entry.body))
-    return [_episode(moved) for moved in list(by_case.values())[:_EPISODES]]
+    return [_episode(moved, now) for moved in list(by_case.values())[:_EPISODES]]
 
 
-def _episode(moved: Sequence[tuple[Entry, EpisodeChanged]]) -> CardEpisode:
+def _episode(moved: Sequence[tuple[Entry, EpisodeChanged]], now: Episode | None) -> CardEpisode:
     entry, body = moved[0]
+    facet = now.facet if now is not None and now.id == body.episode else body.facet
     return CardEpisode(
         id=body.episode,
         phase=body.phase,
         opened_at=body.opened_at,
-        changed_at=entry.at,
+        changed_at=body.since or entry.at,
         reason=body.reason,
         until=body.until,
+        facet=facet or PRIVATE,
         identity=entry.identity,
         steps=tuple(
             EpisodeStep(phase=to.phase, reason=to.reason, by=one.by, at=one.at, until=to.until)
             for one, to in moved
         ),
     )
-
-
-def _acts(logged: Sequence[Entry], identities: Sequence[ChannelIdentity]) -> list[IdentityAct]:
-    if len(logged) < _ACTS:
-        return acts(logged, identities)
-    # Of what came before these nothing is known, so nothing of what they changed.
-    return [IdentityAct(entry=entry) for entry in logged]

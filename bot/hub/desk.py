@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.errors import NotFound
-from bot.hub.assurance import level
+from bot.hub.assurance import Level
 from bot.hub.ingress import Ingress
+from bot.hub.levels import Levels
 from bot.hub.searching import SearchPage, SearchPlace, search
 from bot.model.channel import Address, Attachment
 from bot.model.event import (
@@ -25,7 +26,7 @@ from bot.model.event import (
 )
 from bot.model.ids import AgentId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
-from bot.model.people import ByAgent, Level
+from bot.model.people import ByAgent
 from bot.model.record import Arrival, LinkMade, Span, ThreadRow
 from bot.model.thread import Entry, MessageOut, SendState
 from bot.model.value import Value
@@ -44,14 +45,6 @@ class ThreadLine(ThreadRow):
     """A thread as agents see it; `level` is that of the address the customer wrote from last."""
 
     level: Level
-
-    @classmethod
-    def of(cls, row: ThreadRow, links: Iterable[LinkMade]) -> ThreadLine:
-        """The thread, with the links between its identities, and perhaps others."""
-        found = {one.id: one for one in row.identities}
-        speaks = found.get(row.state.active) if row.state.active else None
-        worth = level(speaks or row.identities[0], links)
-        return cls(state=row.state, identities=row.identities, level=worth)
 
 
 class ThreadPage(Value):
@@ -86,11 +79,13 @@ class Desk:
         store: Store,
         ingress: Ingress,
         clock: Clock,
+        levels: Levels,
         patience: timedelta = timedelta(seconds=10),
     ) -> None:
         self._store = store
         self._ingress = ingress
         self._clock = clock
+        self._levels = levels
         self._patience = patience
 
     async def threads(
@@ -113,7 +108,13 @@ class Desk:
         # Most customers have one address, and so no links.
         linked = [one.id for row in rows if len(row.identities) > 1 for one in row.identities]
         links = await self._store.links(linked) if linked else []
-        return tuple(ThreadLine.of(row, links) for row in rows)
+        return tuple(self._line(row, links) for row in rows)
+
+    def _line(self, row: ThreadRow, links: Sequence[LinkMade]) -> ThreadLine:
+        found = {one.id: one for one in row.identities}
+        speaks = found.get(row.state.active) if row.state.active else None
+        level = self._levels.level(speaks or row.identities[0], links)
+        return ThreadLine(state=row.state, identities=row.identities, level=level)
 
     async def counts(self, agent: AgentId) -> ThreadCounts:
         """How many threads people have in hand, and how many of them are this agent's."""

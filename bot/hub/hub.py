@@ -24,6 +24,7 @@ from bot.hub.hearing import Hearing
 from bot.hub.ingress import Ingress
 from bot.hub.joining import Joining
 from bot.hub.knowing import Knowing
+from bot.hub.levels import Levels
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import Linking
 from bot.hub.outbox import Outbox
@@ -89,7 +90,8 @@ class Hub:
             spooling=engines.spooling,
             pressure=self.pressure,
         )
-        self.desk = Desk(store=store, ingress=self.ingress, clock=clock)
+        self.levels = Levels(engines.channels)
+        self.desk = Desk(store=store, ingress=self.ingress, clock=clock, levels=self.levels)
         self.chat = Chat(store=store, ingress=self.ingress, clock=clock)
         self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
         self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
@@ -145,6 +147,7 @@ class Hub:
             knowing=self.knowing,
             vouching=self.vouching,
             suggesting=Suggesting(store=store, clock=clock, settings=settings),
+            levels=self.levels,
         )
         self.connecting = Connecting(
             store=store,

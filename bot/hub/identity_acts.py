@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from bot.hub.assurance import level
 from bot.hub.card import IdentityAct, LevelChange
+from bot.hub.levels import Levels
 from bot.model.ids import IdentityId, LinkId
-from bot.model.people import ChannelIdentity, Level, Link
+from bot.model.people import ChannelIdentity, Link
 from bot.model.record import LinkMade
 from bot.model.thread import Entry, Linked, Unlinked
 
-_Held = Mapping[LinkId, LinkMade]
 
-
-def acts(entries: Sequence[Entry], identities: Sequence[ChannelIdentity]) -> list[IdentityAct]:
+def acts(
+    entries: Sequence[Entry], identities: Sequence[ChannelIdentity], levels: Levels
+) -> list[IdentityAct]:
     """The entries, newest first as they come, each with the levels before and after it.
 
     They are all there are about these identities: what came before the first is the channels' own.
@@ -34,26 +34,18 @@ def acts(entries: Sequence[Entry], identities: Sequence[ChannelIdentity]) -> lis
             continue
         told.add((body.kind, body.link))
         ends = [known[one] for one in (body.one, body.other) if one in known]
-        before = [level(one, held[one.id].values()) for one in ends]
+        before = [levels.level(one, held[one.id].values()) for one in ends]
         for one in ends:
             if isinstance(body, Linked):
                 held[one.id][body.link] = _made(entry, body)
             else:
                 held[one.id].pop(body.link, None)
-        changes = _changes(ends, before, held)
+        changes = tuple(
+            LevelChange(identity=one.id, before=was, after=levels.level(one, held[one.id].values()))
+            for one, was in zip(ends, before, strict=True)
+        )
         found.append(IdentityAct(entry=entry, levels=changes))
     return found[::-1]
-
-
-def _changes(
-    ends: Sequence[ChannelIdentity],
-    before: Sequence[Level],
-    held: Mapping[IdentityId, _Held],
-) -> tuple[LevelChange, ...]:
-    return tuple(
-        LevelChange(identity=one.id, before=was, after=level(one, held[one.id].values()))
-        for one, was in zip(ends, before, strict=True)
-    )
 
 
 def _made(entry: Entry, body: Linked) -> LinkMade:

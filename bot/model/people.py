@@ -102,34 +102,6 @@ class Link(Value):
         return self.other if self.proof in _BY_STORE else self.one
 
 
-class Level(StrEnum):
-    """How sure we are who somebody is (domain rules 4.3); their order is that of the alphabet.
-
-    L0: this device. L1: what somebody says of themselves, which proves nothing. L2: the channel's
-    provider vouches for the address. L3: linked by a round trip, or by an agent. L4: signed in.
-    """
-
-    L0 = "L0"
-    L1 = "L1"
-    L2 = "L2"
-    L3 = "L3"
-    L4 = "L4"
-
-
-class Assurance(Value):
-    """How sure we are of an identity: since when, and by the proof of which link, if it is one.
-
-    `weak`: the address can be forged or handed on. `by_agent`: it rests on an agent's word.
-    """
-
-    level: Level
-    since: AwareDatetime
-    proof: Proof | None = None
-    link: LinkId | None = None
-    weak: bool = False
-    by_agent: bool = False
-
-
 class Mark(StrEnum):
     """What became of a link: shown older messages across it, or ended."""
 

@@ -122,7 +122,6 @@ async def test_the_card_of_somebody_new(server: House) -> None:
         "level": "L2",
         "since": one["identity"]["created_at"],
         "proof": None,
-        "link": None,
         "weak": True,
         "by_agent": False,
     }

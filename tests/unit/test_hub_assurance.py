@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bot.hub.assurance import assurance, level
+from bot.hub.assurance import Assurance, Level
+from bot.hub.levels import Levels
 from bot.model.ids import LinkId
 from bot.model.people import (
-    Assurance,
     BySystem,
     ChannelIdentity,
-    Level,
     Link,
     LinkMark,
     Mark,
@@ -18,6 +17,7 @@ from bot.model.people import (
 )
 from bot.model.record import LinkMade
 from tests.builders import address, at
+from tests.hubs import played
 
 
 def identity(user: str, *, channel: str) -> ChannelIdentity:
@@ -31,6 +31,10 @@ WEB = identity("v1", channel="webchat")
 SMS = identity("+46701740605", channel="twilio_sms")
 TELEGRAM = identity("42", channel="telegram")
 LOGIN = identity("sub-1", channel="login")
+
+
+LEVELS = Levels(played()[0])
+level, assurance = LEVELS.level, LEVELS.assurance
 
 
 def made(
@@ -55,24 +59,24 @@ def made(
 
 @pytest.mark.parametrize(
     ("who", "worth"),
-    [(WEB, Level.L0), (SMS, Level.L2), (TELEGRAM, Level.L2), (LOGIN, Level.L4)],
+    [(WEB, Level.DEVICE), (SMS, Level.ATTESTED), (TELEGRAM, Level.ATTESTED), (LOGIN, Level.SIGNED)],
 )
 def test_a_channel_alone(who: ChannelIdentity, worth: Level) -> None:
     assert level(who, []) is worth
     found = assurance(who, [])
-    assert (found.since, found.proof, found.link) == (at(), None, None)
+    assert (found.since, found.proof) == (at(), None)
     assert found.weak is (who is SMS)
 
 
 @pytest.mark.parametrize(
     ("proof", "worth"),
     [
-        (Proof.CODE, Level.L3),
-        (Proof.OTP, Level.L3),
-        (Proof.AGENT, Level.L3),
-        (Proof.SIGNED, Level.L4),
-        (Proof.ATTESTED_PHONE, Level.L0),
-        (Proof.ALIAS, Level.L0),
+        (Proof.CODE, Level.LINKED),
+        (Proof.OTP, Level.LINKED),
+        (Proof.AGENT, Level.LINKED),
+        (Proof.SIGNED, Level.SIGNED),
+        (Proof.ATTESTED_PHONE, Level.DEVICE),
+        (Proof.ALIAS, Level.DEVICE),
     ],
 )
 def test_a_link_of_its_own(proof: Proof, worth: Level) -> None:
@@ -83,17 +87,16 @@ def test_a_link_of_its_own(proof: Proof, worth: Level) -> None:
 def test_says_what_it_rests_on() -> None:
     link = made(SMS, WEB, Proof.AGENT)
     assert assurance(WEB, [link]) == Assurance(
-        level=Level.L3, since=at(10), proof=Proof.AGENT, link=link.link.id, by_agent=True
+        level=Level.LINKED, since=at(10), proof=Proof.AGENT, by_agent=True
     )
     code = made(TELEGRAM, WEB, Proof.CODE, seconds=20)
-    assert assurance(WEB, [link, code]).proof is Proof.CODE
     signed = made(LOGIN, WEB, Proof.SIGNED, seconds=30)
-    assert assurance(WEB, [link, code, signed]).level is Level.L4
-    later = made(SMS, WEB, Proof.OTP, seconds=25)
-    assert assurance(WEB, [later, code]).since == at(20)
+    assert assurance(WEB, [link, code, signed]).level is Level.SIGNED
+    # Of equal ones the oldest tells.
+    assert assurance(WEB, [made(SMS, WEB, Proof.OTP, seconds=25), code]).since == at(20)
 
 
 def test_links_that_ended_or_are_others_count_for_nothing() -> None:
-    assert level(WEB, [made(SMS, WEB, Proof.CODE, ended=True)]) is Level.L0
-    assert level(WEB, [made(LOGIN, SMS, Proof.SIGNED)]) is Level.L0
-    assert level(LOGIN, [made(LOGIN, SMS, Proof.AGENT)]) is Level.L4
+    assert level(WEB, [made(SMS, WEB, Proof.CODE, ended=True)]) is Level.DEVICE
+    assert level(WEB, [made(LOGIN, SMS, Proof.SIGNED)]) is Level.DEVICE
+    assert level(LOGIN, [made(LOGIN, SMS, Proof.AGENT)]) is Level.SIGNED
