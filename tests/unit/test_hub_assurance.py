@@ -54,7 +54,7 @@ def made(
         at=at(seconds),
     )
     mark = LinkMark(link=link.id, mark=Mark.ENDED, at=at(99), by=BySystem())
-    return LinkMade(link=link, seq=1, marks=(mark,) if ended else ())
+    return LinkMade(link=link, seq=int(seconds), marks=(mark,) if ended else ())
 
 
 @pytest.mark.parametrize(
