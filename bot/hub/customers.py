@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.hub import episodes, owning
+from bot.hub.claims import claim_fact, claims_in
 from bot.hub.hearing import Hearing, Spoken
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import code_in
@@ -129,6 +130,7 @@ class Customers:
         spoken = hearing.speaker(draft, read)
         message = _message(body, read, spoken)
         draft.add(message, by=scene.customer)
+        self._keep_claims(scene, read)
         sure = spoken.sure.persona if spoken.sure else None
         episodes.touch(draft, self._settings, by=BySystem(), facet=sure)
         hearing.settle(draft, spoken)
@@ -142,6 +144,13 @@ class Customers:
             self._move_dialogue(scene, language=language)
         if isinstance(before.owner, Offered) and not _wrote_since(before, before.owner.since):
             scene.notice(Line(slot="handoff.position"), rule="handoff.position")
+
+    def _keep_claims(self, scene: Scene, read: Understanding | None) -> None:
+        """What somebody says is theirs, in words of their own."""
+        if read is None:
+            return
+        for claim in claims_in(read, region=self._settings.phone_region):
+            scene.draft.keep(claim_fact(claim, of=scene.identity.id, at=scene.draft.now))
 
     def _take_back(self, scene: Scene) -> None:
         owning.take_back(scene.draft, self._settings, natives=owning.natives(scene.identities))

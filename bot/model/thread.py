@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -228,6 +229,24 @@ class LinkRefused(Value):
     reason: str
 
 
+class LinkProposed(Value):
+    """An agent says that this customer is the one at another identity; a colleague must agree."""
+
+    kind: Literal["link_proposed"] = "link_proposed"
+    one: IdentityId
+    other: IdentityId
+    reason: str
+
+
+class SuggestionDismissed(Value):
+    """An agent says that this customer is not the one at another identity, whatever they claim."""
+
+    kind: Literal["suggestion_dismissed"] = "suggestion_dismissed"
+    one: IdentityId
+    other: IdentityId
+    reason: str
+
+
 class Phase(StrEnum):
     """Where a case stands; `waiting` is for the customer, `abandoned` when they did not come."""
 
@@ -386,6 +405,8 @@ EntryBody = Annotated[
     | Unlinked
     | LinkRevealed
     | LinkRefused
+    | LinkProposed
+    | SuggestionDismissed
     | EpisodeChanged
     | DialogueMoved
     | JourneyMoved
@@ -411,6 +432,37 @@ class Entry(Value):
     body: EntryBody
     seq: int = 0
     link: LinkId | None = None
+
+
+# --- landmarks -------------------------------------------------------------------------------
+
+
+class Landmark(StrEnum):
+    """Rare entries that are found however long a thread is.
+
+    CASE: where cases stood. LINK: what made, ended or refused links. SUGGESTION: agents who said
+    no to one.
+    """
+
+    CASE = "case"
+    LINK = "link"
+    SUGGESTION = "suggestion"
+
+
+_LANDMARKS: Final[Mapping[str, Landmark]] = {
+    "episode_changed": Landmark.CASE,
+    "linked": Landmark.LINK,
+    "unlinked": Landmark.LINK,
+    "link_revealed": Landmark.LINK,
+    "link_refused": Landmark.LINK,
+    "link_proposed": Landmark.LINK,
+    "suggestion_dismissed": Landmark.SUGGESTION,
+}
+
+
+def landmark_of(kind: str) -> Landmark | None:
+    """What entries of a kind are landmarks of; nearly all are of nothing."""
+    return _LANDMARKS.get(kind)
 
 
 # --- state -----------------------------------------------------------------------------------

@@ -189,9 +189,7 @@ def _check(memory: Memory, change: ThreadChange) -> None:
         raise StoreError(f"thread {thread} cannot absorb itself")
     if change.code is not None and change.code not in memory.codes:
         raise StaleVersion("the link code is used up or gone")
-    for fact in change.facts:
-        if fact.identity not in memory.identities:
-            raise StoreError(f"fact {fact.id} is about an unknown identity {fact.identity}")
+    _check_facts(memory, change)
     if any(entry.id in memory.entry_seqs for entry in change.entries):
         raise StaleVersion(f"event {change.event} has left entries in thread {thread} before")
     _check_links(memory, change)
@@ -206,6 +204,12 @@ def _check_links(memory: Memory, change: ThreadChange) -> None:
     refused = change.splits and refusal(change, members, taken=taken)
     if refused:
         raise StoreError(refused)
+
+
+def _check_facts(memory: Memory, change: ThreadChange) -> None:
+    for fact in change.facts:
+        if fact.identity not in memory.identities:
+            raise StoreError(f"fact {fact.id} is about an unknown identity {fact.identity}")
 
 
 def _fences(change: ThreadChange) -> list[tuple[ThreadId, int]]:

@@ -7,14 +7,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from bot.edge.auth import SHORTEST_PASSWORD
-from bot.hub.desk import EntryView, ThreadPage
+from bot.hub.desk import EntryView, ThreadLine, ThreadPage
 from bot.hub.searching import SearchHit, SearchPage, SearchPlace
 from bot.model.channel import Attachment, AttachmentType, Capabilities
 from bot.model.ids import AgentId, BlobId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.listing import ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.moments import micros, moment
 from bot.model.people import Agent, Role
-from bot.model.record import GapCount, ThreadRow
+from bot.model.record import GapCount
 from bot.model.value import AwareDatetime, Value
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
@@ -96,7 +96,7 @@ class ThreadsWanted(ThreadFilter):
 class ThreadList(Value):
     """Threads in the order asked for; `next` is the cursor of the next page, if there is one."""
 
-    threads: tuple[ThreadRow, ...]
+    threads: tuple[ThreadLine, ...]
     next: str | None
 
     @classmethod

@@ -25,12 +25,11 @@ from bot.edge.api.shapes import (
 )
 from bot.edge.problems import Mistake, Refusal
 from bot.edge.uploads import attachments
-from bot.hub.desk import ThreadCounts
+from bot.hub.desk import ThreadCounts, ThreadLine
 from bot.model.channel import Attachment
 from bot.model.event import Outcome, Rejected
 from bot.model.ids import IdentityId, ThreadId
 from bot.model.people import Role
-from bot.model.record import ThreadRow
 
 AT_THE_DESK = frozenset({Role.AGENT, Role.ADMIN})
 _PATH = "/threads/{thread}"
@@ -65,7 +64,7 @@ async def search_threads(ask: Ask, query: SearchWanted) -> SearchHits:
 
 
 @operation("GET", _PATH, summary="One thread", tag="threads", roles=AT_THE_DESK, errors=(404,))
-async def get_thread(ask: Ask, path: OneThread) -> ThreadRow:
+async def get_thread(ask: Ask, path: OneThread) -> ThreadLine:
     """One thread; the id of a thread that went up in another leads to that one."""
     return await ask.parts.desk.thread(path.thread)
 

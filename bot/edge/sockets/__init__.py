@@ -64,7 +64,9 @@ no message is forgotten after a day.
 Authenticated by the session cookie, from our own pages only; `connect_error` otherwise.
 
 Server to client:
-* `thread {row, absorbed?}` to all agents: a thread moved (`row` as in `GET /api/v1/threads`).
+* `thread {row, absorbed?, parted?}` to all agents: a thread moved (`row` as in
+  `GET /api/v1/threads`; without `level` it is what it was). `parted`: it was one with another
+  thread until now, and what is of no identity in `row` must be shown no more.
 * `entries {thread, entries, absorbed?}` to those who watch: as in `GET .../entries`.
 * `send {thread, identity, send}` to those who watch: how a message out went.
 * `viewing {thread, agents}`: who looks at a thread. `typing {thread, who, name}`.

@@ -109,6 +109,11 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     "entries": (
         Index("identity", (("identity", 1), ("seq", 1))),
         Index("words", (("words", 1), ("seq", -1)), where={"words": {"$exists": True}}),
+        Index(
+            "landmark",
+            (("identity", 1), ("landmark", 1), ("seq", -1)),
+            where={"landmark": {"$exists": True}},
+        ),
     ),
     "sends": (
         Index("active", (("identity", 1), ("place", 1)), where={"status": {"$lt": 2}}),
