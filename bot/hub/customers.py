@@ -40,7 +40,6 @@ from bot.model.thread import (
     ConversationStarted,
     DialogueMoved,
     EchoOut,
-    Linked,
     MessageDeleted,
     MessageEdited,
     MessageIn,
@@ -70,11 +69,19 @@ _UNREAD = Understanding(
 )
 
 # Events that leave a fact in the thread and ask for little more.
-Fact = OptOut | OptIn | Edited | Deleted | Reacted | Unsupported | HelpKeyword | IdentityJoined
+Fact = OptOut | OptIn | Edited | Deleted | Reacted | Unsupported | HelpKeyword
 # Events that made an identity; nobody said anything.
 Sight = LoginSeen | VisitorSeen
 CustomerEvent = (
-    Inbound | Started | Referral | Echo | CustomerLeavesQueue | CustomerEnds | Sight | Fact
+    Inbound
+    | Started
+    | Referral
+    | Echo
+    | CustomerLeavesQueue
+    | CustomerEnds
+    | IdentityJoined
+    | Sight
+    | Fact
 )
 
 
@@ -113,6 +120,8 @@ class Customers:
                 self._ends(scene)
             case LoginSeen() | VisitorSeen():
                 pass
+            case IdentityJoined(link=link):
+                await self._linked.joined(scene, link)
             case _:
                 self._note(scene, body)
 
@@ -283,9 +292,6 @@ class Customers:
             case HelpKeyword():
                 # The provider answers; where it does not, an `Inbound` of the same message comes.
                 draft.add(Note(text="help keyword"), by=BySystem())
-            case IdentityJoined(link=link):
-                linked = Linked(link=link.id, one=link.one, other=link.other, proof=link.proof)
-                draft.add(linked, by=BySystem())
 
 
 def _wrote_since(state: ThreadState, since: datetime) -> bool:
