@@ -26,6 +26,7 @@ from bot.edge.sockets.desk import DeskNamespace
 from bot.edge.sockets.dispatch import Dispatcher
 from bot.edge.sockets.resync import Resync
 from bot.edge.sockets.visitors import VisitorLimits
+from bot.edge.sockets.waiting import Waiting
 from bot.edge.webhooks import Webhooks
 from bot.hub.feed import Feed
 
@@ -91,14 +92,16 @@ def _runner(app: web.Application) -> web.AppRunner:
 def _sockets(
     parts: EdgeParts, gate: Gatekeeper, limits: VisitorLimits
 ) -> Callable[[web.Application], AsyncIterator[None]]:
-    chat, desk = ChatNamespace(parts, limits), DeskNamespace(parts, gate)
-    dispatcher = Dispatcher([ChatFeed(parts), desk, Resync(parts.live)])
+    waiting = Waiting(parts)
+    chat, desk = ChatNamespace(parts, limits, waiting), DeskNamespace(parts, gate)
+    dispatcher = Dispatcher([waiting, ChatFeed(parts, waiting), desk, Resync(parts.live)])
     chat.register()
     desk.register()
 
     async def run(_: web.Application) -> AsyncIterator[None]:
         dispatcher.start(parts.feed)
         await asyncio.gather(parts.live.open(), desk.open())
+        parts.live.start(waiting.run())
         yield
         await desk.leave()
         await dispatcher.close()

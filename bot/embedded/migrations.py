@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import apsw
 
-from bot.embedded.schema import VERSION_1, VERSION_2, VERSION_3, VERSION_4
+from bot.embedded.schema import VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5
 from bot.errors import StoreError
 from bot.model.channel import Address
 from bot.model.moments import micros
@@ -21,7 +21,7 @@ SPOOL_ID = 0x53616D53
 _KINDS = {APPLICATION_ID: "database", SPOOL_ID: "spool"}
 
 # A step that was released is never edited: files out there have had it. Add the next one.
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5)
 
 
 class Schema(NamedTuple):

@@ -348,3 +348,9 @@ FROM customers c JOIN identities i ON i.id = c.identity;
 """
 
 VERSION_4 = _LISTS + _SEARCH + _BLOBS
+
+# Who stands where in one queue.
+VERSION_5 = """
+CREATE INDEX threads_queue ON threads (holder, since, id)
+    WHERE absorbed_by IS NULL AND owner = 'offered';
+"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.hub import episodes, journey, owning
+from bot.hub import episodes, journey, owning, queueing
 from bot.hub.joining import Joining
 from bot.hub.linking import code_in
 from bot.hub.router import Heard, Line, Router
@@ -117,7 +117,13 @@ class Customers:
         if language:
             self._move_dialogue(scene, language=language)
         if isinstance(before.owner, Offered) and not _wrote_since(before, before.owner.since):
-            scene.notice(Line(slot="handoff.position"), rule="handoff.position")
+            await self._tell_place(scene)
+
+    async def _tell_place(self, scene: Scene) -> None:
+        place = await queueing.place_of(scene.draft.state, self._store)
+        known = place is not None and place <= queueing.COUNTED
+        variables = (("handoff.position", str(place)),) if known else ()
+        scene.notice(Line(slot="handoff.position", variables=variables), rule="handoff.position")
 
     async def _read(self, scene: Scene, body: Inbound) -> Understanding | None:
         if not body.text.strip():

@@ -8,7 +8,9 @@ gave; none makes a new visitor; a wrong one is refused (`connect_error`, its `da
 
 Server to client:
 * `welcome {token, visitor, state, channels, site_name, text_limit, file_bytes, file_types,
-  hours?}`: `state {owner, name, queue, language}` with owner `bot | waiting | agent | nobody`;
+  hours?}`: `state {owner, name?, queue?, place?, minutes?, language?}` with owner
+  `bot | waiting | agent | nobody`; `place` is that in the queue (1 is next, 101 anywhere behind the
+  first hundred), `minutes` about how long it takes from there, left out where nobody knows;
   `channels [{channel, account}]` to continue on; `file_types` are media types; `hours {open,
   opens_at?}` says whether people answer now, and is left out where no hours are configured.
 * `message`: one message, in the shape that the web chat adapter emits, see `shapes.ChatMessage`.
@@ -17,7 +19,7 @@ Server to client:
   one may be lost between processes, and the next come through before anybody knows. `aside: true`
   marks one that was not emitted by the web chat adapter.
 * `replayed {seq}`: everything up to `seq` has been sent; from here the next replay is asked for.
-* `owner {owner, name, queue, language}`: who answers now.
+* `owner`: who answers now, as `state`; also when the place in the queue has changed.
 * `typing {name}`: an agent types.
 
 Client to server, each acknowledged with `{ok: true, ...}` or `{ok: false, problem}` once durable:

@@ -16,8 +16,9 @@ from bot.edge.problems import Refusal
 from bot.edge.settings import EdgeSettings
 from bot.edge.sockets.acts import Act, Acts
 from bot.edge.sockets.incoming import ChatAuth, read
-from bot.edge.sockets.shapes import Ack, chat_message, chat_state, document, refused
+from bot.edge.sockets.shapes import Ack, chat_message, document, refused
 from bot.edge.sockets.visitors import NAMESPACE, Reception, Visitor, VisitorLimits, room_of
+from bot.edge.sockets.waiting import Waiting
 from bot.errors import NotFound, Overloaded, SpoolFull, StoreError
 from bot.hub.desk import EntryView
 from bot.model.thread import SendStatus
@@ -30,8 +31,9 @@ _UNDER_WAY = {SendStatus.QUEUED, SendStatus.SENDING}
 class ChatNamespace:
     """Lets visitors in, takes what they do, and replays what they missed."""
 
-    def __init__(self, parts: EdgeParts, limits: VisitorLimits) -> None:
+    def __init__(self, parts: EdgeParts, limits: VisitorLimits, waiting: Waiting) -> None:
         self._parts = parts
+        self._waiting = waiting
         self._live = parts.live
         self._reception = Reception(parts)
         self._acts = Acts(parts)
@@ -84,11 +86,12 @@ class ChatNamespace:
     async def _welcome(self, visitor: Visitor) -> Ack:
         settings = self._parts.settings
         state = await self._parts.chat.state(visitor.address)
+        shown = await self._waiting.shown(state, rooms=[room_of(visitor.address.user)])
         targets = self._parts.linking.targets()
         return {
             "token": visitor.token,
             "visitor": visitor.address.user,
-            "state": document(chat_state(state)),
+            "state": document(shown),
             "channels": [{"channel": name, "account": account} for name, account in targets],
             "site_name": settings.site_name,
             "text_limit": self._acts.text_limit(visitor),

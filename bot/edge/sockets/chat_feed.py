@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from bot.edge.parts import EdgeParts
 from bot.edge.sockets.early import EarlySends
-from bot.edge.sockets.shapes import Ack, ChatMessage, chat_message, chat_state, document
+from bot.edge.sockets.shapes import Ack, ChatMessage, chat_message, document
 from bot.edge.sockets.visitors import NAMESPACE, room_of
+from bot.edge.sockets.waiting import Waiting
 from bot.hub.desk import EntryView
 from bot.hub.feed import Announcement, EventEnded, Missed, SendMoved, ThreadMoved
 from bot.model.channel import Address
@@ -39,7 +40,8 @@ class ChatFeed:
     the message itself.
     """
 
-    def __init__(self, parts: EdgeParts) -> None:
+    def __init__(self, parts: EdgeParts, waiting: Waiting) -> None:
+        self._in_queues = waiting
         self._live = parts.live
         self._webchat = parts.webchat
         self._waiting: OrderedDict[SendId, _Waiting] = OrderedDict()
@@ -70,7 +72,8 @@ class ChatFeed:
         for entry in moved.entries:
             await self._entry(entry, addresses[entry.identity], rooms, browsers)
         if any(isinstance(entry.body, OwnerChanged) for entry in moved.entries):
-            await self._tell(rooms, "owner", document(chat_state(moved.state)))
+            shown = await self._in_queues.shown(moved.state, rooms=rooms)
+            await self._tell(rooms, "owner", document(shown))
 
     async def _entry(
         self,

@@ -52,11 +52,17 @@ class ChatMessage(Value):
 
 
 class ChatState(Value):
-    """Who answers now."""
+    """Who answers now.
+
+    `place` is that in the queue, 101 for anywhere behind the first hundred; `minutes` is about how
+    long it takes from there, when that is known.
+    """
 
     owner: Literal["bot", "waiting", "agent", "nobody"] = "bot"
     name: str | None = None
     queue: str | None = None
+    place: int | None = None
+    minutes: int | None = None
     language: str | None = None
 
 

@@ -31,7 +31,13 @@ from bot.stores.mongo.documents import (
 )
 from bot.stores.mongo.driver import Duplicate
 from bot.stores.mongo.heads import HEAD, TURN, Head
-from bot.stores.mongo.listing import count_held, list_on_channels, listing_query, members_of
+from bot.stores.mongo.listing import (
+    count_held,
+    list_on_channels,
+    listing_query,
+    members_of,
+    queue_of,
+)
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.remembered import both
 from bot.stores.mongo.schema import Collections
@@ -131,6 +137,10 @@ class MongoThreads:
     async def counts(self) -> list[HolderCount]:
         """See the port."""
         return await count_held(self._collections)
+
+    async def queue(self, name: str, *, most: int) -> list[ThreadId]:
+        """See the port."""
+        return await queue_of(self._collections, name, most=most)
 
     async def thread_ids(self) -> list[ThreadId]:
         """See the port: every thread that has an identity, with or without a snapshot."""

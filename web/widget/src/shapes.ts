@@ -38,6 +38,9 @@ export interface ChatState {
   owner: "bot" | "waiting" | "agent" | "nobody";
   name?: string;
   queue?: string;
+  /** In the queue: 1 is next, 101 anywhere behind the first hundred. */
+  place?: number;
+  minutes?: number;
   language?: string;
 }
 

@@ -13,13 +13,14 @@ import { Log } from "./log";
 import type { Memory } from "./memory";
 import { Menu, type Entry } from "./menu";
 import { authorOf } from "./naming";
-import type { Offer, Target } from "./shapes";
+import type { ChatState, Offer, Target } from "./shapes";
 import type { Shell } from "./shell";
 import type { Talk } from "./talk";
 import { download, transcript } from "./transcript";
 import { useWatched } from "./watched";
 import { words, type Translate } from "./words";
 
+const COUNTED = 100; // places in the queue
 const SMALL = "(max-width: 30em), (max-height: 26em)";
 
 type Panel = { kind: "end" | "forget" } | { kind: "code"; target: Target; offer: Offer } | null;
@@ -87,7 +88,8 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
     else shell.show(false);
   };
   const entries: Entry[] = [];
-  if (talk.state.owner === "waiting") entries.push({ label: t("leave"), act: () => talk.write("leave_queue", {}) });
+  const leave = () => talk.write("leave_queue", {});
+  if (talk.state.owner === "waiting") entries.push({ label: t("leave"), act: leave });
   else if (talk.state.owner !== "agent") entries.push({ label: t("human"), act: () => talk.write("ask_human", { text: t("human") }) });
   for (const target of talk.facts.channels ?? []) {
     entries.push({ label: t("elsewhere", { channel: called(target, talk.facts.channels ?? [], language) }), act: () => void goElsewhere(target) });
@@ -183,6 +185,12 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
             </button>
           )}
         </div>
+        <div id="queue" hidden={talk.state.place === undefined}>
+          <p role="status">{standing(talk.state, t)}</p>
+          <button type="button" class="quiet" onClick={() => { leave(); field.current?.focus(); }}>
+            {t("leave")}
+          </button>
+        </div>
         {panel?.kind === "code" && (
           <Elsewhere {...panel} language={language} t={t} renew={() => void goElsewhere(panel.target)} close={back} />
         )}
@@ -236,6 +244,13 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
       </p>
     </section>
   );
+}
+
+/** Where somebody stands in the queue. */
+function standing({ place, minutes }: ChatState, t: Translate): string {
+  if (place === undefined) return "";
+  const where = place === 1 ? t("placeNext") : t("place", { place: place > COUNTED ? `${COUNTED}+` : place });
+  return minutes === undefined ? where : `${where} · ${t("inMinutes", { minutes })}`;
 }
 
 // Two accounts of one channel are told apart by their names.
