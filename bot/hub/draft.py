@@ -8,7 +8,7 @@ from bot.model.event import Done, Outcome, ThreadEvent, TimerBody
 from bot.model.ids import EntryId, EventId, IdentityId, SendId
 from bot.model.people import Actor, Link
 from bot.model.record import Absorb, SendItem, ThreadChange, Timer
-from bot.model.sending import Choice, Origin
+from bot.model.sending import Card, Choice, Origin
 from bot.model.thread import Decision, Entry, EntryBody, Gap, MessageOut, ThreadState
 from bot.model.value import AwareDatetime, Value
 
@@ -16,12 +16,14 @@ from bot.model.value import AwareDatetime, Value
 class Words(Value):
     """A message to the customer, ready to go out.
 
-    `buttons`: the channel shows the choices itself; else they stand in the text, numbered.
+    `buttons`: the channel shows the choices itself; else they stand in the text, numbered. Cards
+    are there for a channel that shows them; for others they are in the text.
     """
 
     text: str
     buttons: bool = True
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     language: str | None = None
     decision: Decision | None = None
@@ -74,6 +76,7 @@ class Draft:
                 send=send,
                 text=words.text,
                 choices=words.choices,
+                cards=words.cards,
                 attachments=words.attachments,
                 language=words.language,
                 decision=words.decision,
@@ -93,6 +96,7 @@ class Draft:
                 author_name=author_name,
                 text=words.text,
                 choices=words.choices if words.buttons else (),
+                cards=words.cards,
                 attachments=words.attachments,
                 language=words.language,
                 at=self.now,

@@ -343,6 +343,7 @@ def outbound(claim: Claim, *, at: datetime) -> Outbound:
         to=claim.address,
         text=item.text,
         choices=item.choices,
+        cards=item.cards,
         attachments=item.attachments,
         template=item.template,
         origin=item.origin,

@@ -6,7 +6,7 @@ from bot.model.channel import Address, Attachment, ReceiptStatus
 from bot.model.event import EventBody, Outcome, ThreadEvent, TimerBody
 from bot.model.ids import EntryId, EventId, IdentityId, SendId, ThreadId
 from bot.model.people import ChannelIdentity, Link
-from bot.model.sending import Choice, FailureKind, Origin, PartSent, TemplateUse
+from bot.model.sending import Card, Choice, FailureKind, Origin, PartSent, TemplateUse
 from bot.model.thread import Entry, Gap, SendStatus, ThreadState
 from bot.model.value import AwareDatetime, Value
 
@@ -138,6 +138,7 @@ class SendItem(Value):
     author_name: str | None = None
     text: str = ""
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     template: TemplateUse | None = None
     language: str | None = None

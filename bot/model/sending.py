@@ -41,6 +41,18 @@ class Choice(Value):
     url: str | None = None
 
 
+class Card(Value):
+    """Something shown on its own, one of several: a picture, words, and up to three buttons.
+
+    `image` is an address (https), or a path on this hub.
+    """
+
+    title: str
+    text: str = ""
+    image: str | None = None
+    buttons: tuple[Choice, ...] = ()
+
+
 class TemplateUse(Value):
     """A provider-approved template and its parameters, for channels with a closed window."""
 
@@ -60,13 +72,15 @@ class Outbound(Value):
     """One message to one person; a channel sends it in one part or several.
 
     `parts_sent` are the parts that left in earlier attempts: a resumed send skips as many.
-    `last_inbound_at` is when the person last wrote on this address (None = never).
+    `last_inbound_at` is when the person last wrote on this address (None = never). `cards` come
+    only where the channel's capabilities say so.
     """
 
     id: SendId
     to: Address
     text: str = ""
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     template: TemplateUse | None = None
     origin: Origin = Origin.BOT

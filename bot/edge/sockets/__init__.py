@@ -17,7 +17,8 @@ Server to client:
   `status` is that of a message out: `failed` could not be delivered. Dropped ones never come.
   A message can come more than once (replay, tabs): `id` tells. None moves the client's `last_seq`:
   one may be lost between processes, and the next come through before anybody knows. `aside: true`
-  marks one that was not emitted by the web chat adapter.
+  marks one that was not emitted by the web chat adapter. `language` is that of a message out;
+  `cards [{title, text, image?, buttons}]` with `buttons` as `choices`.
 * `replayed {seq}`: everything up to `seq` has been sent; from here the next replay is asked for.
 * `owner`: who answers now, as `state`; also when the place in the queue has changed.
 * `typing {name}`: an agent types.

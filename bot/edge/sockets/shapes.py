@@ -10,7 +10,7 @@ from bot.edge.problems import Refusal
 from bot.hub.desk import EntryView
 from bot.model.channel import Attachment
 from bot.model.people import ByAgent, ByBot, ByCustomer, BySystem
-from bot.model.sending import Choice
+from bot.model.sending import Card, Choice
 from bot.model.thread import (
     EchoOut,
     MessageIn,
@@ -42,9 +42,11 @@ class ChatMessage(Value):
     name: str | None = None
     text: str = ""
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     channel: str
     account: str
+    language: str | None = None
     external_id: str | None = None
     send: str | None = None
     status: SendStatus | None = None
@@ -87,6 +89,7 @@ def chat_message(view: EntryView, *, aside: bool) -> ChatMessage | None:
     if not isinstance(body, MessageIn | MessageOut | EchoOut):
         return None
     author, name = _author(view)
+    ours = body if isinstance(body, MessageOut) else None
     return ChatMessage(
         id=view.entry.id,
         seq=view.entry.seq,
@@ -94,12 +97,14 @@ def chat_message(view: EntryView, *, aside: bool) -> ChatMessage | None:
         author=author,
         name=name,
         text=body.text,
-        choices=body.choices if isinstance(body, MessageOut) else (),
+        choices=ours.choices if ours else (),
+        cards=ours.cards if ours else (),
         attachments=body.attachments,
         channel=view.address.channel,
         account=view.address.account,
+        language=ours.language if ours else None,
         external_id=None if isinstance(body, MessageOut) else body.external_id,
-        send=body.send if isinstance(body, MessageOut) else None,
+        send=ours.send if ours else None,
         status=view.send.status if view.send else None,
         aside=aside,
     )

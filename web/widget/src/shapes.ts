@@ -10,6 +10,13 @@ export interface Choice {
   url?: string;
 }
 
+export interface Card {
+  title: string;
+  text?: string;
+  image?: string;
+  buttons?: Choice[];
+}
+
 export interface Attachment {
   type: string;
   url?: string;
@@ -27,6 +34,7 @@ export interface ChatMessage {
   name?: string;
   text: string;
   choices?: Choice[];
+  cards?: Card[];
   attachments?: Attachment[];
   channel?: string;
   external_id?: string;

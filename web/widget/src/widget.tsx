@@ -240,7 +240,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
         {dropping && <div class="drop">{t("dropHere")}</div>}
       </dialog>
       <p class="vh" id="news" aria-live="polite">
-        {talk.news && `${authorOf(talk.news, t)}: ${talk.news.text}`}
+        {talk.news && `${authorOf(talk.news, t)}: ${[talk.news.text, ...(talk.news.cards ?? []).map((card) => card.title)].join(" · ")}`}
       </p>
     </section>
   );
