@@ -8,7 +8,7 @@ from bot.model.event import Done, Outcome, ThreadEvent, TimerBody
 from bot.model.ids import EntryId, EventId, IdentityId, SendId
 from bot.model.people import Actor, Link
 from bot.model.record import Absorb, SendItem, ThreadChange, Timer
-from bot.model.sending import Card, Choice, Origin
+from bot.model.sending import Card, Choice, Origin, Question
 from bot.model.thread import Decision, Entry, EntryBody, Gap, MessageOut, ThreadState
 from bot.model.value import AwareDatetime, Value
 
@@ -24,6 +24,7 @@ class Words(Value):
     buttons: bool = True
     choices: tuple[Choice, ...] = ()
     cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     language: str | None = None
     decision: Decision | None = None
@@ -77,6 +78,7 @@ class Draft:
                 text=words.text,
                 choices=words.choices,
                 cards=words.cards,
+                question=words.question,
                 attachments=words.attachments,
                 language=words.language,
                 decision=words.decision,
@@ -97,6 +99,7 @@ class Draft:
                 text=words.text,
                 choices=words.choices if words.buttons else (),
                 cards=words.cards,
+                question=words.question,
                 attachments=words.attachments,
                 language=words.language,
                 at=self.now,

@@ -344,6 +344,7 @@ def outbound(claim: Claim, *, at: datetime) -> Outbound:
         text=item.text,
         choices=item.choices,
         cards=item.cards,
+        question=item.question,
         attachments=item.attachments,
         template=item.template,
         origin=item.origin,

@@ -54,6 +54,7 @@ class Voice:
             for line, one in zip(lines, found, strict=True)
         ]
         choices = next((each for each in given if each), ())
+        locale = found[0].decision.locale
         cards = next((one.variant.cards for one in found if one.variant.cards), ())
         text = "\n\n".join(one.text for one in found)
         notes: tuple[str, ...] = ()
@@ -66,7 +67,8 @@ class Voice:
             buttons=buttons,
             choices=choices,
             cards=cards,
-            language=found[0].decision.locale,
+            question=next((one.field.question(locale) for one in lines if one.field), None),
+            language=locale,
             decision=found[0].decision.model_copy(update={"rule": rule, "notes": notes}),
             gap=next((one.gap for one in found if one.gap), None),
         )

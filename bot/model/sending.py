@@ -53,6 +53,30 @@ class Card(Value):
     buttons: tuple[Choice, ...] = ()
 
 
+class QuestionKind(StrEnum):
+    """What an answer looks like, for the keyboard and the size of an input."""
+
+    TEXT = "text"
+    LONG_TEXT = "long_text"
+    NUMBER = "number"
+    ORDER_NUMBER = "order_number"
+
+
+class Question(Value):
+    """What a message asks for, so that a page may show an input with this label.
+
+    An answer is an ordinary message; whether it is one, the form decides. `pattern` is what the
+    whole answer looks like, in any case, as browsers read it.
+    """
+
+    name: str
+    kind: QuestionKind
+    label: str
+    pattern: str | None = None
+    example: str | None = None
+    max_length: int
+
+
 class TemplateUse(Value):
     """A provider-approved template and its parameters, for channels with a closed window."""
 
@@ -81,6 +105,7 @@ class Outbound(Value):
     text: str = ""
     choices: tuple[Choice, ...] = ()
     cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     template: TemplateUse | None = None
     origin: Origin = Origin.BOT

@@ -10,7 +10,7 @@ from pydantic import Field
 from bot.model.channel import Attachment, Press, ReceiptStatus
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
 from bot.model.people import Actor, Proof
-from bot.model.sending import Card, Choice, FailureKind, TemplateUse
+from bot.model.sending import Card, Choice, FailureKind, Question, TemplateUse
 from bot.model.understanding import Language, StageShare, Understanding
 from bot.model.value import AwareDatetime, Value
 
@@ -113,6 +113,7 @@ class MessageOut(Value):
     text: str
     choices: tuple[Choice, ...] = ()
     cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     template: TemplateUse | None = None
     language: str | None = None

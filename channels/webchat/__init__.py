@@ -145,6 +145,7 @@ class Adapter:
             text=message.text,
             choices=message.choices,
             cards=message.cards,
+            question=message.question,
             attachments=message.attachments,
             language=message.language,
             channel=self.name,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from bot.model.channel import Attachment
-from bot.model.sending import Card, Choice
+from bot.model.sending import Card, Choice, Question
 from bot.model.value import AwareDatetime, Value
 
 LONGEST_TEXT = 10_000
@@ -58,6 +58,7 @@ class ToVisitor(Value):
     text: str = ""
     choices: tuple[Choice, ...] = ()
     cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     language: str | None = None
     channel: str

@@ -414,6 +414,28 @@ async def test_an_agent_who_types_is_seen_typing(server: House) -> None:
     assert seat.told("typing")[0]["who"] == "customer"
 
 
+async def test_what_is_replayed_says_its_language_its_cards_and_what_it_asks_for(
+    server: House,
+) -> None:
+    visitor = await server.visitor(language="en")
+    for key, intent in (("p1", "product.advice.tent"), ("p2", "return.start")):
+        await visitor.do("press", {"id": key, "payload": f"intent:{intent}", "title": "?"})
+    asked = await visitor.hears("order number")
+    advice = await visitor.hears("tunnel tent")
+    again = await server.visitor(token=visitor.token)
+    replayed = {one["id"]: one for one in again.told("message")}
+    assert [one["language"] for one in (asked, advice)] == ["en", "en"]
+    assert [card["title"] for card in advice["cards"]] == ["Abisko 2", "Sarek 3"]
+    assert asked["question"]["label"] == "Order number"
+    for live in (asked, advice):
+        known = replayed[live["id"]]
+        for name in ("language", "cards", "question"):
+            assert known.get(name) == live.get(name)
+    assert {
+        one.get("language") for one in again.told("message") if one["author"] == "customer"
+    } == {None}
+
+
 async def test_leaving_the_queue(server: House) -> None:
     visitor = await server.visitor()
     await visitor.do("ask_human", {"id": "h1"})

@@ -18,7 +18,9 @@ Server to client:
   A message can come more than once (replay, tabs): `id` tells. None moves the client's `last_seq`:
   one may be lost between processes, and the next come through before anybody knows. `aside: true`
   marks one that was not emitted by the web chat adapter. `language` is that of a message out;
-  `cards [{title, text, image?, buttons}]` with `buttons` as `choices`.
+  `cards [{title, text, image?, buttons}]` with `buttons` as `choices`;
+  `question {name, kind, label, pattern?, example?, max_length}` is what a form asks for with this
+  message (`kind`: `text | long_text | number | order_number`); an answer is an ordinary `message`.
 * `replayed {seq}`: everything up to `seq` has been sent; from here the next replay is asked for.
 * `owner`: who answers now, as `state`; also when the place in the queue has changed.
 * `typing {name}`: an agent types.

@@ -10,7 +10,7 @@ from bot.edge.problems import Refusal
 from bot.hub.desk import EntryView
 from bot.model.channel import Attachment
 from bot.model.people import ByAgent, ByBot, ByCustomer, BySystem
-from bot.model.sending import Card, Choice
+from bot.model.sending import Card, Choice, Question
 from bot.model.thread import (
     EchoOut,
     MessageIn,
@@ -43,6 +43,7 @@ class ChatMessage(Value):
     text: str = ""
     choices: tuple[Choice, ...] = ()
     cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     channel: str
     account: str
@@ -99,6 +100,7 @@ def chat_message(view: EntryView, *, aside: bool) -> ChatMessage | None:
         text=body.text,
         choices=ours.choices if ours else (),
         cards=ours.cards if ours else (),
+        question=ours.question if ours else None,
         attachments=body.attachments,
         channel=view.address.channel,
         account=view.address.account,

@@ -4,12 +4,16 @@ import { Component, type ComponentChild } from "preact";
 
 import { parts, webAddress } from "./links";
 import { authorOf, nameOf } from "./naming";
+import { Asked } from "./question";
 import type { Attachment, Card as CardShape, Choice } from "./shapes";
 import type { Line } from "./timeline";
 import type { Translate } from "./words";
 
 export interface Acts {
   press(choice: Choice): void;
+  /** Answer a question in its own input. */
+  answer(text: string): void;
+  goesOn(): boolean;
   retry(key: string): void;
   remove(key: string): void;
 }
@@ -20,6 +24,8 @@ interface Props {
   head: boolean;
   /** The newest of all: its choices can be pressed. */
   newest: boolean;
+  /** The bot waits for an answer to the newest. */
+  asking: boolean;
   /** The newest that the customer wrote here: says that it was sent. */
   newestOwn: boolean;
   language: Language;
@@ -34,7 +40,7 @@ export class LineView extends Component<Props> {
     return (Object.keys(next) as (keyof Props)[]).some((name) => next[name] !== this.props[name]);
   }
 
-  override render({ line, head, newest, t, base, language }: Props) {
+  override render({ line, head, newest, asking, t, base, language, acts }: Props) {
     const { message, way } = line;
     const failed = way === "refused" || message.status === "failed";
     return (
@@ -49,6 +55,9 @@ export class LineView extends Component<Props> {
           <Cards cards={message.cards} base={base} t={t} lang={message.language} choices={(all) => this.choices(newest ? all : all.filter(isLink))} />
         )}
         {message.attachments?.map((one) => <AttachmentView attachment={one} base={base} t={t} />)}
+        {message.question && newest && asking && (
+          <Asked key={message.id} question={message.question} lang={message.language} t={t} answer={acts.answer} goesOn={acts.goesOn} />
+        )}
         {this.choices(newest ? (message.choices ?? []) : (message.choices ?? []).filter(isLink))}
         {this.status()}
       </li>

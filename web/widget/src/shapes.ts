@@ -17,6 +17,17 @@ export interface Card {
   buttons?: Choice[];
 }
 
+/** What a message asks for; an answer is an ordinary message. */
+export interface Question {
+  name: string;
+  kind: "text" | "long_text" | "number" | "order_number";
+  label: string;
+  /** Of the whole answer, in any case. */
+  pattern?: string;
+  example?: string;
+  max_length: number;
+}
+
 export interface Attachment {
   type: string;
   url?: string;
@@ -35,6 +46,7 @@ export interface ChatMessage {
   text: string;
   choices?: Choice[];
   cards?: Card[];
+  question?: Question;
   attachments?: Attachment[];
   channel?: string;
   external_id?: string;

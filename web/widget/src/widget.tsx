@@ -55,11 +55,23 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
     if (shell.byHand) (open ? field : launcher).current?.focus();
   }, [open]);
 
+  const goesOn = useRef(false); // the next question is answered where the one before was
   const acts = useMemo<Acts>(
     () => ({
       press: ({ title, payload }) => {
+        goesOn.current = false;
         talk.write("press", { payload: payload ?? title, title });
         field.current?.focus();
+      },
+      answer: (text) => {
+        talk.write("message", { text });
+        goesOn.current = true;
+        field.current?.focus();
+      },
+      goesOn: () => {
+        const here = goesOn.current && field.current?.value === "";
+        goesOn.current = false;
+        return here;
       },
       retry: (key) => {
         talk.retry(key);
@@ -213,7 +225,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
             close={back}
           />
         )}
-        <Log lines={talk.timeline.lines} unread={unread} hidden={!open || panel !== null} covered={menu} language={language} t={t} base={embed.base} acts={acts} saw={() => talk.saw()} />
+        <Log lines={talk.timeline.lines} unread={unread} hidden={!open || panel !== null} asking={talk.state.owner === "bot"} covered={menu} language={language} t={t} base={embed.base} acts={acts} saw={() => talk.saw()} />
         <p id="typing">{talk.typing !== null && <span>{t("typing", { name: talk.typing || t("colleague") })}</span>}</p>
         {talk.state.owner === "nobody" && <p class="hint">{t("writeAgain")}</p>}
         {talk.facts.hours?.open === false && talk.state.owner !== "agent" && (
@@ -231,6 +243,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
           keepDraft={(text) => memory.set("draft", text || null)}
           typed={() => talk.typed()}
           send={(text) => {
+            goesOn.current = false;
             const ready = files.chosen.flatMap((one) => (one.ready ? [one.ready] : []));
             const ids = ready.map((one) => one.id);
             talk.write("message", { text, ...(ids.length > 0 ? { files: ids } : {}) }, ready.map((one) => one.attachment));
