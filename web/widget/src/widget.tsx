@@ -2,6 +2,7 @@ import { channelName, translator } from "@samtal/shared/text";
 import { whole } from "@samtal/shared/time";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
+import { Chime } from "./chime";
 import { Composer } from "./composer";
 import { Confirm } from "./confirm";
 import { Elsewhere } from "./elsewhere";
@@ -55,6 +56,12 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
     if (shell.byHand) (open ? field : launcher).current?.focus();
   }, [open]);
 
+  const chime = useMemo(() => new Chime(), []);
+  useLayoutEffect(() => {
+    const seen = open && !document.hidden && document.hasFocus();
+    if (talk.news && shell.sound && !seen) void chime.ring();
+  }, [talk.news]);
+
   const goesOn = useRef(false); // the next question is answered where the one before was
   const acts = useMemo<Acts>(
     () => ({
@@ -107,6 +114,13 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
     entries.push({ label: t("elsewhere", { channel: called(target, talk.facts.channels ?? [], language) }), act: () => void goElsewhere(target) });
   }
   entries.push({ label: t("language"), lang: language === "sv" ? "en" : "sv", act: () => shell.speak(language === "sv" ? "en" : "sv") });
+  entries.push({
+    label: t(shell.sound ? "soundOff" : "soundOn"),
+    act: () => {
+      shell.sounds(!shell.sound);
+      if (shell.sound) chime.play(); // this is how it sounds, and the click that browsers ask for
+    },
+  });
   if (talk.timeline.lines.length > 0) {
     entries.push({ label: t("save"), act: () => download(`${site}.txt`, transcript(talk.timeline.lines, site, t, language)) });
     if (talk.state.owner !== "nobody") entries.push({ label: t("end"), act: () => setPanel({ kind: "end" }) });
@@ -219,6 +233,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
               back();
               shell.show(false);
               files.clear();
+              shell.sounds(false);
               setRound(round + 1);
               talk.forget();
             }}
