@@ -8,8 +8,9 @@ const QUIET_MS = 1500; // tabs of one site share a chime, and many messages at o
 export class Chime {
   private audio: AudioContext | null = null;
 
-  /** Sound once, unless another tab just did. */
+  /** Sound once, unless another tab just did; one that may not sound leaves it to others. */
   async ring(): Promise<void> {
+    if (navigator.userActivation?.hasBeenActive === false) return;
     if (!navigator.locks) return this.play(); // a page without https
     await navigator.locks.request("samtal.chime", { ifAvailable: true }, async (lock) => {
       if (lock === null) return;
@@ -18,7 +19,7 @@ export class Chime {
     });
   }
 
-  /** Sound at once. A browser that wants to see a click first keeps silent. */
+  /** Sound at once. */
   play(): void {
     try {
       const audio = (this.audio ??= new AudioContext());
