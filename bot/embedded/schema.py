@@ -394,4 +394,10 @@ ALTER TABLE codes ADD COLUMN proof TEXT NOT NULL DEFAULT 'code';
 ALTER TABLE codes ADD COLUMN only TEXT;
 """
 
-VERSION_5 = _IDENTITY + _FACTS + _LANDMARKS
+# Who stands where in one queue.
+_QUEUES = """
+CREATE INDEX threads_queue ON threads (holder, since, id)
+    WHERE absorbed_by IS NULL AND owner = 'offered';
+"""
+
+VERSION_5 = _IDENTITY + _FACTS + _LANDMARKS + _QUEUES

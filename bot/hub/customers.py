@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.hub import episodes, owning
+from bot.hub import episodes, owning, queueing
 from bot.hub.claims import claim_fact, claims_in
 from bot.hub.hearing import Hearing, Spoken
 from bot.hub.linked import LinkedChannels
@@ -152,7 +152,13 @@ class Customers:
         if language:
             self._move_dialogue(scene, language=language)
         if isinstance(before.owner, Offered) and not _wrote_since(before, before.owner.since):
-            scene.notice(Line(slot="handoff.position"), rule="handoff.position")
+            await self._tell_place(scene)
+
+    async def _tell_place(self, scene: Scene) -> None:
+        place = await queueing.place_of(scene.draft.state, self._store)
+        known = place is not None and place <= queueing.COUNTED
+        variables = (("handoff.position", str(place)),) if known else ()
+        scene.notice(Line(slot="handoff.position", variables=variables), rule="handoff.position")
 
     def _keep_claims(self, scene: Scene, read: Understanding | None) -> None:
         """What somebody says is theirs, in words of their own."""

@@ -11,7 +11,7 @@ from pydantic import Field
 from bot.model.channel import Attachment, Press, ReceiptStatus
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
 from bot.model.people import Actor, Proof
-from bot.model.sending import Choice, FailureKind, TemplateUse
+from bot.model.sending import Card, Choice, FailureKind, Question, TemplateUse
 from bot.model.understanding import Language, StageShare, Understanding
 from bot.model.value import AwareDatetime, Value
 
@@ -114,11 +114,18 @@ class MessageOut(Value):
     send: SendId
     text: str
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     template: TemplateUse | None = None
     language: str | None = None
     decision: Decision | None = None
     gap: Gap | None = None
+
+    @property
+    def offered(self) -> tuple[Choice, ...]:
+        """Everything that can be chosen, on cards too."""
+        return (*self.choices, *(one for card in self.cards for one in card.buttons))
 
 
 class EchoOut(Value):

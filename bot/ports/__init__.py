@@ -341,6 +341,12 @@ class Threads(Protocol):
     async def counts(self) -> list[HolderCount]:
         """How many threads each queue is offered and each agent owns, in no order."""
 
+    async def queue(self, name: str, *, most: int) -> list[ThreadId]:
+        """The threads offered to a queue, who has waited longest first; none beyond `most`.
+
+        Those of the same moment come by their ids.
+        """
+
     async def thread_ids(self) -> list[ThreadId]:
         """All threads there are (for rebuilding); not those that went up in another one."""
 

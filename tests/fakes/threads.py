@@ -7,7 +7,14 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from bot.errors import StaleVersion, StoreError
-from bot.model.listing import ALL_THREADS, HolderCount, Listing, ThreadOrder, ThreadPlace
+from bot.model.listing import (
+    ALL_THREADS,
+    HolderCount,
+    Listing,
+    ThreadFilter,
+    ThreadOrder,
+    ThreadPlace,
+)
 from bot.model.moments import micros
 from bot.model.record import GapCount, ThreadRow, Turn
 from bot.model.splitting import leads, refusal
@@ -18,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
-    from bot.model.listing import ThreadFilter
     from bot.model.people import ChannelIdentity
     from bot.model.record import Absorb, LinkMade, Span, ThreadChange
     from bot.model.thread import Entry
@@ -119,6 +125,12 @@ class FakeThreads(Section):
             for (owner, holder), count in held.items()
             if holder
         ]
+
+    async def queue(self, name: str, *, most: int) -> list[ThreadId]:
+        rows = await self.threads(
+            ThreadFilter(queue=name), order=ThreadOrder.WAITING, limit=max(most, 0)
+        )
+        return [row.state.thread for row in rows]
 
     async def thread_ids(self) -> list[ThreadId]:
         memory = await self._begin()

@@ -104,6 +104,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index("channel", (("channels", 1), *_CELL, *_NEWEST)),
         Index("holder", (("holder", 1), ("owner", 1), *_NEWEST), where=HELD),
         Index("waiting", (("since", 1), ("_id", 1)), where=OFFERED),
+        Index("queue", (("holder", 1), ("since", 1), ("_id", 1)), where=OFFERED),
     ),
     "gap_hits": (Index("gap", (("gap", 1), ("at", 1))),),
     "entries": (

@@ -63,6 +63,10 @@ _COUNTS: Final = """
 SELECT owner, holder, count(*) FROM threads
 WHERE absorbed_by IS NULL AND owner <> 'bot' AND holder <> '' GROUP BY owner, holder
 """
+_QUEUE: Final = """
+SELECT id FROM threads INDEXED BY threads_queue
+WHERE absorbed_by IS NULL AND owner = 'offered' AND holder = ? ORDER BY since, id LIMIT ?
+"""
 # A thread that has a snapshot, on every channel that its identities are on.
 _ON_CHANNELS: Final = """
 INSERT OR IGNORE INTO thread_channels (thread, channel, owner, phase, language, last_at)
@@ -117,6 +121,11 @@ def count_held(connection: apsw.Connection) -> list[HolderCount]:
         HolderCount(owner=owner, holder=holder, count=count)
         for owner, holder, count in connection.execute(_COUNTS)
     ]
+
+
+def queue_of(connection: apsw.Connection, *, name: str, most: int) -> list[ThreadId]:
+    """See the port: read from the index alone."""
+    return [ThreadId(thread) for (thread,) in connection.execute(_QUEUE, (name, most))]
 
 
 def list_on_channels(connection: apsw.Connection, thread: ThreadId) -> None:

@@ -127,6 +127,7 @@ export type Body =
       send: string;
       text: string;
       choices: { title: string }[];
+      cards?: { title: string; text: string; buttons: { title: string }[] }[];
       attachments: Attachment[];
       language?: string | null;
       decision?: Decision | null;

@@ -16,7 +16,7 @@ export interface Written {
   why?: string;
 }
 
-type Name = "token" | "open" | "seen" | "draft";
+type Name = "token" | "open" | "seen" | "draft" | "sound";
 
 /** Each account of a site has keys of its own, and each message written, so that tabs overwrite nothing. */
 export class Memory {
@@ -48,7 +48,7 @@ export class Memory {
 
   forget(): void {
     for (const written of this.written()) this.drop(written.id);
-    for (const name of ["token", "open", "seen", "draft"] as const) this.set(name, null);
+    for (const name of ["token", "open", "seen", "draft", "sound"] as const) this.set(name, null);
   }
 
   /** Be told what another tab changed. */
