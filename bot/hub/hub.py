@@ -22,6 +22,7 @@ from bot.hub.ingress import Ingress
 from bot.hub.joining import Joining
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import Linking
+from bot.hub.organisations import Organisations
 from bot.hub.outbox import Outbox
 from bot.hub.outcomes import Outcomes
 from bot.hub.persisting import persist
@@ -83,6 +84,7 @@ class Hub:
             pressure=self.pressure,
         )
         self.desk = Desk(store=store, ingress=self.ingress, clock=clock)
+        self.organisations = Organisations(store=store, clock=clock, personas=personas)
         self.chat = Chat(store=store, ingress=self.ingress, clock=clock)
         self.linking = Linking(
             store=store,
@@ -111,7 +113,7 @@ class Hub:
     ) -> None:
         """Go on with other words and settings; what is in hand ends with the old ones."""
         self.settings = settings
-        self.personas = personas
+        self.personas = self.organisations.personas = personas
         self.ingress.join_by_phone = settings.join_by_phone
         self.linking.lifetime = settings.link_lifetime
         self.outbox.take_over(settings)

@@ -6,7 +6,7 @@ import json
 
 from aiohttp import web
 
-from bot.edge.api import agents, attachments, catalog, files, session, threads
+from bot.edge.api import agents, attachments, catalog, files, organisations, session, threads
 from bot.edge.api.openapi import document
 from bot.edge.api.route import BASE, add_to
 from bot.edge.auth import Gatekeeper
@@ -20,6 +20,7 @@ OPERATIONS = (
     *threads.OPERATIONS,
     *attachments.OPERATIONS,
     *files.OPERATIONS,
+    *organisations.OPERATIONS,
     *catalog.OPERATIONS,
     *agents.OPERATIONS,
 )
