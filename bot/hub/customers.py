@@ -30,6 +30,7 @@ from bot.model.event import (
     IdentityJoined,
     LoginSeen,
     Rejected,
+    VisitorSeen,
 )
 from bot.model.people import ByBot, BySystem
 from bot.model.record import Span
@@ -69,8 +70,10 @@ _UNREAD = Understanding(
 
 # Events that leave a fact in the thread and ask for little more.
 Fact = OptOut | OptIn | Edited | Deleted | Reacted | Unsupported | HelpKeyword | IdentityJoined
+# Events that made an identity; nobody said anything.
+Sight = LoginSeen | VisitorSeen
 CustomerEvent = (
-    Inbound | Started | Referral | Echo | CustomerLeavesQueue | CustomerEnds | LoginSeen | Fact
+    Inbound | Started | Referral | Echo | CustomerLeavesQueue | CustomerEnds | Sight | Fact
 )
 
 
@@ -107,7 +110,7 @@ class Customers:
                 self._leaves_queue(scene)
             case CustomerEnds():
                 self._ends(scene)
-            case LoginSeen():
+            case LoginSeen() | VisitorSeen():
                 pass
             case _:
                 self._note(scene, body)

@@ -14,23 +14,28 @@ from bot.hub.converse import Converse, Handlers
 from bot.hub.customers import Customers
 from bot.hub.desk import Desk
 from bot.hub.engines import Engines
+from bot.hub.facts import FactIntake
 from bot.hub.feed import Feed
 from bot.hub.forms import Forms
 from bot.hub.handling import Handling
 from bot.hub.hearing import Hearing
 from bot.hub.ingress import Ingress
 from bot.hub.joining import Joining
+from bot.hub.knowing import Knowing
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import Linking
 from bot.hub.organisations import Organisations
 from bot.hub.outbox import Outbox
 from bot.hub.outcomes import Outcomes
+from bot.hub.own_channels import OwnChannels
 from bot.hub.persisting import persist
 from bot.hub.personas import Personas
 from bot.hub.pressure import Pressure
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
+from bot.hub.signing_in import SigningIn
 from bot.hub.upkeep import Upkeep
+from bot.hub.visits import Visits
 from bot.hub.voice import Voice
 
 
@@ -84,14 +89,23 @@ class Hub:
             pressure=self.pressure,
         )
         self.desk = Desk(store=store, ingress=self.ingress, clock=clock)
-        self.organisations = Organisations(store=store, clock=clock, personas=personas)
         self.chat = Chat(store=store, ingress=self.ingress, clock=clock)
+        self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
+        self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
+        self.knowing = Knowing(store, partners_off=settings.partners_off)
+        self.organisations = Organisations(
+            store=store, knowing=self.knowing, clock=clock, personas=personas
+        )
         self.linking = Linking(
             store=store,
             clock=clock,
             channels=engines.channels,
             key=secret,
             lifetime=settings.link_lifetime,
+        )
+        self.signing_in = SigningIn(store=store, ingress=self.ingress, clock=clock)
+        self.own_channels = OwnChannels(
+            store=store, ingress=self.ingress, clock=clock, channels=engines.channels
         )
         self.outbox = Outbox(engines, feed=self.feed, settings=settings)
         self.feed.subscribe(self.outbox.hear)
@@ -116,6 +130,7 @@ class Hub:
         self.personas = self.organisations.personas = personas
         self.ingress.join_by_phone = settings.join_by_phone
         self.linking.lifetime = settings.link_lifetime
+        self.knowing.partners_off = settings.partners_off
         self.outbox.take_over(settings)
         self.upkeep.keep_requests = settings.keep_requests
         self.pressure.limit = settings.backlog_limit

@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from bot.errors import Conflict, NotFound
 from bot.hub.journey import likeliest
+from bot.hub.knowing import Knowing
 from bot.hub.personas import Personas
 from bot.model.fact import BuyingRole, Fact, Membership
 from bot.model.ids import FactId, IdentityId, ThreadId
@@ -68,7 +69,7 @@ class Organisation(Value):
     stage: str | None
 
 
-class Told(Value):
+class MemberTold(Value):
     """That somebody is one of an organisation's people; the same `key` again changes nothing."""
 
     identity: IdentityId
@@ -79,14 +80,15 @@ class Told(Value):
 class Organisations:
     """Knows organisations by what is told of their people."""
 
-    def __init__(self, *, store: Store, clock: Clock, personas: Personas) -> None:
+    def __init__(self, *, store: Store, knowing: Knowing, clock: Clock, personas: Personas) -> None:
         self.personas = personas
         self._store = store
+        self._knowing = knowing
         self._clock = clock
 
     async def organisation(self, key: str) -> Organisation:
         """An organisation as it is known now; raises NotFound for one without people."""
-        told = await self._store.members(key, limit=_MOST)
+        told = await self._knowing.members(key, limit=_MOST)
         if not told:
             raise NotFound(f"no organisation {key}")
         now = self._clock.now()
@@ -108,7 +110,7 @@ class Organisations:
             stage=likeliest(belief),
         )
 
-    async def tell(self, told: Told) -> None:
+    async def tell(self, told: MemberTold) -> None:
         """Keep an agent's word; raises NotFound for an unknown identity.
 
         Raises Conflict when the same `key` said something else.

@@ -71,6 +71,9 @@ class HubSettings(Value):
         ge=timedelta(0),
         description="How long raw requests are kept after their events were processed.",
     )
+    partners_off: tuple[str, ...] = Field(
+        (), description="Partners whose facts are not used, as if they had told nothing."
+    )
     stages: tuple[str, ...] = Field(
         ("awareness", "research", "consider", "purchase", "onboarding", "support", "loyalty"),
         description="Journey stages, in their usual order.",

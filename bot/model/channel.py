@@ -383,12 +383,15 @@ class Capabilities(Value):
 
     `window`: how long after the person's last message free text may be sent (None = always);
     `human_window` the same for messages written by a person. `rate`: calls a second and account.
+    `phone_addressed`: people are found there by their phone number, in E.164, and nothing else.
+    `spoofable`: senders can make up where a message seems to come from, as with SMS.
     `extended`: names of optional abilities (`edits`, `reactions`, `typing` ...).
 
-    The hub reads `max_choices`, both windows, `rate`, `attests_phone` and `push` (whether messages
-    reach a phone: link codes are offered for such channels); the web chat's edge reads
-    `text_limit`. The API tells all of them (`GET /api/v1/channels`). Texts are split and titles cut
-    by the adapter itself, by the limits that it states here.
+    The hub reads `max_choices`, both windows, `rate`, `attests_phone`, `phone_addressed`,
+    `spoofable` and `push` (whether messages reach a phone: link codes are offered for such
+    channels); the web chat's edge reads `text_limit`. The API tells all of them
+    (`GET /api/v1/channels`). Texts are split and titles cut by the adapter itself, by the limits
+    that it states here.
     """
 
     text_limit: int
@@ -402,4 +405,6 @@ class Capabilities(Value):
     rate: float | None = None
     attests_phone: bool = False
     push: bool = True
+    phone_addressed: bool = False
+    spoofable: bool = False
     extended: frozenset[str] = frozenset()

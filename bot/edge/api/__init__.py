@@ -6,7 +6,16 @@ import json
 
 from aiohttp import web
 
-from bot.edge.api import agents, attachments, catalog, files, organisations, session, threads
+from bot.edge.api import (
+    agents,
+    attachments,
+    catalog,
+    facts,
+    files,
+    organisations,
+    session,
+    threads,
+)
 from bot.edge.api.openapi import document
 from bot.edge.api.route import BASE, add_to
 from bot.edge.auth import Gatekeeper
@@ -22,6 +31,7 @@ OPERATIONS = (
     *files.OPERATIONS,
     *organisations.OPERATIONS,
     *catalog.OPERATIONS,
+    *facts.OPERATIONS,
     *agents.OPERATIONS,
 )
 

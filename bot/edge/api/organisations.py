@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.edge.api.route import Ask, operation
 from bot.edge.api.shapes import NewMember, OneOrganisation
 from bot.edge.api.threads import AT_THE_DESK
-from bot.hub.organisations import Organisation, Told
+from bot.hub.organisations import MemberTold, Organisation
 from bot.model.fact import Membership
 
 _PATH = "/organisations/{key}"
@@ -42,7 +42,7 @@ async def add_member(ask: Ask, path: OneOrganisation, body: NewMember) -> Organi
 
     The same `client_id` again changes nothing; 409 when it said something else before.
     """
-    told = Told(
+    told = MemberTold(
         identity=body.identity,
         membership=Membership(organisation=path.key, name=body.name, role=body.role),
         key=f"{ask.principal.id}:{body.client_id}",

@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from pydantic import JsonValue
-
+from bot.edge.clients import on_site
 from bot.edge.parts import EdgeParts
-from bot.edge.problems import Refusal, too_many
+from bot.edge.problems import Mistake, Refusal, too_many
 from bot.edge.sockets.bodies import socket_request
 from bot.edge.sockets.incoming import (
     Elsewhere,
     Ended,
     Filled,
     Opened,
+    PageSeen,
     Pressed,
     Said,
     Seen,
@@ -26,6 +26,8 @@ from bot.edge.sockets.shapes import Ack, document
 from bot.edge.sockets.visitors import Visitor
 from bot.edge.uploads import attachments
 from bot.errors import BusError
+from bot.hub.linking import code_in
+from bot.hub.visits import Visit
 from bot.model.event import Rejected
 from bot.model.ids import EventId
 from bot.model.people import ByCustomer
@@ -33,6 +35,7 @@ from bot.model.thread import MessageOut
 
 ASK_HUMAN = "intent:human.request"
 _HOUR = timedelta(hours=1)
+_LONGEST_TITLE = 200  # of a page, as it is kept
 _TAKEN = 300  # answers of the adapter below this mean that it read the event
 
 Act = Callable[[Visitor, tuple[object, ...]], Awaitable[Ack]]
@@ -57,6 +60,7 @@ class Acts:
             "end": self.end,
             "continue": self.continue_elsewhere,
             "typing": self.typing,
+            "visit": self.visit,
         }
 
     def text_limit(self, visitor: Visitor) -> int:
@@ -128,8 +132,7 @@ class Acts:
         )
         if tries > self._parts.settings.codes_an_hour:
             raise too_many(_HOUR.total_seconds(), what="too many codes were asked for")
-        if await self._parts.store.identity(identity) is None:
-            await self._start(visitor, Opened())
+        await self.begin(visitor)
         offer = await self._parts.linking.offer(
             identity, channel=target.channel, account=target.account
         )
@@ -145,12 +148,57 @@ class Acts:
                 await self._parts.live.emit("/desk", f"thread:{state.thread}", "typing", told)
         return {}
 
+    async def visit(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
+        """A page of the site was seen; `kept` says whether it is remembered."""
+        seen = read(PageSeen, arguments)
+        around, settings = visitor.surroundings, self._parts.settings
+        if not on_site(seen.url, around.request, settings):
+            wrong = Mistake(
+                where="event.url",
+                what="not a page of the site that carries the chat",
+                mend="Send the page's own address.",
+            )
+            raise Refusal(422, "Some fields are wrong.", errors=(wrong,))
+        self._parts.hub.pressure.check()  # who writes goes before who looks
+        visit = Visit(
+            id=seen.id,
+            url=seen.url,
+            title=seen.title[:_LONGEST_TITLE],
+            referrer=seen.referrer,
+            device=around.device,
+            time_zone=seen.time_zone,
+            place=around.place,
+        )
+        kept = await self._parts.hub.visits.keep(
+            visitor.address, visit, a_day=settings.visits_a_day
+        )
+        return {"kept": kept}
+
+    async def begin(self, visitor: Visitor) -> None:
+        """Make somebody of a visitor who has done nothing yet."""
+        if await self._parts.store.identity(visitor.address.identity) is None:
+            await self._start(visitor, Opened())
+
     async def _start(self, visitor: Visitor, opened: Opened) -> Ack:
         event: Ack = {"event": "started", "id": opened.id or EventId.new()}
         ref: Ack = {} if opened.ref is None else {"ref": opened.ref}
         return await self._take(visitor, event | ref)
 
-    async def _take(self, visitor: Visitor, event: dict[str, JsonValue]) -> Ack:
+    async def _count_code(self, visitor: Visitor, event: Ack) -> None:
+        """A code that is tried counts by the client's address too (R3); raises Refusal."""
+        texts = (event.get("text"), event.get("ref"))
+        if not any(isinstance(text, str) and code_in(text) for text in texts):
+            return
+        tries = await self._parts.store.count_attempt(
+            f"code:client:{visitor.client}", now=self._parts.clock.now(), window=_HOUR
+        )
+        if tries > self._parts.settings.client_codes_an_hour:
+            # No 429: the page would keep it and try again, before all that is written after it.
+            why = "Too many codes were tried from here. Wait an hour."
+            raise Refusal(403, why, slug="too-many-codes")
+
+    async def _take(self, visitor: Visitor, event: Ack) -> Ack:
+        await self._count_code(visitor, event)
         request = socket_request(
             {"visitor": visitor.address.user, **visitor.profile, **event},
             settings=self._parts.settings,

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from bot.edge.problems import Refusal
 from bot.hub.desk import EntryView
+from bot.hub.own_channels import OwnChannel
 from bot.model.channel import Attachment
 from bot.model.people import ByAgent, ByBot, ByCustomer, BySystem
 from bot.model.sending import Choice
@@ -111,6 +112,13 @@ def _author(view: EntryView) -> tuple[Author, str | None]:
             return "agent", name
         case BySystem():
             return "system", None
+
+
+def linked_channel(own: OwnChannel, *, handle: str) -> Ack:
+    """One of the customer's channels as the customer sees it; `identity` is what to call it by."""
+    shown, sure = document(own), document(own.assurance)
+    del shown["assurance"]
+    return {**shown, **sure, "identity": handle}
 
 
 def document(value: Value) -> Ack:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from typing import Self
 
-from bot.edge.clients import limit_key
+from aiohttp import web
+
+from bot.edge.clients import client_address, limit_key
 from bot.edge.limits import Buckets
 from bot.edge.parts import EdgeParts
 from bot.edge.problems import Refusal, too_many
@@ -12,17 +16,41 @@ from bot.edge.settings import EdgeSettings
 from bot.edge.sockets.incoming import ChatAuth
 from bot.edge.sockets.shapes import Ack
 from bot.edge.sockets.tokens import VisitorTokens
+from bot.hub.traffic import device
 from bot.model.channel import Address
 from bot.ports import Channel
 
 NAMESPACE = "/chat"
+# A country, or a region of one, by ISO 3166: `SE`, `SE-AC`.
+_PLACE = re.compile(r"[A-Za-z]{2}(-[A-Za-z0-9]{1,3})?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a connection tells of where somebody is: the request that opened it has it all."""
+
+    request: web.BaseRequest
+    device: str | None
+    place: str | None
+
+    @classmethod
+    def of(cls, request: web.BaseRequest, settings: EdgeSettings) -> Self:
+        """The surroundings of a socket."""
+        header = settings.place_header
+        place = "" if header is None else request.headers.get(header, "")
+        return cls(
+            request=request,
+            device=device(request.headers.get("User-Agent", "")),
+            place=place.upper() if _PLACE.fullmatch(place) else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
     """Somebody at a socket: which person, on which account, from where.
 
-    `client` is what the address is counted under; `profile` is what every event says about them.
+    `client` is what the address is counted under; `profile` is what every event says about them;
+    `surroundings` is what the connection tells.
     """
 
     sid: str
@@ -32,6 +60,7 @@ class Visitor:
     token: str
     last_seq: int
     profile: Ack
+    surroundings: Surroundings
 
 
 def room_of(user: str) -> str:
@@ -62,15 +91,21 @@ class Reception:
     """Knows visitors by their tokens, and makes new ones."""
 
     def __init__(self, parts: EdgeParts) -> None:
+        self._settings = parts.settings
         self._channels = parts.channels
         self._webchat = parts.webchat
+        self._signing_in = parts.signing_in
         self._tokens = VisitorTokens(parts.secret)
 
-    def visitor(self, given: ChatAuth, *, sid: str, client: str) -> Visitor:
-        """The visitor behind a connection; raises Refusal for a token that is not ours."""
+    async def visitor(self, given: ChatAuth, *, sid: str, request: web.BaseRequest) -> Visitor:
+        """The visitor behind a connection; raises Refusal for a token that is not ours.
+
+        Or not any more: after a sign-out it is good for nothing.
+        """
+        client = client_address(request, trusted=self._settings.trusted_proxies)
         account, channel = self._account(given.account)
         user = self._user(given.token, account)
-        return Visitor(
+        visitor = Visitor(
             sid=sid,
             address=Address(channel=channel.name, account=account, user=user),
             channel=channel,
@@ -78,6 +113,20 @@ class Reception:
             token=self._tokens.sign(user, account=account),
             last_seq=given.last_seq if given.token else 0,
             profile={"language": given.language} if given.language else {},
+            surroundings=Surroundings.of(request, self._settings),
+        )
+        if given.token is not None and await self._signing_in.is_retired(visitor.address):
+            raise _not_ours()
+        return visitor
+
+    def fresh(self, visitor: Visitor) -> Visitor:
+        """Somebody new in the place of a visitor."""
+        account, user = visitor.address.account, self._tokens.new_visitor()
+        return replace(
+            visitor,
+            address=visitor.address.model_copy(update={"user": user}),
+            token=self._tokens.sign(user, account=account),
+            last_seq=0,
         )
 
     def _user(self, token: str | None, account: str) -> str:
@@ -85,7 +134,7 @@ class Reception:
             return self._tokens.new_visitor()
         known = self._tokens.visitor(token, account=account)
         if known is None:
-            raise Refusal(401, "This visitor token is not ours.", slug="visitor-token")
+            raise _not_ours()
         return known
 
     def _account(self, wanted: str | None) -> tuple[str, Channel]:
@@ -100,3 +149,7 @@ class Reception:
             known = ", ".join(sorted(accounts)) or "none is configured"
             raise Refusal(404, f"There is no such web chat account; there is: {known}")
         return wanted, accounts[wanted]
+
+
+def _not_ours() -> Refusal:
+    return Refusal(401, "This visitor token is not ours.", slug="visitor-token")

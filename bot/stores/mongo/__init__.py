@@ -12,7 +12,7 @@ from bot.stores.mongo.outbox import MongoOutbox
 from bot.stores.mongo.schema import Collections, ensure
 from bot.stores.mongo.search import MongoSearch
 from bot.stores.mongo.threads import MongoThreads
-from bot.stores.mongo.upgrade import upgrade
+from bot.stores.mongo.upgrade import UPGRADES
 
 __all__ = ["MongoStore"]
 
@@ -45,7 +45,7 @@ class MongoStore(
         """
         store = cls(Driver.open(url, database, driver))
         try:
-            await ensure(store._collections, upgrade)
+            await ensure(store._collections, UPGRADES)
         except BaseException:  # cancelled too: nobody else could close it
             await store.close()
             raise

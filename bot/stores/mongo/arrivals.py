@@ -128,7 +128,7 @@ async def accept_arrivals(
             # Somebody else has met them just now: what arrives here comes after the joining.
             first = await numbers.take("events", count)
         seq = first + _NUMBERS_EACH * place + 1
-        events.add(arrival, thread=one.thread, seq=seq)
+        events.add(arrival, thread=one.place.thread, seq=seq)
     await events.write()
     return events
 

@@ -13,18 +13,19 @@ from bot.model.moments import micros
 from bot.model.numbers import SEND_NUMBERS
 from bot.model.record import SendItem, ThreadChange
 from bot.model.search import entry_words
-from bot.model.thread import Entry, SendStatus, ThreadState
+from bot.model.thread import Entry, SendStatus
 from bot.stores.mongo.attempts import Attempts
 from bot.stores.mongo.copying import Copying
-from bot.stores.mongo.documents import WAITING, integer, text
+from bot.stores.mongo.documents import TO_PROCESS, integer, text
 from bot.stores.mongo.driver import Duplicate
 from bot.stores.mongo.facts import fact_document
 from bot.stores.mongo.heads import HEAD, Head, Mark, Pending
-from bot.stores.mongo.listing import channels_of, listed
+from bot.stores.mongo.listing import channels_of, snapshot
 from bot.stores.mongo.meeting import link_document
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.remembered import Remembered, both
 from bot.stores.mongo.schema import Collections
+from bot.stores.mongo.splitting import Splitting
 
 
 class Where(NamedTuple):
@@ -51,6 +52,7 @@ class Changes:
         self._numbers = numbers
         self._copying = copying
         self._attempts = attempts
+        self._splitting = Splitting(collections)
         # An address never changes, and an identity never goes.
         self.addresses: Remembered[IdentityId, Where] = Remembered()
 
@@ -62,7 +64,9 @@ class Changes:
         if change.expected and not self._copying.has_copied(change.state.thread, change.expected):
             await self._catch_up(change)
         places = await self._places(change, waiting.identity)
-        entries = _numbered(change.entries, first + _links_in(change))
+        await self._check_marks(change)
+        parts, leads = await self._splitting.plan(change)
+        entries = _numbered(change.entries, first + _moves_in(change))
         mark = Mark(attempt=secrets.token_hex(8), into=change.state.thread)
         pending = Pending(
             attempt=mark.attempt,
@@ -76,6 +80,10 @@ class Changes:
             gap_hits=_gap_hits(change, at=micros(entries[-1].at) if entries else waiting.at),
             links=_links(change, seq=first),
             facts=[fact_document(fact) for fact in change.facts],
+            marks=_marks(change),
+            number=first,
+            parts=parts,
+            leads=leads,
         )
         channels = await self._channels(change, places, waiting.identity)
         await self._decide(change, mark, pending, channels)
@@ -85,15 +93,15 @@ class Changes:
     async def _waiting(self, change: ThreadChange) -> _Waiting:
         """The event that waits; raises StaleVersion when it does not."""
         found = await self._collections.events.find_one(
-            {"_id": change.event, "state": WAITING}, fields=["at", "identity"]
+            {"_id": change.event, **TO_PROCESS}, fields=["at", "identity"]
         )
         if found is None:
             raise StaleVersion(f"event {change.event} does not wait any more")
         return _Waiting(integer(found, "at"), IdentityId(text(found, "identity")))
 
     async def _first_number(self, change: ThreadChange) -> int:
-        """The first of one to tell a link's moment by, and of one for each entry and send."""
-        count = _links_in(change) + len(change.entries) + len(change.sends)
+        """The first of one to tell a link's or a move's moment by, one for each entry and send."""
+        count = _moves_in(change) + len(change.entries) + len(change.sends)
         return await self._numbers.take("entries", count) if count else 0
 
     async def _catch_up(self, change: ThreadChange) -> None:
@@ -105,6 +113,17 @@ class Changes:
             raise _stale(change)
         if await self._copying.make_sure(Head.model_validate(found)):
             await self._waiting(change)  # it may have been this very event's
+
+    async def _check_marks(self, change: ThreadChange) -> None:
+        """Raise StoreError for a mark of an unknown link."""
+        marked = {mark.link for mark in change.marks}
+        if change.link is not None:
+            marked.discard(change.link.id)
+        if not marked:
+            return
+        found = await self._collections.links.find({"_id": {"$in": sorted(marked)}}, fields=[])
+        if len(found) < len(marked):
+            raise StoreError(f"event {change.event}: its change marks a link that is unknown")
 
     async def _places(self, change: ThreadChange, whose: IdentityId) -> dict[IdentityId, Where]:
         """The addresses of all that a change is about; raises StoreError for unknown ones."""
@@ -184,15 +203,6 @@ class Changes:
 def as_it_was(thread: ThreadId, version: int) -> dict[str, object]:
     """The query for a thread that is still at a version, and that nothing is about to absorb."""
     return {"_id": thread, "version": version, "absorbed_by": None, "absorbing": None}
-
-
-def snapshot(state: ThreadState) -> dict[str, object]:
-    """What a thread's document says of its state, but for the version."""
-    return {
-        "epoch": state.epoch,
-        **listed(state),
-        "value": state.model_dump_json(),
-    }
 
 
 def _check(change: ThreadChange) -> None:
@@ -284,8 +294,16 @@ def _gap_hits(change: ThreadChange, *, at: int) -> list[dict[str, object]]:
     ]
 
 
-def _links_in(change: ThreadChange) -> int:
-    return int(change.link is not None)
+def _moves_in(change: ThreadChange) -> int:
+    """1 when identities are linked, or move from thread to thread."""
+    return int(bool(change.link or change.absorb or change.splits))
+
+
+def _marks(change: ThreadChange) -> list[dict[str, object]]:
+    return [
+        {"link": mark.link, "kind": mark.mark.value, "value": mark.model_dump_json()}
+        for mark in change.marks
+    ]
 
 
 def _links(change: ThreadChange, *, seq: int) -> list[dict[str, object]]:

@@ -7,8 +7,10 @@ from bot.stores.mongo.collection import Collection
 from bot.stores.mongo.documents import DONE, WAITING
 from bot.stores.mongo.heads import Head, Pending
 from bot.stores.mongo.listing import UNLISTED, list_on_channels
+from bot.stores.mongo.moving import move
 from bot.stores.mongo.remembered import Remembered, together
 from bot.stores.mongo.schema import Collections
+from bot.stores.mongo.splitting import Splitting
 
 
 class Copying:
@@ -19,6 +21,7 @@ class Copying:
 
     def __init__(self, collections: Collections) -> None:
         self._collections = collections
+        self._splitting = Splitting(collections)
         # Only what this process copied itself: what it merely read may not have been acknowledged
         # by a majority, and be gone with a primary. The change that comes next goes with it, what
         # is remembered does not.
@@ -76,13 +79,24 @@ class Copying:
             _add(there.sends, pending.sends),
             _add(there.timers, pending.timers),
             _add(there.gap_hits, pending.gap_hits),
-            _add(there.links, pending.links),
             _add(there.facts, pending.facts),
+            self._connect(pending),
             self._take_in(thread, pending),
             self._use_up(pending),
         )
+        if pending.parts:
+            await self._splitting.copy(thread, pending)
         await self._end(pending)
         self._copied.put(thread, version)
+
+    async def _connect(self, pending: Pending) -> None:
+        """Add links, and then what became of these or others: of each kind of mark the first."""
+        await _add(self._collections.links, pending.links)
+        for mark in pending.marks:
+            await self._collections.links.update_one(
+                {"_id": mark["link"], "marks.kind": {"$ne": mark["kind"]}},
+                {"$push": {"marks": {"kind": mark["kind"], "value": mark["value"]}}},
+            )
 
     async def _take_in(self, thread: ThreadId, pending: Pending) -> None:
         """Let the absorbed thread lead here, and then move its identities.
@@ -94,14 +108,18 @@ class Copying:
         await self._collections.threads.update_one(
             {"_id": pending.absorb, "absorbing.attempt": pending.attempt},
             {
-                "$set": {"absorbed_by": thread, "absorbing": None, **UNLISTED},
+                "$set": {
+                    "absorbed_by": thread,
+                    "absorbed_at": pending.number,
+                    "absorbing": None,
+                    **UNLISTED,
+                },
                 # It is not listed any more.
                 "$unset": {"last_at": "", "pending": ""},
             },
         )
-        await self._collections.identities.update_many(
-            {"thread": pending.absorb}, {"$set": {"thread": thread}}
-        )
+        who = {"thread": pending.absorb}
+        await move(self._collections, who, to=thread, number=pending.number)
         await list_on_channels(self._collections, thread)
 
     async def _use_up(self, pending: Pending) -> None:

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from bot.errors import Conflict
 from bot.model.ids import AgentId, IdentityId
 from bot.model.moments import micros, moment
-from bot.model.people import Agent, ApiToken, LinkCode, Role, Session
-from bot.stores.mongo.documents import field_of, framed, integer, text
+from bot.model.people import Agent, ApiToken, LinkCode, Proof, Role, Session
+from bot.stores.mongo.documents import field_of, framed, integer, maybe, text
 from bot.stores.mongo.driver import Collection, Document, Duplicate
 from bot.stores.mongo.schema import Collections
 
@@ -100,6 +100,8 @@ class MongoDirectory:
             "channel": code.channel,
             "account": code.account,
             "expires_at": micros(code.expires_at),
+            "proof": code.proof.value,
+            "only": code.only,
         }
         place = framed(code.source, code.channel, code.account)
         await _put(self._collections.codes, place, document, code.expires_at)
@@ -113,12 +115,15 @@ class MongoDirectory:
         found = await self._collections.codes.find_one({"hash": code_hash})
         if found is None or _has_expired(found, now):
             return None
+        only = maybe(found, "only", str)
         return LinkCode(
             hash=code_hash,
             source=IdentityId(text(found, "source")),
             channel=text(found, "channel"),
             account=text(found, "account"),
             expires_at=moment(integer(found, "expires_at")),
+            proof=Proof(maybe(found, "proof", str) or Proof.CODE),
+            only=None if only is None else IdentityId(only),
         )
 
     async def count_attempt(self, key: str, *, now: datetime, window: timedelta) -> int:

@@ -27,6 +27,8 @@ _T = TypeVar("_T")
 WAITING: Final = 0
 DONE: Final = 1
 DEAD: Final = 2
+# One that is `ending` has had its effect: it is done as soon as that is copied out.
+TO_PROCESS: Final[Document] = {"state": WAITING, "ending": None}
 
 _HEADERS: TypeAdapter[tuple[tuple[str, str], ...]] = TypeAdapter(tuple[tuple[str, str], ...])
 

@@ -6,12 +6,14 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.model.ids import EventId, ThreadId
+from bot.model.ids import EventId, IdentityId, ThreadId
 from bot.model.thread import ThreadState
+from bot.stores.mongo.moving import UNNUMBERED
 
 HEAD: Final = (
     "version",
     "absorbed_by",
+    "absorbed_at",
     "absorbing",
     "pending.attempt",
     "pending.event",
@@ -44,11 +46,15 @@ class LastChange(Found):
 
 
 class Head(Found):
-    """Where a thread stands; `value` only where it was asked for, and once there is a snapshot."""
+    """Where a thread stands; `value` only where it was asked for, and once there is a snapshot.
+
+    `absorbed_at` is the number of the change that lets it lead elsewhere.
+    """
 
     id: ThreadId = Field(alias="_id")
     version: int = 0
     absorbed_by: ThreadId | None = None
+    absorbed_at: int = UNNUMBERED
     absorbing: Mark | None = None
     pending: LastChange | None = None
     value: str | None = None
@@ -60,10 +66,28 @@ class Head(Found):
         return ThreadState.model_validate_json(self.value)
 
 
+class Part(Found):
+    """What is split off: its thread as it will be there again, and who goes there."""
+
+    thread: ThreadId
+    version: int
+    identities: list[IdentityId]
+    channels: list[str]
+    snapshot: dict[str, object]
+
+
+class Lead(Found):
+    """Where a thread leads that is not there."""
+
+    thread: ThreadId
+    to: ThreadId
+
+
 class Pending(LastChange):
     """A change as its thread's document holds it: the documents that it is copied out to.
 
     `absorb` is the thread that goes up in this one, `code` the hash of the code that is used up.
+    `number` is that of the moves from thread to thread, if there are any.
     """
 
     outcome: str
@@ -75,3 +99,7 @@ class Pending(LastChange):
     gap_hits: list[dict[str, object]] = []
     links: list[dict[str, object]] = []
     facts: list[dict[str, object]] = []
+    marks: list[dict[str, object]] = []
+    number: int = UNNUMBERED
+    parts: list[Part] = []
+    leads: list[Lead] = []

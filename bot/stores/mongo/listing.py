@@ -31,6 +31,15 @@ def listed(state: ThreadState) -> dict[str, object]:
     return dict(Listing.of(state)._asdict())
 
 
+def snapshot(state: ThreadState) -> dict[str, object]:
+    """What a thread's document says of its state, but for the version."""
+    return {
+        "epoch": state.epoch,
+        **listed(state),
+        "value": state.model_dump_json(),
+    }
+
+
 # One that was absorbed has no last moment, and nobody holds it or waits in it.
 UNLISTED: Final[Document] = {"holder": "", "since": 0}
 
@@ -57,7 +66,7 @@ def listing_query(
 
 def _from(*, waiting: bool, after: ThreadPlace | None) -> Document:
     if after is None:
-        return OFFERED if waiting else {"last_at": {"$gte": 0}}
+        return OFFERED if waiting else {"last_at": {"$gt": 0}}
     at = micros(after.at)
     if waiting:
         return {
@@ -65,7 +74,7 @@ def _from(*, waiting: bool, after: ThreadPlace | None) -> Document:
             "$or": [{"since": {"$gt": at}}, {"_id": {"$gt": after.thread}}],
         }
     return {
-        "last_at": {"$lte": at},
+        "last_at": {"$gt": 0, "$lte": at},
         "$or": [{"last_at": {"$lt": at}}, {"_id": {"$gt": after.thread}}],
     }
 
@@ -102,8 +111,14 @@ async def channels_of(collections: Collections, thread: ThreadId) -> set[str]:
 
 
 async def list_on_channels(collections: Collections, thread: ThreadId) -> None:
-    """List a thread that is there under the channels that its identities are on now."""
-    channels = sorted(await channels_of(collections, thread))
-    await collections.threads.update_one(
-        {"_id": thread}, {"$addToSet": {"channels": {"$each": channels}}}
-    )
+    """List a thread that is there under the channels that its identities are on now.
+
+    Those are looked up anew if it was split meanwhile: somebody may have left with their channel.
+    """
+    while found := await collections.threads.find_one({"_id": thread}, fields=["parted"]):
+        channels = sorted(await channels_of(collections, thread))
+        if await collections.threads.update_one(
+            {"_id": thread, "parted": found.get("parted")},
+            {"$addToSet": {"channels": {"$each": channels}}},
+        ):
+            return

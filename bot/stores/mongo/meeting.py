@@ -17,6 +17,7 @@ from bot.model.search import customer_words
 from bot.stores.mongo.collection import Document
 from bot.stores.mongo.documents import document_in, event_document, integer, maybe, text
 from bot.stores.mongo.listing import list_on_channels
+from bot.stores.mongo.moving import NEVER, UNNUMBERED, is_before, move
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.remembered import both
 from bot.stores.mongo.schema import Collections
@@ -26,14 +27,21 @@ _LOOKS: Final = 25
 _BETWEEN_LOOKS: Final = 0.02
 
 _TOLD: Final = ("phone", "name", "username", "language")
-_FIELDS: Final = ("thread", "since", "joined", *_TOLD)
+_FIELDS: Final = ("thread", "moved", "since", "joined", *_TOLD)
+
+
+class Place(NamedTuple):
+    """The thread that an identity is in, and the number of the move that brought it there."""
+
+    thread: ThreadId
+    moved: int = NEVER
 
 
 class Holder(NamedTuple):
-    """Whom a new identity is joined with, and by what."""
+    """Whom a new identity is joined with, where that one is, and by what."""
 
     identity: IdentityId
-    thread: ThreadId
+    place: Place
     proof: Proof
     proof_id: str
 
@@ -46,7 +54,7 @@ class Known:
     """
 
     id: IdentityId
-    thread: ThreadId
+    place: Place
     since: int
     told: Mapping[str, str] = field(default_factory=dict)
     joined: Document | None = None
@@ -92,7 +100,7 @@ class Meeting:
         for holder, alias in candidates:
             known = self.known.get(holder)
             if known is not None:
-                return Holder(holder, known.thread, Proof.ALIAS, alias)
+                return Holder(holder, known.place, Proof.ALIAS, alias)
         if not (seed.phone and seed.join_phone):
             return None
         held = await self._phone_holder(seed.phone)
@@ -105,9 +113,11 @@ class Meeting:
         seed = arrival.seed
         if seed is None:
             raise StoreError(f"event {arrival.id}: nothing to make {arrival.identity} of")
+        place = Place(seed.address.home_thread) if holder is None else holder.place
         document: dict[str, object] = {
             "_id": arrival.identity,
-            "thread": seed.address.home_thread if holder is None else holder.thread,
+            "thread": place.thread,
+            "moved": place.moved,
             "channel": seed.address.channel,
             "account": seed.address.account,
             "user": seed.address.user,
@@ -155,9 +165,9 @@ class Meeting:
         joined = one.joined
         if joined is None:
             return one, None
-        one = await self._follow(one)
-        await list_on_channels(self._collections, one.thread)
         link = Link.model_validate_json(text(joined, "link"))
+        one = await self._follow(one, link.other)
+        await list_on_channels(self._collections, one.place.thread)
         await self._collections.links.insert_one(
             link_document(link, seq=integer(joined, "link_seq"))
         )
@@ -171,32 +181,39 @@ class Meeting:
         self.known[one.id] = one
         return one, event if fresh else None
 
-    async def _follow(self, one: Known) -> Known:
-        """Follow a thread that has gone up in another one since it was read.
+    async def _follow(self, one: Known, holder: IdentityId) -> Known:
+        """Follow whom a new identity was joined with, and a thread that has gone up in another.
 
         Whoever absorbs a thread first says so in its document and then moves its identities; we
-        have written the identity and look now: one of us sees the other.
+        have written the identity and look now: one of us sees the other. A holder who was split
+        off since takes the newcomer along.
         """
         while True:
-            thread = await self._collections.threads.find_one(
-                {"_id": one.thread}, fields=("absorbed_by",)
+            found, thread = await both(
+                self._collections.identities.find_one({"_id": holder}, fields=("thread", "moved")),
+                self._collections.threads.find_one(
+                    {"_id": one.place.thread}, fields=("absorbed_by", "absorbed_at")
+                ),
             )
-            survivor = None if thread is None else maybe(thread, "absorbed_by", str)
-            if survivor is None:
-                return one
-            await self._collections.identities.update_one(
-                {"_id": one.id, "thread": one.thread}, {"$set": {"thread": survivor}}
-            )
-            one = replace(one, thread=ThreadId(survivor))
+            place = one.place if found is None else _place(found)
+            if place.moved <= one.place.moved:
+                survivor = None if thread is None else maybe(thread, "absorbed_by", str)
+                if thread is None or survivor is None:
+                    return one
+                place = Place(ThreadId(survivor), maybe(thread, "absorbed_at", int) or UNNUMBERED)
+                if not is_before(one.place.moved, place.moved):
+                    return one  # that thread is about to be there again
+            who = {"_id": one.id}
+            await move(self._collections, who, to=place.thread, number=place.moved)
+            one = replace(one, place=place)
 
     async def _phone_holder(self, phone: str) -> Holder | None:
         held = await self._collections.identities.find_one(
-            {"phone": phone}, fields=("thread",), sort=(("created_at", 1), ("_id", 1))
+            {"phone": phone}, fields=("thread", "moved"), sort=(("created_at", 1), ("_id", 1))
         )
         if held is None:
             return None
-        thread = ThreadId(text(held, "thread"))
-        return Holder(IdentityId(text(held, "_id")), thread, Proof.ATTESTED_PHONE, phone)
+        return Holder(IdentityId(text(held, "_id")), _place(held), Proof.ATTESTED_PHONE, phone)
 
     async def _first_by_phone(self, identity: IdentityId, phone: str) -> Holder | None:
         """None for the first who brings a phone number; for others at that moment, the first.
@@ -234,7 +251,7 @@ class Meeting:
     def _remember(self, document: Document) -> None:
         one = Known(
             id=IdentityId(text(document, "_id")),
-            thread=ThreadId(text(document, "thread")),
+            place=_place(document),
             since=integer(document, "since"),
             told={name: text(document, name) for name in _TOLD if name in document},
             joined=document_in(document, "joined"),
@@ -271,7 +288,7 @@ def _joined(arrival: Arrival, holder: Holder, *, number: int, link_seq: int) -> 
     event = ThreadEvent(
         id=EventId.of("joined", link.id),
         identity=arrival.identity,
-        thread=holder.thread,
+        thread=holder.place.thread,
         at=arrival.at,
         body=IdentityJoined(link=link),
         seq=number,
@@ -281,6 +298,11 @@ def _joined(arrival: Arrival, holder: Holder, *, number: int, link_seq: int) -> 
         "link_seq": link_seq,
         "event": event.model_dump_json(),
     }
+
+
+def _place(document: Document) -> Place:
+    moved = maybe(document, "moved", int)
+    return Place(ThreadId(text(document, "thread")), NEVER if moved is None else moved)
 
 
 def _told(seed: IdentitySeed) -> dict[str, str]:

@@ -15,8 +15,7 @@ from bot.stores.mongo.collection import Collection, Document, Index
 from bot.stores.mongo.documents import integer
 from bot.stores.mongo.driver import Driver
 
-VERSION: Final = 2
-_AT_VERSION: Final[Document] = {"$set": {"version": VERSION}}
+VERSION: Final = 3
 
 _WAITS: Final[Document] = {"state": 0}
 # Threads that somebody holds, and those that wait for somebody: nearly all are the bot's.
@@ -69,7 +68,7 @@ class Collections:
 _NEWEST: Final = (("last_at", -1), ("_id", 1))
 _CELL: Final = (("owner", 1), ("phase", 1), ("language", 1))
 
-# From the version before this one.
+# From one version to the next.
 Upgrade = Callable[[Collections], Awaitable[None]]
 
 INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
@@ -143,17 +142,19 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
 }
 
 
-async def ensure(collections: Collections, upgrade: Upgrade) -> None:
+async def ensure(collections: Collections, upgrades: Mapping[int, Upgrade]) -> None:
     """Make what is missing; raises StoreError for what is there and wrong.
 
-    Documents of the version before are upgraded. Several processes may do it at once. Indexes that
-    are not ours are left alone.
+    Documents of older versions are upgraded, one version at a time. Several processes may do it at
+    once. Indexes that are not ours are left alone.
     """
     meta = collections.meta
-    if await _version(meta) == VERSION - 1:
-        await upgrade(collections)
-        await meta.update_one({"_id": "schema", "version": VERSION - 1}, _AT_VERSION)
     version = await _version(meta)
+    while version < VERSION and version in upgrades:
+        await upgrades[version](collections)
+        at_next: Document = {"$set": {"version": version + 1}}
+        await meta.update_one({"_id": "schema", "version": version}, at_next)
+        version = await _version(meta)
     if version != VERSION:
         raise StoreError(
             f"the MongoDB database has schema version {version}, this program knows {VERSION}. "

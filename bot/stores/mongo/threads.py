@@ -12,16 +12,16 @@ from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.moments import moment
 from bot.model.numbers import RECEIPT_STATUSES, SEND_STATUSES
-from bot.model.people import ChannelIdentity, Link
+from bot.model.people import ChannelIdentity, Link, LinkMark
 from bot.model.record import GapCount, LinkMade, Span, ThreadChange, ThreadRow, Turn
 from bot.model.sending import FailureKind
 from bot.model.thread import Entry, Gap, PartState, SendState, ThreadState
 from bot.stores.mongo.attempts import Attempts
-from bot.stores.mongo.changes import Changes, Where, as_it_was, snapshot
+from bot.stores.mongo.changes import Changes, Where, as_it_was
 from bot.stores.mongo.collection import Document
 from bot.stores.mongo.copying import Copying
 from bot.stores.mongo.documents import (
-    WAITING,
+    TO_PROCESS,
     documents,
     event_of,
     identity_of,
@@ -31,7 +31,14 @@ from bot.stores.mongo.documents import (
 )
 from bot.stores.mongo.driver import Duplicate
 from bot.stores.mongo.heads import HEAD, TURN, Head
-from bot.stores.mongo.listing import count_held, list_on_channels, listing_query, members_of
+from bot.stores.mongo.listing import (
+    count_held,
+    list_on_channels,
+    listing_query,
+    members_of,
+    snapshot,
+)
+from bot.stores.mongo.moving import move
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.remembered import both
 from bot.stores.mongo.schema import Collections
@@ -164,7 +171,14 @@ class MongoThreads:
             {"one": among, "other": among}, sort=[("seq", 1), ("_id", 1)]
         )
         return [
-            LinkMade(link=Link.model_validate_json(text(one, "value")), seq=integer(one, "seq"))
+            LinkMade(
+                link=Link.model_validate_json(text(one, "value")),
+                seq=integer(one, "seq"),
+                marks=tuple(
+                    LinkMark.model_validate_json(text(mark, "value"))
+                    for mark in documents(one, "marks")
+                ),
+            )
             for one in found
         ]
 
@@ -191,27 +205,30 @@ class MongoThreads:
 
     # --- the parts of a turn ---
 
-    async def _lead(self, thread: ThreadId) -> tuple[Head, list[ThreadId]]:
-        """The head of the thread that this one leads to, and the threads passed on the way."""
-        passed: list[ThreadId] = []
+    async def _lead(self, thread: ThreadId) -> tuple[Head, list[Head]]:
+        """The head of the thread that this one leads to, and those passed on the way."""
+        passed: list[Head] = []
         while True:
             found = await self._collections.threads.find_one({"_id": thread}, fields=TURN)
             head = Head.model_validate({"_id": thread} if found is None else found)
             if head.absorbed_by is None:
                 return head, passed
-            passed.append(thread)
+            passed.append(head)
             thread = head.absorbed_by
 
-    async def _members(
-        self, thread: ThreadId, passed: list[ThreadId]
-    ) -> tuple[ChannelIdentity, ...]:
-        members = await members_of(self._collections, [thread, *passed])
+    async def _members(self, thread: ThreadId, passed: list[Head]) -> tuple[ChannelIdentity, ...]:
+        members = await members_of(self._collections, [thread, *(head.id for head in passed)])
         found = members.pop(thread, [])
         if members:
             # Met for the first time while the thread it was joined to went up in another.
-            await self._collections.identities.update_many(
-                {"thread": {"$in": passed}}, {"$set": {"thread": thread}}
-            )
+            for head in passed:
+                await move(
+                    self._collections,
+                    {"thread": head.id},
+                    to=thread,
+                    number=passed[-1].absorbed_at,
+                    since=head.absorbed_at,
+                )
             await list_on_channels(self._collections, thread)
             found = (await members_of(self._collections, [thread]))[thread]
         for one in found:
@@ -222,7 +239,7 @@ class MongoThreads:
         if not identities:
             return ()
         found = await self._collections.events.find(
-            {"identity": {"$in": [one.id for one in identities]}, "state": WAITING},
+            {"identity": {"$in": [one.id for one in identities]}, **TO_PROCESS},
             fields=["value"],
             sort=[("seq", 1)],
             limit=_TURN,

@@ -1,8 +1,8 @@
-"""Bringing the documents of schema version 1 up to date: lists of threads, and words."""
+"""Bringing the documents of older schema versions up to date, one version at a time."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 from bot.model.ids import ThreadId
@@ -11,16 +11,13 @@ from bot.model.thread import Entry, ThreadState
 from bot.stores.mongo.collection import Change, Collection, Document
 from bot.stores.mongo.documents import identity_of, maybe, text
 from bot.stores.mongo.listing import channels_of, listed
-from bot.stores.mongo.schema import Collections
+from bot.stores.mongo.schema import Collections, Upgrade
 
 _BATCH: Final = 500
 
 
-async def upgrade(collections: Collections) -> None:
-    """Give every document the fields of version 2; again, or by several at once, is harmless.
-
-    No process of version 1 may run meanwhile.
-    """
+async def _list_and_index(collections: Collections) -> None:
+    """Give every document what lists of threads and search need."""
     async for batch in _batches(collections.identities):
         await collections.identities.update_each([_with_words(one) for one in batch])
     async for batch in _batches(collections.entries):
@@ -28,6 +25,18 @@ async def upgrade(collections: Collections) -> None:
     async for batch in _batches(collections.threads):
         for one in batch:
             await _list_thread(collections, one)
+
+
+async def _leave(collections: Collections) -> None:
+    """Leave the documents: what is new is not there yet, and nothing has been moved.
+
+    The number keeps programs away that would copy a change out without its splits and marks.
+    """
+
+
+# By the version that the documents are at. Each may be made again, or by several at once. No
+# process of an older version may run meanwhile.
+UPGRADES: Final[Mapping[int, Upgrade]] = {1: _list_and_index, 2: _leave}
 
 
 async def _batches(collection: Collection) -> AsyncIterator[list[Document]]:

@@ -10,10 +10,12 @@ export interface Embed {
   theme: "light" | "dark" | null;
   position: "left" | "right";
   open: boolean;
+  /** Whether the hub may be told of pages that are seen. */
+  visits: boolean;
 }
 
 export function embedding(script: HTMLScriptElement): Embed {
-  const { site, language, theme, position, open } = script.dataset;
+  const { site, language, theme, position, open, visits } = script.dataset;
   return {
     base: new URL("/", script.src).href,
     account: site || null,
@@ -21,6 +23,7 @@ export function embedding(script: HTMLScriptElement): Embed {
     theme: theme === "light" || theme === "dark" ? theme : null,
     position: position === "left" ? "left" : "right",
     open: open !== undefined && open !== "false",
+    visits: visits === "on",
   };
 }
 

@@ -7,6 +7,7 @@ import { embedding, languageOf, type Embed } from "./embed";
 import { Memory } from "./memory";
 import { Shell } from "./shell";
 import { Talk } from "./talk";
+import { Visits } from "./visits";
 import { Widget } from "./widget";
 import css from "./widget.css?inline";
 
@@ -15,6 +16,8 @@ interface Handle {
   open(): void;
   close(): void;
   language(code: string): void;
+  /** Tell the hub of pages that are seen from now on, or no longer: for the site's consent dialog. */
+  visits(on: boolean): void;
 }
 
 declare global {
@@ -44,6 +47,8 @@ function start(embed: Embed): Handle {
     shell.show(true);
   });
   if (code !== null) shell.show(true);
+  const visits = new Visits(talk);
+  if (embed.visits) visits.turn(true);
   return {
     open: () => shell.show(true),
     close: () => shell.show(false),
@@ -51,6 +56,7 @@ function start(embed: Embed): Handle {
       const language = languageOf(code);
       if (language !== null) shell.speak(language);
     },
+    visits: (on) => visits.turn(on),
   };
 }
 
