@@ -27,6 +27,7 @@ from bot.hub.knowing import Knowing
 from bot.hub.levels import Levels
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import Linking
+from bot.hub.organisations import Organisations
 from bot.hub.outbox import Outbox
 from bot.hub.outcomes import Outcomes
 from bot.hub.own_channels import OwnChannels
@@ -98,6 +99,9 @@ class Hub:
         self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
         self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
         self.knowing = Knowing(store, partners_off=settings.partners_off)
+        self.organisations = Organisations(
+            store=store, knowing=self.knowing, clock=clock, personas=personas
+        )
         self.linking = Linking(
             store=store,
             clock=clock,
@@ -130,7 +134,7 @@ class Hub:
     ) -> None:
         """Go on with other words and settings; what is in hand ends with the old ones."""
         self.settings = settings
-        self.personas = personas
+        self.personas = self.organisations.personas = personas
         self.ingress.join_by_phone = settings.join_by_phone
         self.linking.lifetime = settings.link_lifetime
         self.knowing.partners_off = settings.partners_off

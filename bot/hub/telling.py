@@ -82,7 +82,7 @@ class ToldFact(Value):
     """A fact as another system tells it; `source` and `id` together are told once.
 
     `data` is what the kind says, without `kind` and `version`, which stand beside it. `at` is when
-    it happened. With a `partner`, its `legal_basis` is required.
+    it happened. With a `partner`, its `legal_basis` is required. `facet` is the persona it is of.
     """
 
     source: _Word
@@ -93,6 +93,7 @@ class ToldFact(Value):
     subject: Subject
     partner: _Key | None = None
     legal_basis: LegalBasis | None = None
+    facet: _Word | None = None
     data: ToldBody
 
     @model_validator(mode="before")
@@ -139,6 +140,7 @@ class ToldFact(Value):
             body=self.data,
             partner=self.partner,
             legal_basis=self.legal_basis,
+            facet=self.facet,
         )
 
 

@@ -12,7 +12,7 @@ from bot.model.channel import Attachment, Press, ReceiptStatus
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
 from bot.model.people import Actor, Proof
 from bot.model.sending import Card, Choice, FailureKind, Question, TemplateUse
-from bot.model.understanding import Language, StageShare, Understanding
+from bot.model.understanding import Language, Need, StageShare, Understanding
 from bot.model.value import AwareDatetime, Value
 
 # --- who may speak ---------------------------------------------------------------------------
@@ -362,13 +362,14 @@ class Interest(Value):
 class Facet(Value):
     """What is known of a customer as one persona: their journey, and what they spoke of lately.
 
-    `interests` are the latest first, a few at most.
+    `interests` are the latest first, a few at most; `needs` the kinds of answers asked for.
     """
 
     persona: str
     belief: tuple[StageShare, ...] = ()
     belief_at: AwareDatetime | None = None
     interests: tuple[Interest, ...] = ()
+    needs: tuple[Need, ...] = ()
     first_at: AwareDatetime | None = None
     last_at: AwareDatetime | None = None
 

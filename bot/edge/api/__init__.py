@@ -6,7 +6,17 @@ import json
 
 from aiohttp import web
 
-from bot.edge.api import agents, attachments, catalog, customers, facts, files, session, threads
+from bot.edge.api import (
+    agents,
+    attachments,
+    catalog,
+    customers,
+    facts,
+    files,
+    organisations,
+    session,
+    threads,
+)
 from bot.edge.api.openapi import document
 from bot.edge.api.route import BASE, add_to
 from bot.edge.auth import Gatekeeper
@@ -21,6 +31,7 @@ OPERATIONS = (
     *customers.OPERATIONS,
     *attachments.OPERATIONS,
     *files.OPERATIONS,
+    *organisations.OPERATIONS,
     *catalog.OPERATIONS,
     *facts.OPERATIONS,
     *agents.OPERATIONS,

@@ -10,6 +10,7 @@ from bot.edge.auth import SHORTEST_PASSWORD
 from bot.hub.desk import EntryView, ThreadLine, ThreadPage
 from bot.hub.searching import SearchHit, SearchPage, SearchPlace
 from bot.model.channel import Attachment, AttachmentType, Capabilities
+from bot.model.fact import BuyingRole, OrganisationKey
 from bot.model.ids import AgentId, BlobId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.listing import ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.moments import micros, moment
@@ -244,6 +245,27 @@ class OneAttachment(Value):
     thread: ThreadId
     seq: int = Field(ge=1)
     index: int = Field(ge=0, le=99)
+
+
+# --- organisations ---------------------------------------------------------------------------
+
+
+class OneOrganisation(Value):
+    """The organisation in the path: its number, its domain, or a CRM's id."""
+
+    key: OrganisationKey
+
+
+class NewMember(Value):
+    """One of an organisation's people: which identity, what the organisation is called, the role.
+
+    `role` none: it is not known. The same `client_id` again changes nothing.
+    """
+
+    identity: IdentityId
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    role: BuyingRole | None = None
+    client_id: _ClientId
 
 
 # --- the rest --------------------------------------------------------------------------------
