@@ -3,15 +3,16 @@
 # /chat
 
 Connect with `auth: {token?, account?, last_seq?, language?, identity_token?}`. `token` is what an
-earlier `welcome` gave; none makes a new visitor; a wrong one, or one that was signed out, is refused
-(`connect_error`, its `data` a problem). `identity_token` signs in at once, see `sign_in`.
+earlier `welcome` gave; none makes a new visitor; a wrong one, or one that was signed out, is
+refused (`connect_error`, its `data` a problem). `identity_token` signs in at once, see `sign_in`.
 `account` names the web chat account where there are several. `last_seq` says from where to replay.
 
 Server to client:
 * `welcome {token, visitor, state, channels, provable, site_name, text_limit, file_bytes,
-  file_types, hours?, sign_in?}`: `state {owner, name, queue, language}` with owner `bot | waiting | agent | nobody`;
-  `channels [{channel, account}]` to continue on, `provable` the same for `prove`; `file_types` are media types; `hours {open,
-  opens_at?}` says whether people answer now, and is left out where no hours are configured;
+  file_types, hours?, sign_in?}`: `state {owner, name, queue, language}` with owner
+  `bot | waiting | agent | nobody`; `channels [{channel, account}]` to continue on, `provable` the
+  same for `prove`; `file_types` are media types; `hours {open, opens_at?}` says whether people
+  answer now, and is left out where no hours are configured;
   `sign_in` is what became of an `identity_token`: `{ok, rotated, until}` or `{ok, problem}`. Not
   taken, it leaves a visitor who is not signed in; `rotated`: the visitor was somebody else, and
   this is a fresh one with a fresh `token`.
@@ -44,10 +45,10 @@ Who the visitor is:
   that token, and signs in there.
 * `sign_out {}` -> `{token}` of a fresh visitor: the one so far is refused from now on, and all its
   sockets are closed.
-* `linked {}` -> `{channels: [{identity, channel, account, label, here, linked, level, since, proof?,
-  by_agent, weak}]}`: the customer's channels. `label` is masked; `identity` is what this visitor
-  calls it; `level` is `L0` (a browser) to `L4` (signed in), by `proof` (`code`, `otp`, `signed`,
-  `agent`); `weak`: senders there can be made up.
+* `linked {}` -> `{channels: [{identity, channel, account, label, here, linked, level, since,
+  proof?, by_agent, weak}]}`: the customer's channels. `label` is masked; `identity` is what this
+  visitor calls it; `level` is `L0` (a browser) to `L4` (signed in), by `proof` (`code`, `otp`,
+  `signed`, `agent`); `weak`: senders there can be made up.
 * `unlink {identity}`: that channel is not this customer's any more.
 * `prove {channel, account, address}` -> `{expires_at}`: a code to the phone number that the visitor
   says is theirs, who then writes it as a message. The answer is the same whoever has the number.
