@@ -2,7 +2,10 @@
 
 import type { Catalogue } from "@samtal/shared/text";
 
+import { known } from "./known-texts";
+
 const sv = {
+  ...known.sv,
   brand: "Samtal",
   desk: "Ärenden",
   skip: "Hoppa till ärendet",
@@ -390,6 +393,7 @@ const sv = {
 export type Key = keyof typeof sv;
 
 const en: Record<Key, string> = {
+  ...known.en,
   brand: "Samtal",
   desk: "Cases",
   skip: "Skip to the case",
