@@ -13,6 +13,7 @@ from bot.edge.live import Live
 from bot.edge.metrics import Metrics
 from bot.edge.retuning import Retuning
 from bot.edge.settings import EdgeSettings
+from bot.hub.canned import Canned
 from bot.hub.chat import Chat
 from bot.hub.desk import Desk
 from bot.hub.feed import Feed
@@ -85,6 +86,11 @@ class EdgeParts:
     def desk(self) -> Desk:
         """The agents' side of the hub."""
         return self.hub.desk
+
+    @property
+    def canned(self) -> Canned:
+        """What agents can send of the content."""
+        return self.hub.canned
 
     @property
     def chat(self) -> Chat:

@@ -160,9 +160,13 @@ class Desk:
         body = AgentReplies(by=by, text=text, attachments=attachments, identity=identity, seen=seen)
         return await self._ask(thread, body, key=client_id)
 
-    async def note(self, thread: ThreadId, by: ByAgent, *, text: str) -> Outcome:
-        """Leave a remark that is never sent."""
-        return await self._ask(thread, AgentNotes(by=by, text=text))
+    async def note(
+        self, thread: ThreadId, by: ByAgent, *, text: str, client_id: str | None = None
+    ) -> Outcome:
+        """Leave a remark that is never sent; the same `client_id` again changes nothing."""
+        # Apart from the replies' ids: a reply and a note may have the same one.
+        key = None if client_id is None else f"note {client_id}"
+        return await self._ask(thread, AgentNotes(by=by, text=text), key=key)
 
     async def hand_back(self, thread: ThreadId, by: ByAgent, *, note: str = "") -> Outcome:
         """Give the thread back to the bot."""

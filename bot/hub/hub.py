@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from bot.hub.agents import Agents
+from bot.hub.canned import Canned
 from bot.hub.chat import Chat
 from bot.hub.content import ContentSet
 from bot.hub.converse import Converse, Handlers
@@ -91,9 +92,11 @@ class Hub:
             store=store, ingress=self.ingress, clock=clock, keep_requests=settings.keep_requests
         )
         self._secret = secret
+        handlers = self._handlers(content, forms, settings)
+        self.canned = self._canned(content, handlers.voice, settings)
         self.converse = Converse(
             engines,
-            handlers=self._handlers(content, forms, settings),
+            handlers=handlers,
             feed=self.feed,
             max_tries=settings.max_tries,
         )
@@ -109,9 +112,9 @@ class Hub:
         self.upkeep.keep_requests = settings.keep_requests
         self.pressure.limit = settings.backlog_limit
         self.handling.grace = settings.stop_grace
-        self.converse.take_over(
-            self._handlers(content, forms, settings), max_tries=settings.max_tries
-        )
+        handlers = self._handlers(content, forms, settings)
+        self.canned = self._canned(content, handlers.voice, settings)
+        self.converse.take_over(handlers, max_tries=settings.max_tries)
 
     async def run(self, work: Work = EVERYTHING) -> None:
         """Work until cancelled; what is in hand is finished first, if it does not take long.
@@ -133,6 +136,15 @@ class Hub:
                 group.create_task(self.upkeep.run(), name="upkeep")
             elif work.intake:
                 group.create_task(self.upkeep.run_mending(), name="mending")
+
+    def _canned(self, content: ContentSet, voice: Voice, settings: HubSettings) -> Canned:
+        return Canned(
+            desk=self.desk,
+            content=content,
+            voice=voice,
+            clock=self.engines.clock,
+            default_language=settings.default_language,
+        )
 
     def _handlers(self, content: ContentSet, forms: Forms, settings: HubSettings) -> Handlers:
         store, nlu = self.engines.store, self.engines.nlu

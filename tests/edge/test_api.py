@@ -178,7 +178,17 @@ async def test_a_machine_has_a_token_and_needs_no_csrf(server: House) -> None:
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        (Role.AGENT, {"/threads", "/threads/counts", "/search?q=x", "/channels", "/session"}),
+        (
+            Role.AGENT,
+            {
+                "/threads",
+                "/threads/counts",
+                "/search?q=x",
+                "/replies?channel=webchat",
+                "/channels",
+                "/session",
+            },
+        ),
         (Role.AUTHOR, {"/gaps", "/channels", "/session"}),
         (
             Role.ADMIN,
@@ -186,6 +196,7 @@ async def test_a_machine_has_a_token_and_needs_no_csrf(server: House) -> None:
                 "/threads",
                 "/threads/counts",
                 "/search?q=x",
+                "/replies?channel=webchat",
                 "/gaps",
                 "/channels",
                 "/session",
@@ -201,6 +212,7 @@ async def test_roles(server: House, role: Role, allowed: set[str]) -> None:
         "/threads",
         "/threads/counts",
         "/search?q=x",
+        "/replies?channel=webchat",
         "/gaps",
         "/channels",
         "/session",
@@ -533,6 +545,50 @@ async def test_a_reply_is_sent_once_however_often_it_is_asked_for(server: House)
     await asyncio.sleep(0.1)
     shown = [one["text"] for one in await server.screen("twilio_sms", "+46701234567")]
     assert shown.count("Hej från Anna") == 1
+
+
+async def test_a_note_is_kept_once_however_often_it_is_asked_for(server: House) -> None:
+    thread = await _thread(server)
+    anna, bo = await server.log_in("Anna"), await server.log_in("Bo")
+    note = {"text": "VIP", "client_id": "c-1"}
+    answers = await asyncio.gather(*(anna.post(f"/threads/{thread}/note", note) for _ in range(3)))
+    assert answers == [(200, {"status": "done"})] * 3
+    # A colleague's page may have come to the same id.
+    assert (await bo.post(f"/threads/{thread}/note", note))[0] == 200
+    _, found = await anna.get(f"/threads/{thread}/entries")
+    notes = [view["entry"] for view in found["entries"] if view["entry"]["body"]["kind"] == "note"]
+    assert [one["by"]["name"] for one in notes] == ["Anna", "Bo"]
+    status, wrong = await anna.post(f"/threads/{thread}/note", {"text": "x", "client_id": "a b"})
+    assert (status, wrong["errors"][0]["where"]) == (422, "body.client_id")
+
+
+async def test_canned_replies_are_the_contents(server: House) -> None:
+    thread = await _thread(server, "Hej")
+    anna = await server.log_in("Anna")
+    asked = f"/replies?channel=twilio_sms&language=sv&thread={thread}&q=N%C3%84R%20delivery.time"
+    status, found = await anna.get(asked)
+    (reply,) = found.pop("replies")
+    assert (status, found) == (200, {"language": "sv"})
+    assert reply.pop("variant").startswith("answers/answer.delivery.time/sms.sv@")
+    assert reply == {
+        "slot": "answer.delivery.time",
+        "title": "När kommer det?",
+        "text": "Varor i lager är framme inom 2 till 4 vardagar. Du får ett sms när paketet finns "
+        "att hämta.",
+    }
+    for language in ("sv", "en"):
+        _, found = await anna.get(f"/replies?channel=telegram&language={language}&thread={thread}")
+        assert len(found["replies"]) > 20
+        assert not [one for one in found["replies"] if "{" in one["title"] + one["text"]]
+    assert (await anna.get("/replies?channel=telegram&thread=thr_nope"))[0] == 404
+    for query, where in (
+        ("language=sv", "query.channel"),
+        ("channel=SMS", "query.channel"),
+        ("channel=telegram&language=fi", "query.language"),
+        (f"channel=telegram&q={'x' * 201}", "query.q"),
+    ):
+        status, wrong = await anna.get(f"/replies?{query}")
+        assert (status, [one["where"] for one in wrong["errors"]]) == (422, [where])
 
 
 async def test_a_draft_is_refused_when_a_colleague_has_replied_since(server: House) -> None:

@@ -6,7 +6,7 @@ import json
 
 from aiohttp import web
 
-from bot.edge.api import agents, attachments, catalog, files, session, threads
+from bot.edge.api import agents, attachments, catalog, files, replies, session, threads
 from bot.edge.api.openapi import document
 from bot.edge.api.route import BASE, add_to
 from bot.edge.auth import Gatekeeper
@@ -18,6 +18,7 @@ VERSION = "1.0.0"
 OPERATIONS = (
     *session.OPERATIONS,
     *threads.OPERATIONS,
+    *replies.OPERATIONS,
     *attachments.OPERATIONS,
     *files.OPERATIONS,
     *catalog.OPERATIONS,

@@ -150,8 +150,13 @@ async def reply_in_thread(ask: Ask, path: OneThread, body: Reply) -> CommandDone
     errors=_LOST,
 )
 async def note_in_thread(ask: Ask, path: OneThread, body: Note) -> CommandDone:
-    """A remark for colleagues; the customer never gets it."""
-    return await _done(ask, ask.parts.desk.note(path.thread, ask.principal.by, text=body.text))
+    """A remark for colleagues; the customer never gets it.
+
+    Repeat it with the same `client_id` when no answer came.
+    """
+    key = None if body.client_id is None else f"{ask.principal.id}:{body.client_id}"
+    command = ask.parts.desk.note(path.thread, ask.principal.by, text=body.text, client_id=key)
+    return await _done(ask, command)
 
 
 @operation(
