@@ -26,7 +26,10 @@ class CannedReply(Value):
 
 
 class CannedReplies(Value):
-    """The replies that fit a moment, by title, and the language that they are in."""
+    """The replies that fit a moment and the language that they are in.
+
+    Those found by their titles come first; then by title.
+    """
 
     language: Language
     replies: tuple[CannedReply, ...]
@@ -64,7 +67,7 @@ class Canned:
         thread: ThreadId | None = None,
         text: str = "",
     ) -> CannedReplies:
-        """Replies for a channel that have all words of a text; none is a text with no words.
+        """Replies for a channel that have all words of a text, in the title, the slot or the text.
 
         With a thread they are filled in for its customer, by default in their language; raises
         NotFound. What would be said in another language, or cannot be filled in, is left out.
@@ -75,7 +78,7 @@ class Canned:
         words = text.casefold().split()
         made = (self._reply(intent, moment) for intent in self._intents)
         fitting = [one for one in made if one is not None and _has(one, words)]
-        fitting.sort(key=lambda one: (one.title.casefold(), one.slot))
+        fitting.sort(key=lambda one: (not _all_in(one.title, words), one.title.casefold()))
         return CannedReplies(language=spoken, replies=tuple(fitting))
 
     def _reply(self, intent: str, moment: Moment) -> CannedReply | None:
@@ -120,5 +123,9 @@ def _on(row: ThreadRow, channel: str) -> ChannelIdentity | None:
 
 
 def _has(reply: CannedReply, words: list[str]) -> bool:
-    said = f"{reply.slot}\n{reply.title}\n{reply.text}".casefold()
-    return all(word in said for word in words)
+    return _all_in(f"{reply.slot}\n{reply.title}\n{reply.text}", words)
+
+
+def _all_in(text: str, words: list[str]) -> bool:
+    folded = text.casefold()
+    return all(word in folded for word in words)

@@ -14,7 +14,8 @@ from bot.hub.canned import CannedReplies
 async def list_replies(ask: Ask, query: RepliesWanted) -> CannedReplies:
     """The content's answers that have a topic, chosen and filled in as the bot would say them.
 
-    By title. What is not written in the language, or lacks a variable's value, is left out.
+    Those found by their titles come first. What is not written in the language, or lacks the
+    value of a variable, is left out.
     """
     return await ask.parts.canned.replies(
         query.channel, language=query.language, thread=query.thread, text=query.q

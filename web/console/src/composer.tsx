@@ -8,6 +8,7 @@ import { useEffect, useId, useRef, useState, type ChangeEvent, type DragEvent, t
 
 import { ask } from "./api";
 import { AttachButton, Attachments, useUploads } from "./attaching";
+import { useCanned } from "./canned";
 import { useDesk } from "./desk";
 import { activeOf, problemWords, span } from "./describe";
 import type { Draft } from "./drafts";
@@ -21,7 +22,6 @@ import type { Opened } from "./opened";
 import { newId, UNDO_MS, type Reply } from "./outbox";
 import { preferences } from "./preferences";
 import type { Screen } from "./screen";
-import { snippets, written, type Snippet } from "./snippets";
 import { useChannels } from "./thread-list";
 import { useWords } from "./words";
 
@@ -76,7 +76,7 @@ export function Composer({ opened, row, screen }: ComposerProps) {
       files: draft.files,
       seen: opened.shownTo,
     });
-    change({ reply: "", files: [], identity: null });
+    change({ reply: "", files: [], identity: null, canned: null });
     offerUndo(reply);
     field.current?.focus();
   }
@@ -105,11 +105,13 @@ export function Composer({ opened, row, screen }: ComposerProps) {
   }
 
   async function saveNote(): Promise<void> {
+    const noteId = draft.noteId ?? newId();
     setSaving(true);
     setProblem(null);
+    change({ noteId });
     try {
-      await ask("POST", `/threads/${thread}/note`, { body: { text: draft.note.trim() } });
-      change({ note: "" });
+      await ask("POST", `/threads/${thread}/note`, { body: { text: draft.note.trim(), client_id: noteId } });
+      change({ note: "", noteId: null });
       await opened.watch();
     } catch (error) {
       setProblem(t("compose.note.failed", { why: problemWords(error, words) }));
@@ -119,13 +121,15 @@ export function Composer({ opened, row, screen }: ComposerProps) {
     }
   }
 
-  const typed = /^\/(\S*)$/.exec(draft.reply)?.[1];
-  const picker = usePicker(isNote || typed === undefined ? null : typed, (snippet) =>
-    change({ reply: written(snippet, row.identities.find((one) => one.name)?.name ?? "") }),
-  );
+  const menu = useCanned({
+    row,
+    draft,
+    onPick: (reply, canned) => change({ reply, canned }),
+    onManage: () => screen.show({ name: "snippets" }),
+  });
 
   function press(event: KeyboardEvent<HTMLTextAreaElement>): void {
-    if (event.nativeEvent.isComposing || picker.press(event)) return;
+    if (event.nativeEvent.isComposing || menu.press(event)) return;
     if (event.key !== "Enter") return;
     const sends = event.ctrlKey || event.metaKey || (preferences.liked.enterSends && !event.shiftKey);
     if (!sends) return;
@@ -134,8 +138,15 @@ export function Composer({ opened, row, screen }: ComposerProps) {
   }
 
   function write(event: ChangeEvent<HTMLTextAreaElement>): void {
-    change(isNote ? { note: event.currentTarget.value } : { reply: event.currentTarget.value });
-    if (!isNote) desk.typing(thread);
+    const written = event.currentTarget.value;
+    if (isNote) return change({ note: written, noteId: null });
+    change({ reply: written, canned: written ? draft.canned : null });
+    desk.typing(thread);
+  }
+
+  function openMenu(): void {
+    menu.turn();
+    field.current?.focus();
   }
 
   function drop(event: DragEvent): void {
@@ -175,7 +186,7 @@ export function Composer({ opened, row, screen }: ComposerProps) {
         />
         {!isNote && <ChannelPicker row={row} draft={draft} onPick={(identity) => change({ identity })} />}
       </div>
-      {picker.list}
+      {menu.list}
       <Textarea
         ref={field}
         autosize
@@ -183,7 +194,8 @@ export function Composer({ opened, row, screen }: ComposerProps) {
         maxRows={10}
         aria-label={t(isNote ? "compose.note.label" : "compose.reply.label")}
         aria-describedby={hints}
-        aria-activedescendant={picker.active}
+        aria-autocomplete={isNote ? "none" : "list"}
+        {...menu.described}
         placeholder={t(isNote ? "compose.note.hint" : "compose.reply.hint")}
         dir="auto"
         value={text}
@@ -206,6 +218,13 @@ export function Composer({ opened, row, screen }: ComposerProps) {
           ) : (
             owner.kind !== "agent" && draft.reply && <p>{t("compose.takes")}</p>
           )}
+          {!isNote && draft.canned && (
+            <p className="from-content">
+              <Icon name="bolt" size={14} />
+              <span>{t("canned.from", { title: draft.canned.title })}</span>
+              <code>{draft.canned.slot}</code>
+            </p>
+          )}
           {!isNote && <Limits row={row} draft={draft} />}
           {problem && (
             <p className="bad" role="alert">
@@ -215,7 +234,7 @@ export function Composer({ opened, row, screen }: ComposerProps) {
         </div>
         {!isNote && uploads.offered && <AttachButton uploads={uploads} />}
         {!isNote && (
-          <ActionIcon variant="subtle" color="gray" size={36} className="quiet" aria-label={t("compose.snippets")} title={`${t("compose.snippets")} (/)`} onClick={() => screen.show({ name: "snippets" })}>
+          <ActionIcon variant="subtle" color="gray" size={36} className="quiet" aria-label={t("compose.snippets")} title={`${t("compose.snippets")} (/)`} onClick={openMenu}>
             <Icon name="bolt" />
           </ActionIcon>
         )}
@@ -289,49 +308,4 @@ function Limits({ row, draft }: { row: Row; draft: Draft }) {
       )}
     </>
   );
-}
-
-// The canned replies that fit what was typed after the slash; the keyboard stays in the text.
-function usePicker(typed: string | null, onPick: (snippet: Snippet) => void) {
-  useChanges(snippets);
-  const { t } = useWords();
-  const id = useId();
-  const [chosen, setChosen] = useState(0);
-  const [closed, setClosed] = useState<string | null>(null);
-  const open = typed !== null && typed !== closed;
-  const fitting = open ? snippets.matching(typed) : [];
-  const at = Math.min(chosen, Math.max(0, fitting.length - 1));
-
-  function press(event: KeyboardEvent): boolean {
-    if (!open) return false;
-    const picked = fitting[at];
-    if (event.key === "ArrowDown" && fitting.length) setChosen((at + 1) % fitting.length);
-    else if (event.key === "ArrowUp" && fitting.length) setChosen((at + fitting.length - 1) % fitting.length);
-    else if (event.key === "Escape") setClosed(typed);
-    else if ((event.key === "Enter" || event.key === "Tab") && picked && !event.ctrlKey && !event.metaKey) onPick(picked);
-    else return false;
-    event.preventDefault();
-    return true;
-  }
-
-  const list = open && (
-    <div className="snippets" role="listbox" aria-label={t("compose.snippets")}>
-      {fitting.length === 0 && <p className="soft">{t("compose.snippets.none")}</p>}
-      {fitting.map((snippet, index) => (
-        <div
-          key={snippet.name}
-          id={`${id}-${index}`}
-          role="option"
-          aria-selected={index === at}
-          onMouseDown={(event) => {
-            event.preventDefault();
-            onPick(snippet);
-          }}
-        >
-          <strong>/{snippet.name}</strong> <span dir="auto">{snippet.text}</span>
-        </div>
-      ))}
-    </div>
-  );
-  return { list, press, active: open && fitting.length ? `${id}-${at}` : undefined };
 }

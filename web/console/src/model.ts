@@ -180,6 +180,19 @@ export interface EntryView {
   send?: SendState | null;
 }
 
+/** A text of the content that an agent can send. */
+export interface CannedReply {
+  slot: string;
+  variant: string;
+  title: string;
+  text: string;
+}
+
+export interface CannedReplies {
+  language: "sv" | "en";
+  replies: CannedReply[];
+}
+
 export interface Viewer {
   agent: string;
   name: string;
