@@ -13,6 +13,7 @@ import { useDesk } from "./desk";
 import { activeOf, problemWords, span } from "./describe";
 import type { Draft } from "./drafts";
 import { Icon } from "./icons";
+import { strokeOf } from "./keys";
 import { windowOf } from "./limits";
 import { takeUp } from "./message";
 import type { Identity, Row } from "./model";
@@ -130,9 +131,8 @@ export function Composer({ opened, row, screen }: ComposerProps) {
 
   function press(event: KeyboardEvent<HTMLTextAreaElement>): void {
     if (event.nativeEvent.isComposing || menu.press(event)) return;
-    if (event.key !== "Enter") return;
-    const sends = event.ctrlKey || event.metaKey || (preferences.liked.enterSends && !event.shiftKey);
-    if (!sends) return;
+    const enterSends = preferences.liked.enterSends && event.key === "Enter" && !event.shiftKey;
+    if (!enterSends && strokeOf(event) !== preferences.keymap.send) return;
     event.preventDefault();
     send();
   }

@@ -8,6 +8,7 @@ import { useLocation, useRoute } from "wouter";
 import { commands, hearKeys } from "./commands";
 import { Desk, DeskProvider, useDesk } from "./desk";
 import { nameOf } from "./describe";
+import { keymapOf } from "./keys";
 import { LoginDialog } from "./login";
 import type { Me, Row } from "./model";
 import { useChanges } from "./observable";
@@ -41,9 +42,10 @@ function Panes() {
   useChanges(screen);
   useChanges(preferences);
   const row = thread ? desk.rows.get(thread) : undefined;
+  const { keys } = preferences.liked;
   const all = useMemo(
-    () => commands({ desk, screen, row, words, go }),
-    [desk, screen, row, words, go],
+    () => commands({ desk, screen, row, words, keymap: keymapOf(keys), go }),
+    [desk, screen, row, words, keys, go],
   );
 
   const latest = useRef({ commands: all, busy: false });

@@ -7,6 +7,7 @@ import { ask } from "./api";
 import { useDesk } from "./desk";
 import { initialsOf } from "./describe";
 import { Icon } from "./icons";
+import { printed } from "./keys";
 import { useChanges } from "./observable";
 import { preferences, type Theme } from "./preferences";
 import type { Screen } from "./screen";
@@ -17,6 +18,7 @@ const THEMES: Theme[] = ["auto", "light", "dark"];
 export function TopBar({ screen }: { screen: Screen }) {
   const desk = useDesk();
   useChanges(desk);
+  useChanges(preferences);
   const { t } = useWords();
   return (
     <header className="top">
@@ -30,7 +32,13 @@ export function TopBar({ screen }: { screen: Screen }) {
       <button type="button" className="search-button" aria-label={t("search.title")} onClick={() => screen.show({ name: "search" })}>
         <Icon name="search" size={16} />
         <span>{t("search.title")}</span>
-        <kbd aria-hidden="true">/</kbd>
+        {preferences.liked.letters && (
+          <span className="keys" aria-hidden="true">
+            {printed(preferences.keymap.search).map((key) => (
+              <kbd key={key}>{key}</kbd>
+            ))}
+          </span>
+        )}
       </button>
       <span className="spring" />
       <LanguageButton />
@@ -41,7 +49,7 @@ export function TopBar({ screen }: { screen: Screen }) {
         size="lg"
         className="quiet"
         aria-label={t("top.help")}
-        title={`${t("top.help")} (?)`}
+        title={`${t("top.help")}${preferences.hint("help")}`}
         onClick={() => screen.show({ name: "help" })}
       >
         <Icon name="help" />
