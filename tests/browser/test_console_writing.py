@@ -10,9 +10,10 @@ from playwright.async_api import expect
 from bot.model.thread import Note
 from tests.browser.console import PATIENCE, somebody_waits, take_seat
 from tests.browser.kit import browsing
+from tests.browser.test_files import LETTER, PICTURE
 
 if TYPE_CHECKING:
-    from playwright.async_api import Locator, Route
+    from playwright.async_api import FilePayload, Locator, Route
 
     from bot.model.ids import ThreadId
     from tests.browser.console import Seat
@@ -173,3 +174,62 @@ async def test_a_note_whose_answer_was_lost_is_kept_once(server: House) -> None:
         await expect(anna.log.locator(".note .text")).to_have_count(2)
         assert await _notes(server, thread) == ["Stamkund", "Stamkund"]
         assert anna.faults.lines == []
+
+
+async def test_files_are_seen_before_they_go_and_taken_out_by_keys(server: House) -> None:
+    visitor = await server.visitor()
+    await visitor.do("ask_human", {"id": "h1", "text": "Jag vill prata med en människa"})
+    async with browsing() as browser:
+        anna = await take_seat(browser, server)
+        await expect(anna.rows).to_have_count(1)
+        await anna.open_first()
+        chooser = anna.page.locator(".composer input[type=file]")
+        await chooser.set_input_files([PICTURE, LETTER])
+        files = anna.page.get_by_role("list", name="Bifogade filer").get_by_role("listitem")
+        await expect(files).to_have_count(2)
+        picture = files.filter(has_text="jacka <i>.png")
+        await expect(picture).to_contain_text("PNG · 1 kB")
+        await _is_shown(picture.locator("img"), "blob:")
+        await expect(files.filter(has_text="retur.txt")).to_contain_text("TXT · 1 kB")
+        await expect(files.filter(has_text="retur.txt").locator("img")).to_have_count(0)
+        # The page comes again: the picture is the server's.
+        await anna.page.reload()
+        await _is_shown(picture.locator("img"), "/files/")
+        await anna.page.get_by_role("button", name="Ta bort jacka <i>.png").focus()
+        await anna.page.keyboard.press("Enter")
+        await expect(files).to_have_count(1)
+        await expect(anna.page.get_by_role("button", name="Ta bort retur.txt")).to_be_focused()
+        await chooser.set_input_files([PICTURE])
+        await expect(files).to_have_count(2)
+        await anna.page.get_by_role("button", name="Ta bort retur.txt").press("Enter")
+        await anna.page.get_by_role("button", name="Ta bort jacka <i>.png").press("Enter")
+        await expect(files).to_have_count(0)
+        await expect(anna.reply).to_be_focused()
+        await chooser.set_input_files([PICTURE])
+        await expect(files).to_have_count(1)
+        await anna.send("Så ser den ut")
+        told = await visitor.hears("Så ser den ut")
+        assert [one["name"] for one in told["attachments"]] == ["jacka <i>.png"]
+        assert anna.faults.lines == []
+
+
+async def test_more_files_than_a_reply_takes_are_told(server: House) -> None:
+    await somebody_waits(server)
+    async with browsing() as browser:
+        anna = await take_seat(browser, server)
+        await anna.open_first()
+        many: list[FilePayload] = [{**LETTER, "name": f"{number}.txt"} for number in range(12)]
+        await anna.page.locator(".composer input[type=file]").set_input_files(many)
+        files = anna.page.get_by_role("list", name="Bifogade filer").get_by_role("listitem")
+        refused = files.filter(has_text="högst 10 filer åt gången")
+        await expect(refused).to_have_count(2)
+        await expect(files.filter(has_text="TXT · 1 kB")).to_have_count(10)
+        await refused.first.get_by_role("button").press("Enter")
+        await expect(refused).to_have_count(1)
+        assert anna.faults.lines == []
+
+
+async def _is_shown(picture: Locator, source: str) -> None:
+    """Return when the picture is there, from such an address."""
+    await expect(picture).to_have_js_property("naturalWidth", 24, timeout=PATIENCE)
+    assert (await picture.get_attribute("src") or "").startswith(source)

@@ -7,7 +7,7 @@ import { channelName } from "@samtal/shared/text";
 import { useEffect, useId, useRef, useState, type ChangeEvent, type DragEvent, type KeyboardEvent } from "react";
 
 import { ask } from "./api";
-import { AttachButton, Attachments, useUploads } from "./attaching";
+import { AttachButton, Attachments, forgetPreviews, kindOf, useUploads } from "./attaching";
 import { useCanned } from "./canned";
 import { useDesk } from "./desk";
 import { activeOf, problemWords, span } from "./describe";
@@ -20,7 +20,7 @@ import type { Identity, Row } from "./model";
 import { useNow } from "./now";
 import { useChanges } from "./observable";
 import type { Opened } from "./opened";
-import { newId, UNDO_MS, type Reply } from "./outbox";
+import { newId, UNDO_MS, type Reply, type SentFile } from "./outbox";
 import { preferences } from "./preferences";
 import type { Screen } from "./screen";
 import { useChannels } from "./thread-list";
@@ -77,6 +77,7 @@ export function Composer({ opened, row, screen }: ComposerProps) {
       files: draft.files,
       seen: opened.shownTo,
     });
+    forgetPreviews(draft.files);
     change({ reply: "", files: [], identity: null, canned: null });
     offerUndo(reply);
     field.current?.focus();
@@ -144,6 +145,11 @@ export function Composer({ opened, row, screen }: ComposerProps) {
     desk.typing(thread);
   }
 
+  function takeOut(file: SentFile): void {
+    forgetPreviews([file]);
+    change({ files: draft.files.filter((one) => one.id !== file.id) });
+  }
+
   function openMenu(): void {
     menu.turn();
     field.current?.focus();
@@ -151,7 +157,7 @@ export function Composer({ opened, row, screen }: ComposerProps) {
 
   function drop(event: DragEvent): void {
     event.preventDefault();
-    if (!isNote) uploads.add(event.dataTransfer.files);
+    if (!isNote) uploads.add(event.dataTransfer.files, draft.files.length);
   }
 
   const colleague = opened.typing.find((one) => one.who === "agent");
@@ -203,10 +209,10 @@ export function Composer({ opened, row, screen }: ComposerProps) {
         onChange={write}
         onKeyDown={press}
         onPaste={(event) => {
-          if (!isNote && event.clipboardData.files.length) uploads.add(event.clipboardData.files);
+          if (!isNote && event.clipboardData.files.length) uploads.add(event.clipboardData.files, draft.files.length);
         }}
       />
-      {!isNote && <Attachments files={draft.files} uploads={uploads} onRemove={(id) => change({ files: draft.files.filter((one) => one.id !== id) })} />}
+      {!isNote && <Attachments files={draft.files} uploads={uploads} onRemove={takeOut} onEmpty={() => field.current?.focus()} />}
       <div className="composer-foot">
         <div className="hints" id={hints}>
           {isNote ? (
@@ -232,7 +238,7 @@ export function Composer({ opened, row, screen }: ComposerProps) {
             </p>
           )}
         </div>
-        {!isNote && uploads.offered && <AttachButton uploads={uploads} />}
+        {!isNote && uploads.offered && <AttachButton uploads={uploads} already={draft.files.length} />}
         {!isNote && (
           <ActionIcon variant="subtle" color="gray" size={36} className="quiet" aria-label={t("compose.snippets")} title={`${t("compose.snippets")} (/)`} onClick={openMenu}>
             <Icon name="bolt" />
@@ -285,8 +291,14 @@ function Limits({ row, draft }: { row: Row; draft: Draft }) {
   if (!identity || !info) return null;
   const { used, limit, sms } = lengthOf(draft.reply, info.capabilities);
   const window = windowOf(row, identity, info, now);
+  const refused = draft.files.filter((file) => !info.capabilities.attachments.includes(kindOf(file.media_type)));
   return (
     <>
+      {refused.length > 0 && (
+        <p className="bad">
+          {t("compose.attach.refused", { channel: channelName(info.channel, words.language), names: refused.map((file) => file.name).join(", ") })}
+        </p>
+      )}
       {window.state === "closed" && (
         <p className="bad">
           {window.ago === null ? t("compose.window.never") : t("compose.window", { time: span(window.ago, words) })}
