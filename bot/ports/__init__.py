@@ -339,6 +339,9 @@ class Threads(Protocol):
     async def counts(self) -> list[HolderCount]:
         """How many threads each queue is offered and each agent owns, in no order."""
 
+    async def count(self, wanted: ThreadFilter, *, most: int) -> int:
+        """How many threads a filter takes; counted to `most` and no further."""
+
     async def thread_ids(self) -> list[ThreadId]:
         """All threads there are (for rebuilding); not those that went up in another one."""
 

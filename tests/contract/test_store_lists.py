@@ -295,3 +295,21 @@ async def test_counts_are_of_what_people_have_in_hand(store: Store) -> None:
         ],
         key=lambda one: one.holder,
     )
+
+
+@pytest.mark.parametrize("most", [0, 1, 5, 1000])
+async def test_what_a_filter_takes_is_counted_to_the_most(store: Store, most: int) -> None:
+    assert await store.count(ThreadFilter(), most=most) == 0
+    rows = await every_kind(store)
+    for wanted in (
+        ThreadFilter(),
+        ThreadFilter(owner="bot"),
+        ThreadFilter(phase=Phase.SNOOZED),
+        ThreadFilter(agent=EVA),
+        ThreadFilter(queue="returns", language="sv"),
+        ThreadFilter(owner="bot", channel="web"),
+        ThreadFilter(owner="bot", queue="returns"),
+        ThreadFilter(queue="none"),
+    ):
+        taken = sum(takes(wanted, row) for row in rows)
+        assert await store.count(wanted, most=most) == min(taken, most), wanted

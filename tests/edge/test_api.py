@@ -183,6 +183,7 @@ async def test_a_machine_has_a_token_and_needs_no_csrf(server: House) -> None:
             {
                 "/threads",
                 "/threads/counts",
+                "/queues",
                 "/search?q=x",
                 "/replies?channel=webchat",
                 "/channels",
@@ -195,6 +196,7 @@ async def test_a_machine_has_a_token_and_needs_no_csrf(server: House) -> None:
             {
                 "/threads",
                 "/threads/counts",
+                "/queues",
                 "/search?q=x",
                 "/replies?channel=webchat",
                 "/gaps",
@@ -211,6 +213,7 @@ async def test_roles(server: House, role: Role, allowed: set[str]) -> None:
     everything = {
         "/threads",
         "/threads/counts",
+        "/queues",
         "/search?q=x",
         "/replies?channel=webchat",
         "/gaps",
@@ -232,6 +235,7 @@ async def test_roles(server: House, role: Role, allowed: set[str]) -> None:
         "/session",
         "/threads",
         "/threads/counts",
+        "/queues",
         "/search?q=x",
         "/threads/x/entries",
         "/gaps",
@@ -406,19 +410,40 @@ async def test_lists_are_filtered_ordered_and_paged(server: House) -> None:
         assert (first + second, end) == (whole, None), query
     status, counts = await desk.get("/threads/counts")
     waiting = [{"queue": queue, "waiting": 3}]
+    others = {"snoozed": 0, "bot": 0, "all": 3, "most": 100}
     assert (status, counts) == (
         200,
-        {"mine": 0, "agents": 0, "waiting": 3, "queues": waiting},
+        {"mine": 0, "agents": 0, "waiting": 3, "queues": waiting, **others},
     )
     bo = await server.log_in("Bo")
     thread = rows["threads"][0]["state"]["thread"]
     assert (await bo.post(f"/threads/{thread}/accept"))[0] == 200
     waiting = [{"queue": queue, "waiting": 2}]
-    held = {"agents": 1, "waiting": 2, "queues": waiting}
+    held = {"agents": 1, "waiting": 2, "queues": waiting, **others}
     assert (await desk.get("/threads/counts"))[1] == {"mine": 0, **held}
     assert (await bo.get("/threads/counts"))[1] == {"mine": 1, **held}
     me = (await bo.get("/session"))[1]["id"]
     assert len((await listed(f"agent={me}"))[0]) == 1
+    tomorrow = (server.parts.clock.now() + timedelta(days=1)).isoformat()
+    assert (await bo.post(f"/threads/{thread}/snooze", {"until": tomorrow}))[0] == 200
+    assert (await bo.get("/threads/counts"))[1] == {"mine": 1, **held, "snoozed": 1}
+
+
+async def test_queues_are_those_of_the_settings_and_those_that_somebody_waits_in(
+    server: House,
+) -> None:
+    thread = await _offered(server)
+    desk = await server.log_in("Anna")
+    assert await desk.get("/queues") == (200, {"queues": [{"queue": "support", "waiting": 1}]})
+    assert (await desk.post(f"/threads/{thread}/accept"))[0] == 200
+    transfer = {"queue": "vip", "note": "n"}
+    assert (await desk.post(f"/threads/{thread}/transfer", transfer))[0] == 200
+    server.hub.settings = server.hub.settings.model_copy(update={"queues": ("returns", "vip")})
+    status, found = await desk.get("/queues")
+    assert (status, [(one["queue"], one["waiting"]) for one in found["queues"]]) == (
+        200,
+        [("returns", 0), ("support", 0), ("vip", 1)],
+    )
 
 
 async def test_searching(server: House) -> None:

@@ -113,6 +113,9 @@ class FakeThreads(Section):
             if holder
         ]
 
+    async def count(self, wanted: ThreadFilter, *, most: int) -> int:
+        return len(await self.threads(wanted, limit=most))
+
     async def thread_ids(self) -> list[ThreadId]:
         memory = await self._begin()
         return sorted({identity.thread for identity in memory.identities.values()})

@@ -68,7 +68,16 @@ export interface Counts {
   mine: number;
   agents: number;
   waiting: number;
-  queues: { queue: string; waiting: number }[];
+  /** These three may be very many: they are counted to `most`. */
+  snoozed: number;
+  bot: number;
+  all: number;
+  most: number;
+}
+
+export interface Queue {
+  queue: string;
+  waiting: number;
 }
 
 export type AttachmentType = "image" | "video" | "audio" | "file" | "sticker" | "location" | "contact" | "share";
