@@ -221,7 +221,7 @@ async def test_more_files_than_a_reply_takes_are_told(server: House) -> None:
         many: list[FilePayload] = [{**LETTER, "name": f"{number}.txt"} for number in range(12)]
         await anna.page.locator(".composer input[type=file]").set_input_files(many)
         files = anna.page.get_by_role("list", name="Bifogade filer").get_by_role("listitem")
-        refused = files.filter(has_text="högst 10 filer åt gången")
+        refused = files.filter(has_text="Högst 10 filer åt gången.")
         await expect(refused).to_have_count(2)
         await expect(files.filter(has_text="TXT · 1 kB")).to_have_count(10)
         await refused.first.get_by_role("button").press("Enter")

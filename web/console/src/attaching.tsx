@@ -4,7 +4,7 @@ import { ActionIcon, CloseButton, Loader } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 
 import { ask, Refusal } from "./api";
-import { problemWords, sizeWords } from "./describe";
+import { problemWords, shortName, sizeWords } from "./describe";
 import { Icon } from "./icons";
 import type { AttachmentType } from "./model";
 import type { SentFile } from "./outbox";
@@ -181,7 +181,7 @@ export function Attachments({ files, uploads, onRemove, onEmpty }: AttachmentsPr
           <Thumb preview={preview} mediaType={file.type} />
           <span className="attaching-about">
             <span className="attaching-name" dir="auto">
-              {t("compose.attach.loading", { name: file.name })}
+              {t("compose.attach.loading", { name: shortName(file.name) })}
             </span>
             <span className="soft">{aboutWords(file.name, file.type, file.size)}</span>
           </span>
@@ -190,7 +190,7 @@ export function Attachments({ files, uploads, onRemove, onEmpty }: AttachmentsPr
       ))}
       {uploads.failed.map(({ key, name, why }, index) => (
         <li key={key} className="bad">
-          <span role="alert">{t("compose.attach.failed", { name, why })}</span>
+          <span role="alert">{t("compose.attach.failed", { name: shortName(name), why })}</span>
           <CloseButton size="md" aria-label={t("compose.attach.remove", { name })} onClick={() => remove(files.length + index, () => uploads.dismiss(key))} />
         </li>
       ))}

@@ -121,7 +121,7 @@ export function useCanned({ row, draft, onPick, onManage }: MenuProps): CannedMe
       <p className="visually-hidden" role="status">
         {isPending ? t("canned.loading") : t("canned.found", { n: own.length + content.length })}
       </p>
-      <div id={id} role="listbox" aria-label={t("compose.snippets")}>
+      <div id={id} role="listbox" tabIndex={0} aria-label={t("compose.snippets")}>
         {group(t("canned.own"), own, 0)}
         {group(`${t("canned.content")} · ${where}`, content, own.length)}
         {options.length === 1 && !isPending && !isError && <p className="soft">{t("compose.snippets.none")}</p>}

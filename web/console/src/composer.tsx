@@ -6,6 +6,7 @@ import { lengthOf } from "@samtal/shared/length";
 import { channelName } from "@samtal/shared/text";
 import { useEffect, useId, useRef, useState, type ChangeEvent, type DragEvent, type KeyboardEvent } from "react";
 
+import { tell } from "./acts";
 import { ask } from "./api";
 import { AttachButton, Attachments, forgetPreviews, kindOf, useUploads } from "./attaching";
 import { useCanned } from "./canned";
@@ -87,7 +88,7 @@ export function Composer({ opened, row, screen }: ComposerProps) {
     const undo = () => {
       notifications.hide(reply.id);
       const back = desk.outbox.undo(reply.id);
-      if (!back) return void notifications.show({ message: t("undo.late") });
+      if (!back) return tell(t("undo.late"), words);
       takeUp(desk, back);
       field.current?.focus();
     };

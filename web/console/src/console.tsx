@@ -106,6 +106,7 @@ function useWaiting(desk: Desk, open: (row: Row) => void): void {
         notifications.show({
           id,
           autoClose: 10_000,
+          closeButtonProps: { "aria-label": words.t("close") },
           message: (
             <Group justify="space-between" wrap="nowrap">
               <span dir="auto">{message}</span>

@@ -149,10 +149,11 @@ function IdentityLines({ identity, isActive }: { identity: Identity; isActive: b
 }
 
 function Copied({ what, value }: { what: string; value: string }) {
-  const { t } = useWords();
+  const words = useWords();
+  const { t } = words;
   const copy = () =>
     navigator.clipboard.writeText(value).then(
-      () => tell(t("copied")),
+      () => tell(t("copied"), words),
       () => {},
     );
   return (

@@ -189,7 +189,7 @@ function useAct(row: Row, act: Act, onClose: () => void) {
     setBusy(false);
     setProblem(found);
     if (found) return;
-    tell(done);
+    tell(done, words);
     onClose();
   }
 

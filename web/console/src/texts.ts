@@ -240,7 +240,7 @@ const sv = {
   "compose.sms.why": "{culprits} gör att texten kräver fler sms.",
   "compose.attach": "Bifoga fil",
   "compose.attach.files": "Bifogade filer",
-  "compose.attach.most": "högst {n} filer åt gången",
+  "compose.attach.most": "Högst {n} filer åt gången.",
   "compose.attach.refused": "{channel} tar inte emot: {names}",
   "compose.attach.remove": "Ta bort {name}",
   "compose.attach.failed": "{name} kunde inte laddas upp: {why}",
@@ -324,6 +324,7 @@ const sv = {
   "problem.gone": "Det finns inte längre.",
   "problem.unreached": "Servern svarar inte. Försök igen.",
   "problem.fault": "Något gick fel på servern. Försök igen.",
+  "problem.kind": "Den sortens fil tas inte emot, bara bilder, PDF och text.",
   "problem.large": "Det är för stort.",
 
   "card.title": "Om kunden",
@@ -671,7 +672,7 @@ const en: Record<Key, string> = {
   "compose.sms.why": "{culprits} makes the text take more SMS.",
   "compose.attach": "Attach a file",
   "compose.attach.files": "Attached files",
-  "compose.attach.most": "{n} files at a time at most",
+  "compose.attach.most": "{n} files at a time at most.",
   "compose.attach.refused": "{channel} does not take: {names}",
   "compose.attach.remove": "Remove {name}",
   "compose.attach.failed": "{name} could not be uploaded: {why}",
@@ -755,6 +756,7 @@ const en: Record<Key, string> = {
   "problem.gone": "It is no longer there.",
   "problem.unreached": "The server does not answer. Try again.",
   "problem.fault": "Something went wrong at the server. Try again.",
+  "problem.kind": "Files of that kind are not taken, only pictures, PDF and text.",
   "problem.large": "It is too large.",
 
   "card.title": "About the customer",

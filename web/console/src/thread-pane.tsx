@@ -190,7 +190,7 @@ function Actions({ row, screen }: { row: Row; screen: Screen }) {
           </Button>
         </>
       )}
-      <Menu position="bottom-end" width={230}>
+      <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false} width={230}>
         <Menu.Target>
           <ActionIcon variant="default" size={36} aria-label={t("thread.more")} title={t("thread.more")}>
             <Icon name="more" />

@@ -64,7 +64,7 @@ function AgentMenu({ screen }: { screen: Screen }) {
   const { t } = useWords();
   const { name } = desk.me;
   return (
-    <Menu position="bottom-end" width={240}>
+    <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false} width={240}>
       <Menu.Target>
         <button type="button" className="avatar me" aria-label={t("top.me", { name })} title={name}>
           {initialsOf(name)}
@@ -114,7 +114,7 @@ export function ThemeMenu() {
   const { t } = useWords();
   const { theme } = preferences.liked;
   return (
-    <Menu position="bottom-end" width={200}>
+    <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false} width={200}>
       <Menu.Target>
         <ActionIcon variant="subtle" color="gray" size="lg" className="quiet" aria-label={t("top.theme")} title={t("top.theme")}>
           <Icon name={theme === "dark" ? "moon" : "sun"} />
