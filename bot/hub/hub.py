@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from bot.hub.agents import Agents
+from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
 from bot.hub.connecting import Connecting
@@ -120,9 +121,11 @@ class Hub:
         )
         self._secret = secret
         self._put_desk_up(settings)
+        handlers = self._handlers(content, forms, settings)
+        self.canned = self._canned(content, handlers.voice, settings)
         self.converse = Converse(
             engines,
-            handlers=self._handlers(content, forms, settings),
+            handlers=handlers,
             feed=self.feed,
             max_tries=settings.max_tries,
         )
@@ -143,9 +146,9 @@ class Hub:
         self.pressure.limit = settings.backlog_limit
         self.handling.grace = settings.stop_grace
         self._put_desk_up(settings)
-        self.converse.take_over(
-            self._handlers(content, forms, settings), max_tries=settings.max_tries
-        )
+        handlers = self._handlers(content, forms, settings)
+        self.canned = self._canned(content, handlers.voice, settings)
+        self.converse.take_over(handlers, max_tries=settings.max_tries)
 
     def _put_desk_up(self, settings: HubSettings) -> None:
         """What agents see and say of who is who, by these settings."""
@@ -188,6 +191,15 @@ class Hub:
                 group.create_task(self.upkeep.run(), name="upkeep")
             elif work.intake:
                 group.create_task(self.upkeep.run_mending(), name="mending")
+
+    def _canned(self, content: ContentSet, voice: Voice, settings: HubSettings) -> Canned:
+        return Canned(
+            desk=self.desk,
+            content=content,
+            voice=voice,
+            clock=self.engines.clock,
+            default_language=settings.default_language,
+        )
 
     def _handlers(self, content: ContentSet, forms: Forms, settings: HubSettings) -> Handlers:
         store, nlu = self.engines.store, self.engines.nlu

@@ -347,6 +347,9 @@ class Threads(Protocol):
         Those of the same moment come by their ids.
         """
 
+    async def count(self, wanted: ThreadFilter, *, most: int) -> int:
+        """How many threads a filter takes; counted to `most` and no further."""
+
     async def thread_ids(self) -> list[ThreadId]:
         """All threads there are (for rebuilding); not those that went up in another one."""
 

@@ -326,3 +326,21 @@ async def test_who_is_accepted_or_absorbed_leaves_the_queue(store: Store) -> Non
     await stands(store, BO, owner=OWNERS[4], when=4)
     await absorb(store, ANNA, WEB)
     assert await store.queue("support", most=100) == [WEB.home_thread]
+
+
+@pytest.mark.parametrize("most", [0, 1, 5, 1000])
+async def test_what_a_filter_takes_is_counted_to_the_most(store: Store, most: int) -> None:
+    assert await store.count(ThreadFilter(), most=most) == 0
+    rows = await every_kind(store)
+    for wanted in (
+        ThreadFilter(),
+        ThreadFilter(owner="bot"),
+        ThreadFilter(phase=Phase.SNOOZED),
+        ThreadFilter(agent=EVA),
+        ThreadFilter(queue="returns", language="sv"),
+        ThreadFilter(owner="bot", channel="web"),
+        ThreadFilter(owner="bot", queue="returns"),
+        ThreadFilter(queue="none"),
+    ):
+        taken = sum(takes(wanted, row) for row in rows)
+        assert await store.count(wanted, most=most) == min(taken, most), wanted

@@ -132,6 +132,9 @@ class FakeThreads(Section):
         )
         return [row.state.thread for row in rows]
 
+    async def count(self, wanted: ThreadFilter, *, most: int) -> int:
+        return len(await self.threads(wanted, limit=most))
+
     async def thread_ids(self) -> list[ThreadId]:
         memory = await self._begin()
         return sorted({identity.thread for identity in memory.identities.values()})

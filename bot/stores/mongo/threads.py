@@ -144,6 +144,16 @@ class MongoThreads:
         """See the port."""
         return await queue_of(self._collections, name, most=most)
 
+    async def count(self, wanted: ThreadFilter, *, most: int) -> int:
+        """See the port."""
+        asked = listing_query(wanted, order=ThreadOrder.NEWEST, after=None)
+        if asked is None or most <= 0:
+            return 0
+        query, sort = asked
+        return len(
+            await self._collections.threads.find(query, fields=["_id"], sort=sort, limit=most)
+        )
+
     async def thread_ids(self) -> list[ThreadId]:
         """See the port: every thread that has an identity, with or without a snapshot."""
         found = await self._collections.identities.aggregate(

@@ -86,11 +86,29 @@ def list_threads(
     limit: int,
 ) -> list[ThreadRow]:
     """See the port: the cost is that of the page, and not of how many threads there are."""
-    found = (
+    found = _places(connection, wanted, order=order, after=after, limit=limit)
+    return [_row(connection, thread) for _, thread in islice(_merged(found), limit)]
+
+
+def count_threads(connection: apsw.Connection, wanted: ThreadFilter, *, most: int) -> int:
+    """See the port: the cost is that of a page without its rows."""
+    found = _places(connection, wanted, order=ThreadOrder.NEWEST, after=None, limit=most)
+    return min(sum(1 for rows in found for _ in rows), most)
+
+
+def _places(
+    connection: apsw.Connection,
+    wanted: ThreadFilter,
+    *,
+    order: ThreadOrder,
+    after: ThreadPlace | None,
+    limit: int,
+) -> Iterator[Iterable[_Place]]:
+    """The first places of each of the statements."""
+    return (
         connection.execute(sql, {**bindings, **_from(order, after), "limit": limit})
         for sql, bindings in queries(wanted, order)
     )
-    return [_row(connection, thread) for _, thread in islice(_merged(found), limit)]
 
 
 def queries(wanted: ThreadFilter, order: ThreadOrder) -> Iterator[tuple[str, Bindings]]:
