@@ -10,10 +10,12 @@ export interface Embed {
   theme: "light" | "dark" | null;
   position: "left" | "right";
   open: boolean;
+  /** A token of the site's own log-in, when somebody is logged in there. */
+  identityToken: string | null;
 }
 
 export function embedding(script: HTMLScriptElement): Embed {
-  const { site, language, theme, position, open } = script.dataset;
+  const { site, language, theme, position, open, identityToken } = script.dataset;
   return {
     base: new URL("/", script.src).href,
     account: site || null,
@@ -21,6 +23,7 @@ export function embedding(script: HTMLScriptElement): Embed {
     theme: theme === "light" || theme === "dark" ? theme : null,
     position: position === "left" ? "left" : "right",
     open: open !== undefined && open !== "false",
+    identityToken: identityToken || null,
   };
 }
 

@@ -4,6 +4,8 @@ import tokens from "@samtal/shared/tokens.css?inline";
 import { render } from "preact";
 
 import { embedding, languageOf, type Embed } from "./embed";
+import type { Signed } from "./identity";
+import identityCss from "./identity.css?inline";
 import { Memory } from "./memory";
 import { Shell } from "./shell";
 import { Talk } from "./talk";
@@ -15,6 +17,10 @@ interface Handle {
   open(): void;
   close(): void;
   language(code: string): void;
+  /** Somebody is logged in at the site: its token, a JWT. */
+  signIn(token: string): Promise<Signed>;
+  /** They logged out: nothing of theirs stays here. */
+  signOut(): Promise<void>;
 }
 
 declare global {
@@ -29,12 +35,13 @@ function start(embed: Embed): Handle {
   const memory = new Memory(embed.account);
   const shell = new Shell(embed, memory);
   const talk = new Talk(embed, memory, () => shell.language);
+  if (embed.identityToken !== null) void talk.identity.signIn(embed.identityToken);
   const code = codeInAddress();
   const host = document.createElement("samtal-chat");
   host.dataset.position = embed.position;
   follow(host, embed);
   const root = host.attachShadow({ mode: "open" });
-  root.adoptedStyleSheets = [css, tokens].map(sheet);
+  root.adoptedStyleSheets = [css, identityCss, tokens].map(sheet);
   document.body.append(host);
   render(<Widget embed={embed} memory={memory} talk={talk} shell={shell} draft={code ?? memory.get("draft") ?? ""} />, root);
   document.addEventListener("click", (event) => {
@@ -51,6 +58,8 @@ function start(embed: Embed): Handle {
       const language = languageOf(code);
       if (language !== null) shell.speak(language);
     },
+    signIn: (token) => talk.identity.signIn(token),
+    signOut: () => talk.signOut(),
   };
 }
 
