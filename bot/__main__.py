@@ -35,11 +35,13 @@ content = typer.Typer(help="Work with what the bot says.", no_args_is_help=True)
 sandbox = typer.Typer(help="Try channels without accounts.", no_args_is_help=True)
 user = typer.Typer(help="People who log in.", no_args_is_help=True)
 token = typer.Typer(help="Machines that use the API.", no_args_is_help=True)
+facts = typer.Typer(help="What other systems know of customers.", no_args_is_help=True)
 cli.add_typer(nlu, name="nlu")
 cli.add_typer(content, name="content")
 cli.add_typer(sandbox, name="sandbox")
 cli.add_typer(user, name="user")
 cli.add_typer(token, name="token")
+cli.add_typer(facts, name="facts")
 
 ConfigFile = Annotated[
     Path | None,
@@ -88,7 +90,7 @@ def serve(
 @cli.command("check-config")
 @one_line
 def check_config(config: ConfigFile = None) -> None:
-    """Say whether the settings, channels, content and forms are right; changes nothing."""
+    """Say whether settings, channels, content, forms and personas are right; changes nothing."""
     from bot.app import doctor as examination
     from bot.app.configuration import settings_from
 
@@ -275,7 +277,7 @@ def user_add(
 def token_add(
     name: Annotated[str, typer.Argument(help="What the machine is called.")],
     *,
-    role: Annotated[str, typer.Option(help="agent, author or admin.")] = "agent",
+    role: Annotated[str, typer.Option(help="agent, author, admin or integration.")] = "agent",
     config: ConfigFile = None,
 ) -> None:
     """Make a bearer token for a machine; prints it once, only its hash is kept."""
@@ -283,6 +285,28 @@ def token_add(
     from bot.app.configuration import settings_from
 
     typer.echo(asyncio.run(commands.add_token(settings_from(config), name=name, role=role)))
+
+
+@facts.command("import")
+@one_line
+def facts_import(
+    file: Annotated[Path, typer.Argument(help="CSV in UTF-8; its first line names the columns.")],
+    *,
+    source: Annotated[str, typer.Option(help="The system that tells, for instance crm.")],
+    kind: Annotated[str, typer.Option(help="Kind of all its facts, for instance purchased.")],
+    config: ConfigFile = None,
+) -> None:
+    """Take facts from a table; again changes nothing. Lines that are wrong are listed (exit 1)."""
+    from bot.app.configuration import settings_from
+    from bot.app.importing import import_facts
+    from bot.hub.facts import FactStatus
+
+    done = asyncio.run(import_facts(settings_from(config), file, source=source, kind=kind))
+    for line in done.bad:
+        typer.echo(line, err=True)
+    typer.echo(", ".join(f"{done.counts[status]} {status}" for status in FactStatus))
+    if done.bad:
+        raise typer.Exit(1)
 
 
 @cli.command()

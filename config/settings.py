@@ -112,6 +112,9 @@ class ContentSection(_Section):
 
     folder: Path = Field(Path("config/content"), description="Folder of content files.")
     forms: Path = Field(Path("config/forms"), description="Folder of form files.")
+    personas: Path = Field(
+        Path("config/personas.yaml"), description="File of those that customers may speak as."
+    )
 
 
 class LogSection(_Section):

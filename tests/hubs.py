@@ -21,6 +21,7 @@ from bot.hub.content.parse import parse
 from bot.hub.engines import Engines
 from bot.hub.forms import Forms
 from bot.hub.hub import Hub
+from bot.hub.personas import Personas
 from bot.hub.rebuild import rebuilt
 from bot.hub.settings import HubSettings
 from bot.hub.spooling import Spooling
@@ -329,6 +330,7 @@ async def hub_kit(
     content: ContentSet | None = None,
     forms: Forms | None = None,
     *,
+    personas: Personas | None = None,
     store: Store | None = None,
     bus: Bus | None = None,
     nlu: Nlu | None = None,
@@ -361,6 +363,7 @@ async def hub_kit(
         engines,
         content=content or plain(),
         forms=forms or shipped_forms(),
+        personas=personas or shipped_personas(),
         settings=settings or HubSettings(),
         secret=SecretStr("a test secret of 32 characters!!"),
     )
@@ -379,6 +382,11 @@ async def hub_kit(
 @cache
 def shipped_forms() -> Forms:
     return Forms.load(ROOT / "config" / "forms")
+
+
+@cache
+def shipped_personas() -> Personas:
+    return Personas.load(ROOT / "config" / "personas.yaml")
 
 
 @cache

@@ -71,6 +71,7 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
         engines,
         content=words.content,
         forms=words.forms,
+        personas=words.personas,
         settings=settings.hub,
         secret=base.secret,
     )

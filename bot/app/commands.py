@@ -86,7 +86,7 @@ async def add_user(settings: Settings, *, email: str, name: str, role: str, pass
     if len(password) < SHORTEST_PASSWORD:
         raise ConfigError("is too short", where="password", mend="Take 12 characters or more.")
     async with beside(settings) as store:
-        await put_agent(store, email, name=name, role=_role(role), password=password)
+        await put_agent(store, email, name=name, role=_persons(role), password=password)
 
 
 async def put_agent(store: Store, email: str, *, name: str, role: Role, password: str) -> None:
@@ -107,6 +107,13 @@ async def add_token(settings: Settings, *, name: str, role: str) -> str:
     async with beside(settings) as store:
         await store.put_token(ApiToken(token_hash=token_hash(token), name=name, role=_role(role)))
     return token
+
+
+def _persons(name: str) -> Role:
+    role = _role(name)
+    if role is Role.INTEGRATION:
+        raise ConfigError("is for machines", where=f"role {name}", mend="Make a token for it.")
+    return role
 
 
 def _role(name: str) -> Role:

@@ -25,6 +25,7 @@ def check(settings: Settings) -> list[str]:
         *(f"channel {name}/{account}: ok" for name, account in accounts.channels),
         f"content: {len(content.variants)} variants of {len(content.slots)} slots, {content.id}",
         f"forms: {len(words.forms.all)}",
+        f"personas: {', '.join(each.key for each in words.personas.all)}",
     ]
 
 

@@ -53,7 +53,7 @@ class Reach:
 
 
 class Reloading:
-    """Takes over content, forms, the hub's settings, accounts, realms, rates, the log's level."""
+    """Takes over content, forms, personas, the hub's settings, accounts, realms, rates, the log."""
 
     def __init__(self, first: Loaded, reach: Reach) -> None:
         self._loaded = first
@@ -108,7 +108,12 @@ class Reloading:
         reach, words = self._reach, fresh.words
         reach.channels.take_over(fresh.accounts.channels)
         reach.providers.take_over(fresh.accounts.providers)
-        reach.hub.take_over(content=words.content, forms=words.forms, settings=fresh.settings.hub)
+        reach.hub.take_over(
+            content=words.content,
+            forms=words.forms,
+            personas=words.personas,
+            settings=fresh.settings.hub,
+        )
         reach.realms.take_over(fresh.settings.identity.realms)
         reach.retune(fresh.settings.edge)
         set_level(fresh.settings.log.level)
@@ -127,6 +132,8 @@ def _changes(before: Loaded, after: Loaded) -> Iterator[str]:
         yield f"content {before.words.content.id} -> {after.words.content.id}"
     if before.words.forms.all != after.words.forms.all:
         yield "forms"
+    if before.words.personas.all != after.words.personas.all:
+        yield "personas"
 
 
 def _account_changes(

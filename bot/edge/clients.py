@@ -75,6 +75,19 @@ def chat_origin(request: web.BaseRequest, settings: EdgeSettings) -> bool:
     return _origin(request.headers.get("Origin", "")) in allowed
 
 
+def on_site(url: str, request: web.BaseRequest, settings: EdgeSettings) -> bool:
+    """Whether a page is of the site that the request's socket was opened on.
+
+    A browser names that site as the origin; whoever names none is on a page of ours.
+    """
+    page, origin = _origin(url), request.headers.get("Origin")
+    if origin is not None:
+        return page is not None and page == _origin(origin)
+    return page in {_origin(settings.public_base_url), *map(_origin, settings.embed_origins)} - {
+        None
+    }
+
+
 def _origin(url: str) -> tuple[str, str, int] | None:
     try:
         parts = urlsplit(url)

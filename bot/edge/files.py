@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from bot.edge.clients import chat_origin, client_address
+from bot.edge.clients import chat_origin
 from bot.edge.file_types import is_image
 from bot.edge.parts import EdgeParts
 from bot.edge.problems import Refusal, too_many
@@ -103,8 +103,7 @@ class Files:
             raise Refusal(401, "Send the visitor's token as: Authorization: Bearer <token>")
         account = {"account": http.query["account"]} if "account" in http.query else {}
         given = read(ChatAuth, ({"token": token.strip(), **account},))
-        client = client_address(http, trusted=self._parts.settings.trusted_proxies)
-        return await self._reception.visitor(given, sid="", client=client)
+        return await self._reception.visitor(given, sid="", request=http)
 
     async def _count(self, visitor: Visitor) -> None:
         tries = await self._parts.store.count_attempt(

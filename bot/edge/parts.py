@@ -14,11 +14,15 @@ from bot.edge.metrics import Metrics
 from bot.edge.realms import Realm
 from bot.edge.retuning import Retuning
 from bot.edge.settings import EdgeSettings
+from bot.hub.cards import Cards
 from bot.hub.chat import Chat
+from bot.hub.connecting import Connecting
 from bot.hub.desk import Desk
+from bot.hub.facts import FactIntake
 from bot.hub.feed import Feed
 from bot.hub.hub import Hub
 from bot.hub.ingress import Ingress
+from bot.hub.knowing import Knowing
 from bot.hub.linking import Linking
 from bot.hub.own_channels import OwnChannels
 from bot.hub.signing_in import SigningIn
@@ -109,6 +113,26 @@ class EdgeParts:
     def linking(self) -> Linking:
         """Continuing on another channel."""
         return self.hub.linking
+
+    @property
+    def facts(self) -> FactIntake:
+        """What other systems tell."""
+        return self.hub.facts
+
+    @property
+    def knowing(self) -> Knowing:
+        """What is known of customers."""
+        return self.hub.knowing
+
+    @property
+    def cards(self) -> Cards:
+        """Customers' cards."""
+        return self.hub.cards
+
+    @property
+    def connecting(self) -> Connecting:
+        """What agents say of who is who."""
+        return self.hub.connecting
 
     @property
     def feed(self) -> Feed:

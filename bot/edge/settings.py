@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from bot.edge.opening import Span
 from bot.model.value import Value
@@ -100,6 +100,12 @@ class EdgeSettings(Value):
         200, ge=1, le=900, description="Files that one client address of visitors may upload."
     )
     codes_an_hour: int = Field(20, ge=1, description="Link codes that one visitor may ask for.")
+    visits_a_day: int = Field(
+        200, ge=0, le=900, description="Pages kept for a visitor and a day; 0 keeps none."
+    )
+    place_header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = Field(
+        None, description="Header in which a proxy tells a visitor's country or region."
+    )
     client_codes_an_hour: int = Field(
         20, ge=1, le=900, description="Link codes that one client address of visitors may try."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.hub import episodes, owning, snoozing
 from bot.hub.draft import Words
 from bot.hub.forms import Forms
+from bot.hub.personas import Personas
 from bot.hub.router import Line, resumed
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
@@ -15,6 +16,7 @@ from bot.model.event import (
     AgentNotes,
     AgentReplies,
     AgentResolves,
+    AgentSetsFacet,
     AgentTransfers,
     CaseQuiet,
     OfferExpired,
@@ -23,7 +25,16 @@ from bot.model.event import (
 from bot.model.people import ByAgent, BySystem, ChannelIdentity
 from bot.model.record import Span
 from bot.model.sending import Origin
-from bot.model.thread import MessageOut, Note, Offered, OwnedByAgent, OwnedByBot, Phase
+from bot.model.thread import (
+    FacetBy,
+    FacetChanged,
+    MessageOut,
+    Note,
+    Offered,
+    OwnedByAgent,
+    OwnedByBot,
+    Phase,
+)
 from bot.ports import Store
 
 DeskEvent = (
@@ -33,6 +44,7 @@ DeskEvent = (
     | AgentHandsBack
     | AgentTransfers
     | AgentResolves
+    | AgentSetsFacet
     | OfferExpired
     | CaseQuiet
     | SnoozeEvent
@@ -46,8 +58,11 @@ _LOOKED_AT = 200
 class Agents:
     """Handles every event that comes from the desk."""
 
-    def __init__(self, *, store: Store, forms: Forms, settings: HubSettings) -> None:
+    def __init__(
+        self, *, store: Store, forms: Forms, personas: Personas, settings: HubSettings
+    ) -> None:
         self._store = store
+        self._personas = personas
         self._forms = forms
         self._settings = settings
 
@@ -66,6 +81,8 @@ class Agents:
                 self._transfer(scene, body)
             case AgentResolves():
                 self._resolve(scene, body)
+            case AgentSetsFacet():
+                self._set_facet(scene, body)
             case OfferExpired():
                 self._expire(scene, body)
             case CaseQuiet():
@@ -144,6 +161,23 @@ class Agents:
         episodes.move(draft, episode, Phase.RESOLVED, by=body.by, reason=body.reason)
         if not isinstance(owner, OwnedByBot):
             owning.give_to_bot(draft, by=body.by, reason="resolved", afresh=True)
+
+    def _set_facet(self, scene: Scene, body: AgentSetsFacet) -> None:
+        """The agent knows better; what the customer writes does not undo it within the case."""
+        draft, case = scene.draft, scene.draft.state.episode
+        if body.facet not in self._personas:
+            draft.outcome = Rejected(reason="there is no such persona")
+            return
+        if body.episode is not None and (case is None or case.id != body.episode):
+            draft.outcome = Rejected(reason="this is not the latest case")
+            return
+        belongs = case is None or (case.facet, case.facet_by) == (body.facet, FacetBy.AGENT)
+        if draft.state.facet == body.facet and belongs:
+            return
+        changed = FacetChanged(
+            facet=body.facet, reason=FacetBy.AGENT, episode=case.id if case else None
+        )
+        draft.add(changed, by=body.by)
 
     def _expire(self, scene: Scene, body: OfferExpired) -> None:
         state = scene.draft.state

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.hub import episodes, journey, owning
+from bot.hub import episodes, owning, queueing
+from bot.hub.claims import claim_fact, claims_in
+from bot.hub.hearing import Hearing, Spoken
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import code_in
 from bot.hub.router import Heard, Line, Router
@@ -29,6 +31,7 @@ from bot.model.event import (
     IdentityJoined,
     LoginSeen,
     Rejected,
+    VisitorSeen,
 )
 from bot.model.people import ByBot, BySystem
 from bot.model.record import Span
@@ -37,8 +40,6 @@ from bot.model.thread import (
     ConversationStarted,
     DialogueMoved,
     EchoOut,
-    JourneyMoved,
-    Linked,
     MessageDeleted,
     MessageEdited,
     MessageIn,
@@ -53,8 +54,8 @@ from bot.model.thread import (
     ThreadState,
     UnsupportedIn,
 )
-from bot.model.understanding import Language, Understanding, Utterance
-from bot.ports import Nlu, Store
+from bot.model.understanding import Language, Understanding
+from bot.ports import Store
 
 _SWITCH_WORDS = 3
 _SWITCH_AT = 0.85
@@ -68,9 +69,19 @@ _UNREAD = Understanding(
 )
 
 # Events that leave a fact in the thread and ask for little more.
-Fact = OptOut | OptIn | Edited | Deleted | Reacted | Unsupported | HelpKeyword | IdentityJoined
+Fact = OptOut | OptIn | Edited | Deleted | Reacted | Unsupported | HelpKeyword
+# Events that made an identity; nobody said anything.
+Sight = LoginSeen | VisitorSeen
 CustomerEvent = (
-    Inbound | Started | Referral | Echo | CustomerLeavesQueue | CustomerEnds | LoginSeen | Fact
+    Inbound
+    | Started
+    | Referral
+    | Echo
+    | CustomerLeavesQueue
+    | CustomerEnds
+    | IdentityJoined
+    | Sight
+    | Fact
 )
 
 
@@ -81,13 +92,13 @@ class Customers:
         self,
         *,
         store: Store,
-        nlu: Nlu,
+        hearing: Hearing,
         linked: LinkedChannels,
         router: Router,
         settings: HubSettings,
     ) -> None:
         self._store = store
-        self._nlu = nlu
+        self._hearing = hearing
         self._linked = linked
         self._router = router
         self._settings = settings
@@ -107,8 +118,10 @@ class Customers:
                 self._leaves_queue(scene)
             case CustomerEnds():
                 self._ends(scene)
-            case LoginSeen():
+            case LoginSeen() | VisitorSeen():
                 pass
+            case IdentityJoined(link=link):
+                await self._linked.joined(scene, link)
             case _:
                 self._note(scene, body)
 
@@ -121,12 +134,16 @@ class Customers:
         if await self._linked.answer(scene, _message(body, None)):
             return
         self._take_back(scene)
-        read = await self._read(scene, body)
-        message = _message(body, read)
-        before = scene.draft.state
-        scene.draft.add(message, by=scene.customer)
-        episodes.touch(scene.draft, self._settings, by=BySystem())
-        self._move_journey(scene, read)
+        draft, hearing, before = scene.draft, self._hearing, scene.draft.state
+        read = await hearing.read(body.text, before)
+        spoken = hearing.speaker(draft, read)
+        message = _message(body, read, spoken)
+        draft.add(message, by=scene.customer)
+        self._keep_claims(scene, read)
+        sure = spoken.sure.persona if spoken.sure else None
+        episodes.touch(draft, self._settings, by=BySystem(), facet=sure)
+        hearing.settle(draft, spoken)
+        hearing.move_journey(draft, read, spoken)
         language = self._language(scene, body, read)
         if isinstance(before.owner, OwnedByBot):
             heard = Heard(message=message, understanding=read or _UNREAD, dialogue=before.dialogue)
@@ -135,13 +152,20 @@ class Customers:
         if language:
             self._move_dialogue(scene, language=language)
         if isinstance(before.owner, Offered) and not _wrote_since(before, before.owner.since):
-            scene.notice(Line(slot="handoff.position"), rule="handoff.position")
+            await self._tell_place(scene)
 
-    async def _read(self, scene: Scene, body: Inbound) -> Understanding | None:
-        if not body.text.strip():
-            return None
-        utterance = Utterance(text=body.text, language=scene.draft.state.language)
-        return (await self._nlu.read([utterance]))[0]
+    async def _tell_place(self, scene: Scene) -> None:
+        place = await queueing.place_of(scene.draft.state, self._store)
+        known = place is not None and place <= queueing.COUNTED
+        variables = (("handoff.position", str(place)),) if known else ()
+        scene.notice(Line(slot="handoff.position", variables=variables), rule="handoff.position")
+
+    def _keep_claims(self, scene: Scene, read: Understanding | None) -> None:
+        """What somebody says is theirs, in words of their own."""
+        if read is None:
+            return
+        for claim in claims_in(read, region=self._settings.phone_region):
+            scene.draft.keep(claim_fact(claim, of=scene.identity.id, at=scene.draft.now))
 
     def _take_back(self, scene: Scene) -> None:
         owning.take_back(scene.draft, self._settings, natives=owning.natives(scene.identities))
@@ -159,21 +183,6 @@ class Customers:
     def _move_dialogue(self, scene: Scene, *, language: Language) -> None:
         moved = DialogueMoved(dialogue=scene.draft.state.dialogue, language=language)
         scene.draft.add(moved, by=BySystem())
-
-    def _move_journey(self, scene: Scene, read: Understanding | None) -> None:
-        state, now = scene.draft.state, scene.draft.now
-        if read is None:
-            return
-        belief = journey.update(
-            state.belief,
-            read,
-            stages=self._settings.stages,
-            idle=now - (state.belief_at or now),
-        )
-        if belief:
-            scene.draft.add(
-                JourneyMoved(belief=belief.shares, evidence=belief.evidence), by=BySystem()
-            )
 
     def _language(self, scene: Scene, body: Inbound, read: Understanding | None) -> Language | None:
         """The language to speak from now on when it is another one than before, else None."""
@@ -289,9 +298,6 @@ class Customers:
             case HelpKeyword():
                 # The provider answers; where it does not, an `Inbound` of the same message comes.
                 draft.add(Note(text="help keyword"), by=BySystem())
-            case IdentityJoined(link=link):
-                linked = Linked(link=link.id, one=link.one, other=link.other, proof=link.proof)
-                draft.add(linked, by=BySystem())
 
 
 def _wrote_since(state: ThreadState, since: datetime) -> bool:
@@ -311,7 +317,7 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def _message(body: Inbound, read: Understanding | None) -> MessageIn:
+def _message(body: Inbound, read: Understanding | None, spoken: Spoken | None = None) -> MessageIn:
     return MessageIn(
         external_id=body.external_id,
         text=body.text,
@@ -321,4 +327,5 @@ def _message(body: Inbound, read: Understanding | None) -> MessageIn:
         provider_at=body.at,
         incomplete=body.incomplete,
         understanding=read,
+        facet=spoken.facet if read and spoken else None,
     )

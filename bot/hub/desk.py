@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.errors import NotFound
+from bot.hub.assurance import Level
 from bot.hub.ingress import Ingress
+from bot.hub.levels import Levels
 from bot.hub.searching import SearchPage, SearchPlace, search
 from bot.model.channel import Address, Attachment
 from bot.model.event import (
@@ -14,16 +17,17 @@ from bot.model.event import (
     AgentNotes,
     AgentReplies,
     AgentResolves,
+    AgentSetsFacet,
     AgentSnoozes,
     AgentTransfers,
     AgentUnsnoozes,
     EventBody,
     Outcome,
 )
-from bot.model.ids import AgentId, EventId, IdentityId, ThreadId
+from bot.model.ids import AgentId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.people import ByAgent
-from bot.model.record import Arrival, Span, ThreadRow
+from bot.model.record import Arrival, LinkMade, Span, ThreadRow
 from bot.model.thread import Entry, MessageOut, SendState
 from bot.model.value import Value
 from bot.ports import Clock, Store
@@ -37,10 +41,16 @@ class EntryView(Value):
     send: SendState | None = None
 
 
+class ThreadLine(ThreadRow):
+    """A thread as agents see it; `level` is that of the address the customer wrote from last."""
+
+    level: Level
+
+
 class ThreadPage(Value):
     """Some threads of a list; `next` is where the page ended, if there are more."""
 
-    rows: tuple[ThreadRow, ...]
+    rows: tuple[ThreadLine, ...]
     next: ThreadPlace | None = None
 
 
@@ -69,11 +79,13 @@ class Desk:
         store: Store,
         ingress: Ingress,
         clock: Clock,
+        levels: Levels,
         patience: timedelta = timedelta(seconds=10),
     ) -> None:
         self._store = store
         self._ingress = ingress
         self._clock = clock
+        self._levels = levels
         self._patience = patience
 
     async def threads(
@@ -87,9 +99,22 @@ class Desk:
         """A page of the threads that a filter takes; `after` is where the page before ended."""
         # One more tells whether there is a page after this one.
         rows = await self._store.threads(wanted, order=order, after=after, limit=limit + 1)
-        page = tuple(rows[:limit])
+        page = await self.lines(rows[:limit])
         more = len(rows) > limit
         return ThreadPage(rows=page, next=ThreadPlace.of(page[-1], order) if more else None)
+
+    async def lines(self, rows: Sequence[ThreadRow]) -> tuple[ThreadLine, ...]:
+        """Threads with how sure we are of who writes there."""
+        # Most customers have one address, and so no links.
+        linked = [one.id for row in rows if len(row.identities) > 1 for one in row.identities]
+        links = await self._store.links(linked) if linked else []
+        return tuple(self._line(row, links) for row in rows)
+
+    def _line(self, row: ThreadRow, links: Sequence[LinkMade]) -> ThreadLine:
+        found = {one.id: one for one in row.identities}
+        speaks = found.get(row.state.active) if row.state.active else None
+        level = self._levels.level(speaks or row.identities[0], links)
+        return ThreadLine(state=row.state, identities=row.identities, level=level)
 
     async def counts(self, agent: AgentId) -> ThreadCounts:
         """How many threads people have in hand, and how many of them are this agent's."""
@@ -109,12 +134,13 @@ class Desk:
         """A page of what a text finds; `after` is where the page before ended."""
         return await search(self._store, text, after=after, limit=limit)
 
-    async def thread(self, thread: ThreadId) -> ThreadRow:
+    async def thread(self, thread: ThreadId) -> ThreadLine:
         """One thread; an absorbed one leads to where it went. Raises NotFound."""
         turn = await self._store.turn(thread)
         if not turn.identities:
             raise NotFound(f"no thread {thread}")
-        return ThreadRow(state=turn.state, identities=turn.identities)
+        (line,) = await self.lines([ThreadRow(state=turn.state, identities=turn.identities)])
+        return line
 
     async def entries(
         self,
@@ -183,6 +209,15 @@ class Desk:
     async def unsnooze(self, thread: ThreadId, by: ByAgent) -> Outcome:
         """Take the case up again."""
         return await self._ask(thread, AgentUnsnoozes(by=by))
+
+    async def set_facet(
+        self, thread: ThreadId, by: ByAgent, *, facet: str, episode: EpisodeId | None = None
+    ) -> Outcome:
+        """Say as which persona the customer speaks; the latest case is that facet's from now on.
+
+        `episode`: refused when another case is the latest.
+        """
+        return await self._ask(thread, AgentSetsFacet(by=by, facet=facet, episode=episode))
 
     async def _ask(self, thread: ThreadId, body: EventBody, *, key: str | None = None) -> Outcome:
         row = await self.thread(thread)

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from bot.hub import facets
 from bot.hub.fold import apply
 from bot.model.channel import Attachment
 from bot.model.event import Done, Outcome, ThreadEvent, TimerBody
 from bot.model.fact import Fact
 from bot.model.ids import EntryId, EventId, IdentityId, LinkId, SendId
-from bot.model.people import Actor, Link, LinkMark
+from bot.model.people import Actor, BySystem, Link, LinkMark
 from bot.model.record import Absorb, SendItem, Split, ThreadChange, Timer
-from bot.model.sending import Choice, Origin
-from bot.model.thread import Decision, Entry, EntryBody, Gap, MessageOut, ThreadState
+from bot.model.sending import Card, Choice, Origin, Question
+from bot.model.thread import (
+    Decision,
+    Entry,
+    EntryBody,
+    Gap,
+    JourneyMoved,
+    MessageOut,
+    ThreadState,
+)
 from bot.model.value import AwareDatetime, Value
 
 
@@ -21,13 +30,16 @@ class Words(Value):
     """A message to the customer, ready to go out.
 
     `shown`: what the thread says instead of the text, where that is a secret. `buttons`: the
-    channel shows the choices itself; else they stand in the text, numbered.
+    channel shows the choices itself; else they stand in the text, numbered. Cards are there for a
+    channel that shows them; for others they are in the text.
     """
 
     text: str
     shown: str | None = None
     buttons: bool = True
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     language: str | None = None
     decision: Decision | None = None
@@ -60,10 +72,16 @@ class Draft:
         return tuple(self._entries)
 
     def add(self, body: EntryBody, *, by: Actor, identity: IdentityId | None = None) -> Entry:
-        """Append a fact; about the event's identity unless another one is named."""
+        """Append a fact; about the event's identity unless another one is named.
+
+        A journey that names no facet is that of the one spoken as now.
+        """
+        about = identity or self.event.identity
+        if isinstance(body, JourneyMoved) and body.facet is None:
+            body = body.model_copy(update={"facet": self.state_of(about).facet})
         entry = Entry(
             id=EntryId.of(self.event.id, str(len(self._entries))),
-            identity=identity or self.event.identity,
+            identity=about,
             event=self.event.id,
             at=self.now,
             by=by,
@@ -105,6 +123,8 @@ class Draft:
                 send=send,
                 text=words.text if words.shown is None else words.shown,
                 choices=words.choices,
+                cards=words.cards,
+                question=words.question,
                 attachments=words.attachments,
                 language=words.language,
                 decision=words.decision,
@@ -125,6 +145,8 @@ class Draft:
                 author_name=author_name,
                 text=words.text,
                 choices=words.choices if words.buttons else (),
+                cards=words.cards,
+                question=words.question,
                 attachments=words.attachments,
                 language=words.language,
                 at=self.now,
@@ -144,12 +166,18 @@ class Draft:
         self._timers.append(Timer(id=timer, identity=about, due=due, body=body))
 
     def absorb(self, into: ThreadState, *, link: Link, code: str | None = None) -> None:
-        """Let the event's thread go up in another one; from here on `state` is that one's."""
+        """Let the event's thread go up in another one; from here on `state` is that one's.
+
+        What is known of their facets is one from here on too.
+        """
         self._absorb = Absorb(thread=self.state.thread, version=self._expected)
         self._expected = into.version
         self._link = link
         self._code = code
-        self.state = into
+        self.state, stands = facets.joined(into, self.state)
+        if stands is not None:
+            with self.holding(link.id):
+                self.add(stands, by=BySystem())
 
     def connect(self, link: Link) -> None:
         """Keep one more link between identities that are one customer already."""

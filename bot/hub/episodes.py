@@ -7,15 +7,25 @@ from bot.hub.settings import HubSettings
 from bot.model.event import CaseQuiet, Rejected, SnoozeOver
 from bot.model.ids import EpisodeId
 from bot.model.people import Actor, BySystem
-from bot.model.thread import Episode, EpisodeChanged, OwnedByBot, Phase
+from bot.model.thread import Episode, EpisodeChanged, FacetBy, OwnedByBot, Phase
 from bot.model.value import AwareDatetime
 
 
-def touch(draft: Draft, settings: HubSettings, *, by: Actor, heard: bool = True) -> None:
-    """Have an open case: a message came (`heard`), or an agent deals with it."""
-    episode = draft.state.episode
-    if episode is None or not _goes_on(episode, draft, settings):
-        _open(draft, settings, by=by)
+def touch(
+    draft: Draft,
+    settings: HubSettings,
+    *,
+    by: Actor,
+    heard: bool = True,
+    facet: str | None = None,
+) -> None:
+    """Have an open case: a message came (`heard`), or an agent deals with it.
+
+    `facet`: the one that the message is sure to show; a new case is that one's, else the current.
+    """
+    episode = going_on(draft, settings)
+    if episode is None:
+        _open(draft, settings, by=by, facet=facet)
     elif episode.phase.over:
         move(draft, episode, Phase.OPEN, by=by, reason="reopened")
         _look_again(draft, settings, episode.id)
@@ -53,16 +63,7 @@ def give_up(draft: Draft, settings: HubSettings, body: CaseQuiet) -> bool:
 
 def snooze(draft: Draft, episode: Episode, *, by: Actor, until: AwareDatetime) -> None:
     """Put a case aside until a moment; a timer takes it up again."""
-    draft.add(
-        EpisodeChanged(
-            episode=episode.id,
-            phase=Phase.SNOOZED,
-            opened_at=episode.opened_at,
-            reason="snoozed",
-            until=until,
-        ),
-        by=by,
-    )
+    draft.add(_changed(episode, Phase.SNOOZED, reason="snoozed", until=until), by=by)
     # Each has a timer of its own: one until the same moment may have rung already.
     draft.set_timer(SnoozeOver(episode=episode.id, until=until), key=draft.event.id, due=until)
 
@@ -98,24 +99,32 @@ def join(
         move(draft, kept, Phase.OPEN, by=by, reason="linked")
     elif there:
         stands = kept or max(there, key=lambda case: case.changed_at)
-        draft.add(
-            EpisodeChanged(
-                episode=stands.id,
-                phase=stands.phase,
-                opened_at=stands.opened_at,
-                reason="linked",
-                until=stands.until,
-                since=stands.changed_at,
-            ),
-            by=by,
-        )
+        same = _changed(stands, stands.phase, reason="linked", until=stands.until)
+        draft.add(same.model_copy(update={"since": stands.changed_at}), by=by)
 
 
 def move(draft: Draft, episode: Episode, phase: Phase, *, by: Actor, reason: str) -> None:
     """Put a case in another phase."""
-    draft.add(
-        EpisodeChanged(episode=episode.id, phase=phase, opened_at=episode.opened_at, reason=reason),
-        by=by,
+    draft.add(_changed(episode, phase, reason=reason), by=by)
+
+
+def going_on(draft: Draft, settings: HubSettings) -> Episode | None:
+    """The case that a message now belongs to, or None when it opens one."""
+    episode = draft.state.episode
+    return episode if episode is not None and _goes_on(episode, draft, settings) else None
+
+
+def _changed(
+    episode: Episode, phase: Phase, *, reason: str, until: AwareDatetime | None = None
+) -> EpisodeChanged:
+    return EpisodeChanged(
+        episode=episode.id,
+        phase=phase,
+        opened_at=episode.opened_at,
+        reason=reason,
+        until=until,
+        facet=episode.facet,
+        facet_by=episode.facet_by,
     )
 
 
@@ -124,9 +133,16 @@ def _goes_on(episode: Episode, draft: Draft, settings: HubSettings) -> bool:
     return not episode.phase.over or draft.now - episode.changed_at <= settings.reopen_window
 
 
-def _open(draft: Draft, settings: HubSettings, *, by: Actor) -> None:
+def _open(draft: Draft, settings: HubSettings, *, by: Actor, facet: str | None = None) -> None:
     episode = EpisodeId.of(draft.event.id)
-    opened = EpisodeChanged(episode=episode, phase=Phase.OPEN, opened_at=draft.now, reason="opened")
+    opened = EpisodeChanged(
+        episode=episode,
+        phase=Phase.OPEN,
+        opened_at=draft.now,
+        reason="opened",
+        facet=facet or draft.state.facet,
+        facet_by=FacetBy.CUE if facet else None,
+    )
     draft.add(opened, by=by)
     _look_again(draft, settings, episode)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from bot.hub import facets
 from bot.model.ids import LinkId
 from bot.model.thread import (
+    PRIVATE,
     ConsentChanged,
     ConversationStarted,
     DialogueMoved,
@@ -13,6 +15,8 @@ from bot.model.thread import (
     Entry,
     Episode,
     EpisodeChanged,
+    FacetChanged,
+    FacetsStand,
     JourneyMoved,
     LastInbound,
     MessageIn,
@@ -39,16 +43,16 @@ def fold(
     return state
 
 
-def apply(state: ThreadState, entry: Entry) -> ThreadState:  # noqa: PLR0911 - one a fact
+def apply(state: ThreadState, entry: Entry) -> ThreadState:  # noqa: C901, PLR0911 - one a fact
     """The state after one more entry."""
     body = entry.body
     match body:
         case MessageIn():
-            return _spoke(_here(state, entry), entry, body.text)
+            return _spoke(_here(_heard(state, entry, body), entry), entry, body.text)
         case ConversationStarted() | ConsentChanged() | UnsupportedIn():
             return _here(state, entry)
         case MessageOut():
-            dialogue = state.dialogue.model_copy(update={"choices": body.choices})
+            dialogue = state.dialogue.model_copy(update={"choices": body.offered})
             spoken = _spoke(state, entry, body.text)
             return spoken.model_copy(update={"dialogue": dialogue})
         case EchoOut():
@@ -62,6 +66,8 @@ def apply(state: ThreadState, entry: Entry) -> ThreadState:  # noqa: PLR0911 - o
                 opened_at=body.opened_at,
                 changed_at=body.since or entry.at,
                 until=body.until,
+                facet=body.facet or PRIVATE,
+                facet_by=body.facet_by,
             )
             return state.model_copy(update={"episode": episode})
         case DialogueMoved():
@@ -69,9 +75,34 @@ def apply(state: ThreadState, entry: Entry) -> ThreadState:  # noqa: PLR0911 - o
                 update={"dialogue": body.dialogue, "language": body.language or state.language}
             )
         case JourneyMoved():
-            return state.model_copy(update={"belief": body.belief, "belief_at": entry.at})
+            moved = {"belief": body.belief, "belief_at": entry.at}
+            facet = state.as_persona(body.facet or PRIVATE)
+            return facets.with_facet(state, facet.model_copy(update=moved))
+        case FacetChanged():
+            return _changed_facet(state, body)
+        case FacetsStand():
+            return facets.standing(state, body.facets, current=body.facet)
         case _:
             return state
+
+
+def _heard(state: ThreadState, entry: Entry, message: MessageIn) -> ThreadState:
+    """The customer said this as one of their facets."""
+    if message.understanding is None:
+        return state
+    facet = state.as_persona(message.facet or PRIVATE)
+    return facets.with_facet(state, facets.heard(facet, message.understanding, at=entry.at))
+
+
+def _changed_facet(state: ThreadState, body: FacetChanged) -> ThreadState:
+    case = state.episode
+    if case is not None and case.id == body.episode:
+        belongs = {"facet": body.facet, "facet_by": body.reason}
+        state = state.model_copy(update={"episode": case.model_copy(update=belongs)})
+    if state.belief:  # of before there were facets: it stands in no other place
+        state = facets.with_facet(state, state.as_persona(state.facet))
+    state = facets.with_facet(state, state.as_persona(body.facet))
+    return facets.standing(state, state.facets, current=body.facet)
 
 
 def _here(state: ThreadState, entry: Entry) -> ThreadState:

@@ -8,29 +8,40 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from bot.hub.agents import Agents
+from bot.hub.cards import Cards
 from bot.hub.chat import Chat
+from bot.hub.connecting import Connecting
 from bot.hub.content import ContentSet
 from bot.hub.converse import Converse, Handlers
 from bot.hub.customers import Customers
 from bot.hub.desk import Desk
 from bot.hub.engines import Engines
+from bot.hub.facts import FactIntake
 from bot.hub.feed import Feed
 from bot.hub.forms import Forms
 from bot.hub.handling import Handling
+from bot.hub.hearing import Hearing
 from bot.hub.ingress import Ingress
 from bot.hub.joining import Joining
+from bot.hub.knowing import Knowing
+from bot.hub.levels import Levels
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import Linking
+from bot.hub.organisations import Organisations
 from bot.hub.outbox import Outbox
 from bot.hub.outcomes import Outcomes
 from bot.hub.own_channels import OwnChannels
 from bot.hub.persisting import persist
+from bot.hub.personas import Personas
 from bot.hub.pressure import Pressure
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
 from bot.hub.signing_in import SigningIn
+from bot.hub.suggesting import Suggesting
 from bot.hub.upkeep import Upkeep
+from bot.hub.visits import Visits
 from bot.hub.voice import Voice
+from bot.hub.vouching import Vouching
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,23 +60,26 @@ class Work:
 
 
 EVERYTHING = Work()
+_ONLY_PRIVATE = Personas()
 
 
 class Hub:
     """All steps of a message's way, sharing their engines."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a hub is put together from
         self,
         engines: Engines,
         *,
         content: ContentSet,
         forms: Forms,
+        personas: Personas = _ONLY_PRIVATE,
         settings: HubSettings,
         secret: SecretStr,
     ) -> None:
         store, bus, clock = engines.store, engines.bus, engines.clock
         self.engines = engines
         self.settings = settings
+        self.personas = personas
         self.feed = Feed()
         outcomes = Outcomes()
         self.feed.subscribe(outcomes.hear)
@@ -79,8 +93,15 @@ class Hub:
             spooling=engines.spooling,
             pressure=self.pressure,
         )
-        self.desk = Desk(store=store, ingress=self.ingress, clock=clock)
+        self.levels = Levels(engines.channels)
+        self.desk = Desk(store=store, ingress=self.ingress, clock=clock, levels=self.levels)
         self.chat = Chat(store=store, ingress=self.ingress, clock=clock)
+        self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
+        self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
+        self.knowing = Knowing(store, partners_off=settings.partners_off)
+        self.organisations = Organisations(
+            store=store, knowing=self.knowing, clock=clock, personas=personas
+        )
         self.linking = Linking(
             store=store,
             clock=clock,
@@ -98,6 +119,7 @@ class Hub:
             store=store, ingress=self.ingress, clock=clock, keep_requests=settings.keep_requests
         )
         self._secret = secret
+        self._put_desk_up(settings)
         self.converse = Converse(
             engines,
             handlers=self._handlers(content, forms, settings),
@@ -107,17 +129,43 @@ class Hub:
 
         self.handling = Handling(self.converse.handle, clock=clock, grace=settings.stop_grace)
 
-    def take_over(self, *, content: ContentSet, forms: Forms, settings: HubSettings) -> None:
-        """Go on with other content, forms and settings; what is in hand ends with the old ones."""
+    def take_over(
+        self, *, content: ContentSet, forms: Forms, personas: Personas, settings: HubSettings
+    ) -> None:
+        """Go on with other words and settings; what is in hand ends with the old ones."""
         self.settings = settings
+        self.personas = self.organisations.personas = personas
         self.ingress.join_by_phone = settings.join_by_phone
         self.linking.lifetime = settings.link_lifetime
+        self.knowing.partners_off = settings.partners_off
         self.outbox.take_over(settings)
         self.upkeep.keep_requests = settings.keep_requests
         self.pressure.limit = settings.backlog_limit
         self.handling.grace = settings.stop_grace
+        self._put_desk_up(settings)
         self.converse.take_over(
             self._handlers(content, forms, settings), max_tries=settings.max_tries
+        )
+
+    def _put_desk_up(self, settings: HubSettings) -> None:
+        """What agents see and say of who is who, by these settings."""
+        store, clock = self.engines.store, self.engines.clock
+        self.vouching = Vouching(store=store, knowing=self.knowing, settings=settings)
+        self.cards = Cards(
+            store=store,
+            clock=clock,
+            knowing=self.knowing,
+            vouching=self.vouching,
+            suggesting=Suggesting(store=store, clock=clock, settings=settings),
+            levels=self.levels,
+        )
+        self.connecting = Connecting(
+            store=store,
+            ingress=self.ingress,
+            clock=clock,
+            cards=self.cards,
+            vouching=self.vouching,
+            settings=settings,
         )
 
     async def run(self, work: Work = EVERYTHING) -> None:
@@ -145,18 +193,23 @@ class Hub:
         store, nlu = self.engines.store, self.engines.nlu
         joining = Joining(store=store, forms=forms, settings=settings, key=self._secret)
         linked = LinkedChannels(
-            store=store, joining=joining, linking=self.linking, settings=settings
+            store=store,
+            joining=joining,
+            linking=self.linking,
+            vouching=self.vouching,
+            settings=settings,
         )
+        hearing = Hearing(nlu=nlu, personas=self.personas, settings=settings)
         router = Router(forms=forms, settings=settings, intents=answered(content.slots))
         return Handlers(
             customers=Customers(
                 store=store,
-                nlu=nlu,
+                hearing=hearing,
                 linked=linked,
                 router=router,
                 settings=settings,
             ),
             links=linked,
-            agents=Agents(store=store, forms=forms, settings=settings),
+            agents=Agents(store=store, forms=forms, personas=self.personas, settings=settings),
             voice=Voice(content=content, channels=self.engines.channels, settings=settings),
         )

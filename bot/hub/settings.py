@@ -50,6 +50,26 @@ class HubSettings(Value):
     links_a_month: int = Field(
         3, ge=1, description="Links of one identity in 30 days; one that has more is shared (R11)."
     )
+    phone_region: str = Field(
+        "SE",
+        pattern=r"^[A-Z]{2}$",
+        description="Country of phone numbers that customers write without one.",
+    )
+    claims_blocked: tuple[str, ...] = Field(
+        (), description="E-mails and numbers that many use: they never suggest who somebody is."
+    )
+    own_domains: tuple[str, ...] = Field(
+        (), description="Our own mail domains: their addresses never suggest who somebody is."
+    )
+    agents_may_link: bool = Field(
+        default=False, description="Let every agent link customers; else only administrators."
+    )
+    vip_tiers: tuple[str, ...] = Field(
+        (), description="Loyalty tiers whose customers take two agents to link."
+    )
+    vip_amount: int | None = Field(
+        None, ge=1, description="Purchases of so much, in one currency, take two agents to link."
+    )
     join_by_phone: bool = Field(
         default=True,
         description="Join identities whose providers attest the same phone number.",
@@ -70,6 +90,9 @@ class HubSettings(Value):
         timedelta(days=30),
         ge=timedelta(0),
         description="How long raw requests are kept after their events were processed.",
+    )
+    partners_off: tuple[str, ...] = Field(
+        (), description="Partners whose facts are not used, as if they had told nothing."
     )
     stages: tuple[str, ...] = Field(
         ("awareness", "research", "consider", "purchase", "onboarding", "support", "loyalty"),

@@ -10,20 +10,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bot.hub import graph, journey, owning
+from bot.hub import facets, graph, journey, owning
 from bot.hub.fold import fold
 from bot.hub.rebuild import every_entry
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.model.event import Rejected
 from bot.model.ids import EpisodeId, IdentityId, LinkId, ThreadId
-from bot.model.people import Actor, BySystem, LinkMark, Mark
+from bot.model.people import Actor, BySystem, Link, LinkMark, Mark
 from bot.model.record import LinkMade, Split
 from bot.model.thread import (
+    PRIVATE,
     Dialogue,
     DialogueMoved,
     Entry,
     EpisodeChanged,
+    Facet,
+    FacetBy,
+    FacetChanged,
+    FacetsStand,
     JourneyMoved,
     MessageIn,
     OwnedByBot,
@@ -31,7 +36,12 @@ from bot.model.thread import (
     ThreadState,
     Unlinked,
 )
+from bot.model.understanding import Understanding
+from bot.model.value import AwareDatetime
 from bot.ports import Store
+
+# Later than any entry.
+_NOTHING_SINCE = 2**62
 
 
 @dataclass
@@ -75,7 +85,7 @@ class Unlinking:
             scene.draft.outcome = Rejected(reason="no such link holds here")
             return []
         for made in ending:
-            self._mark(scene, made, by=by, reason=reason)
+            self._mark(scene, made.link, by=by, reason=reason)
         kept = [made for made in known if made not in ending]
         split = graph.parts(among, kept)
         if len(split) > 1:
@@ -83,13 +93,23 @@ class Unlinking:
             await self._part(scene, split, kept, since=since)
         return ending
 
-    def _mark(self, scene: Scene, made: LinkMade, *, by: Actor, reason: str) -> None:
-        link, draft = made.link, scene.draft
+    async def let_go(self, scene: Scene, link: Link) -> None:
+        """A newcomer was linked with somebody who left the thread at the same moment."""
+        among = [identity.id for identity in scene.identities]
+        known = await self._store.links(among)
+        self._mark(scene, link, by=BySystem(), reason="parted meanwhile")
+        split = graph.parts(among, known)
+        if len(split) > 1:
+            await self._part(scene, split, known, since=_NOTHING_SINCE)
+
+    def _mark(self, scene: Scene, link: Link, *, by: Actor, reason: str) -> None:
+        draft = scene.draft
         mark = LinkMark(link=link.id, mark=Mark.ENDED, at=draft.now, by=by, reason=reason)
         draft.mark(mark)
         told = Unlinked(link=link.id, one=link.one, other=link.other, reason=reason)
         for identity in (link.one, link.other):
-            draft.add(told, by=by, identity=identity)
+            if scene.turn.identity(identity) is not None:
+                draft.add(told, by=by, identity=identity)
 
     async def _part(
         self,
@@ -130,9 +150,9 @@ class Unlinking:
         lately = [entry for entry in entries if entry.seq > since or not entry.seq]
         for part in parts:
             self._settle_owner(scene, part, lately, before=before)
+            self._settle_facets(scene, part, entries, since=since)
             self._settle_case(scene, part, entries)
             self._settle_dialogue(scene, part, lately)
-            self._settle_journey(scene, part, since=since)
 
     def _settle_owner(
         self, scene: Scene, part: _Part, lately: Sequence[Entry], *, before: ThreadState
@@ -161,6 +181,9 @@ class Unlinking:
         last: EpisodeChanged | None = None
         for entry in entries:
             body = entry.body
+            if last and isinstance(body, FacetChanged) and body.episode == last.episode:
+                belongs = {"facet": body.facet, "facet_by": body.reason}
+                last = last.model_copy(update=belongs)
             if not isinstance(body, EpisodeChanged) or not part.counts(entry):
                 continue
             home = opened.setdefault(body.episode, entry.identity)
@@ -177,11 +200,13 @@ class Unlinking:
                 reason="opened",
                 until=case.until,
                 since=case.changed_at,
+                facet=state.facet,
             )
         if last is None:
             return
-        stands = case and (case.id, case.phase, case.until)
-        if stands != (last.episode, last.phase, last.until):
+        stands = case and (case.id, case.phase, case.until, case.facet, case.facet_by)
+        wanted = (last.episode, last.phase, last.until, last.facet or PRIVATE, last.facet_by)
+        if stands != wanted:
             settled = last.model_copy(update={"reason": "unlinked"})
             scene.draft.add(settled, by=BySystem(), identity=part.anchor)
 
@@ -192,19 +217,51 @@ class Unlinking:
         if moved and dialogue != (bare := Dialogue(choices=dialogue.choices)):
             scene.draft.add(DialogueMoved(dialogue=bare), by=BySystem(), identity=part.anchor)
 
-    def _settle_journey(self, scene: Scene, part: _Part, *, since: int) -> None:
-        """The belief is what this part's own messages give, as if it had never been linked."""
+    def _settle_facets(
+        self, scene: Scene, part: _Part, entries: Sequence[Entry], *, since: int
+    ) -> None:
+        """Each facet is what this part's own messages give, as if it had never been linked."""
         state = scene.draft.state_of(part.anchor)
         alone = part.state([one for one in part.entries if one.seq and one.seq <= since])
-        belief, at = alone.belief, alone.belief_at
-        for entry in part.entries:
-            read = entry.body.understanding if isinstance(entry.body, MessageIn) else None
-            if read is None or 0 < entry.seq <= since:
-                continue
-            idle = entry.at - (at or entry.at)
-            moved = journey.update(belief, read, stages=self._settings.stages, idle=idle)
-            if moved:
-                belief, at = moved.shares, entry.at
-        if belief != state.belief:
-            moved_back = JourneyMoved(belief=belief, evidence="unlinked")
-            scene.draft.add(moved_back, by=BySystem(), identity=part.anchor)
+        for entry in entries:
+            if not 0 < entry.seq <= since:
+                alone = self._relived(alone, part, entry)
+        if (state.facet, _seen(state)) != (alone.facet, _seen(alone)):
+            stands = FacetsStand(facets=alone.facets, facet=alone.facet, reason="unlinked")
+            scene.draft.add(stands, by=BySystem(), identity=part.anchor)
+            return
+        for facet in alone.facets:
+            if facet.belief != state.as_persona(facet.persona).belief:
+                moved_back = JourneyMoved(
+                    belief=facet.belief, evidence="unlinked", facet=facet.persona
+                )
+                scene.draft.add(moved_back, by=BySystem(), identity=part.anchor)
+
+    def _relived(self, alone: ThreadState, part: _Part, entry: Entry) -> ThreadState:
+        """The part's facets after one more entry of the time when it was linked."""
+        body, own = entry.body, entry.identity in part.identities
+        match body:
+            case EpisodeChanged() if own or body.reason == "opened":
+                return fold(alone, (entry,), links=part.links)
+            case FacetChanged() if own and body.reason is FacetBy.AGENT:
+                return fold(alone, (entry,), links=part.links)
+            case MessageIn(understanding=Understanding() as read) if own:
+                return self._heard(alone, read, at=entry.at)
+        return alone
+
+    def _heard(self, alone: ThreadState, read: Understanding, *, at: AwareDatetime) -> ThreadState:
+        case = alone.episode
+        fixed = case is not None and case.facet_by is FacetBy.AGENT
+        sure = None if fixed else facets.shown(read.personas, current=alone.facet)
+        facet = facets.heard(alone.as_persona(sure.persona if sure else alone.facet), read, at=at)
+        idle = at - (facet.belief_at or at)
+        moved = journey.update(facet.belief, read, stages=self._settings.stages, idle=idle)
+        if moved:
+            facet = facet.model_copy(update={"belief": moved.shares, "belief_at": at})
+        return facets.standing(alone, facets.with_facet(alone, facet).facets, current=facet.persona)
+
+
+def _seen(state: ThreadState) -> tuple[Facet, ...]:
+    """The facets without their beliefs."""
+    unbelieved = {"belief": (), "belief_at": None}
+    return tuple(facet.model_copy(update=unbelieved) for facet in state.facets)

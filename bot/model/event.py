@@ -62,6 +62,24 @@ class AgentLinks(Value):
     reason: str
 
 
+class ProposesLink(Value):
+    """An agent says so of the customer here and another identity, where two agents have to."""
+
+    kind: Literal["proposes_link"] = "proposes_link"
+    by: ByAgent
+    other: IdentityId
+    reason: str
+
+
+class DismissesSuggestion(Value):
+    """An agent says that the customer here is not the one at another identity."""
+
+    kind: Literal["dismisses_suggestion"] = "dismisses_suggestion"
+    by: ByAgent
+    other: IdentityId
+    reason: str
+
+
 class Unlinks(Value):
     """Links are to hold no more, by the word of the customer, an agent or a rule."""
 
@@ -69,6 +87,12 @@ class Unlinks(Value):
     by: Actor
     links: tuple[LinkId, ...]
     reason: str
+
+
+class VisitorSeen(Value):
+    """Somebody who has not written yet was seen on a page of the site."""
+
+    kind: Literal["visitor_seen"] = "visitor_seen"
 
 
 class AgentAccepts(Value):
@@ -143,6 +167,18 @@ class AgentUnsnoozes(Value):
     by: ByAgent
 
 
+class AgentSetsFacet(Value):
+    """An agent says as which persona the customer speaks; the case is that facet's from now on.
+
+    `episode`: the case that the agent had on the screen (None: whichever is the latest).
+    """
+
+    kind: Literal["agent_sets_facet"] = "agent_sets_facet"
+    by: ByAgent
+    facet: str
+    episode: EpisodeId | None = None
+
+
 class CustomerLeavesQueue(Value):
     """The customer no longer waits for a human."""
 
@@ -197,7 +233,10 @@ EventBody = Annotated[
     | SignedIn
     | CodeAsked
     | AgentLinks
+    | ProposesLink
+    | DismissesSuggestion
     | Unlinks
+    | VisitorSeen
     | AgentAccepts
     | AgentReplies
     | AgentNotes
@@ -206,6 +245,7 @@ EventBody = Annotated[
     | AgentResolves
     | AgentSnoozes
     | AgentUnsnoozes
+    | AgentSetsFacet
     | CustomerLeavesQueue
     | CustomerEnds
     | OfferExpired

@@ -140,11 +140,12 @@ class LinkCode(Value):
 
 
 class Role(StrEnum):
-    """What a person who logs in may do."""
+    """What a person who logs in, or a machine, may do; INTEGRATION is for machines alone."""
 
     AGENT = "agent"
     AUTHOR = "author"
     ADMIN = "admin"
+    INTEGRATION = "integration"
 
 
 class Agent(Value):

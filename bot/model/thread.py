@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from bot.model.channel import Attachment, Press, ReceiptStatus
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
 from bot.model.people import Actor, Proof
-from bot.model.sending import Choice, FailureKind, TemplateUse
-from bot.model.understanding import Language, StageShare, Understanding
+from bot.model.sending import Card, Choice, FailureKind, Question, TemplateUse
+from bot.model.understanding import Language, Need, StageShare, Understanding
 from bot.model.value import AwareDatetime, Value
 
 # --- who may speak ---------------------------------------------------------------------------
@@ -92,7 +93,7 @@ class Gap(Value):
 
 
 class MessageIn(Value):
-    """The customer said something."""
+    """The customer said something; `facet` is the persona they were heard as, if it was read."""
 
     kind: Literal["message_in"] = "message_in"
     external_id: str | None = None
@@ -103,6 +104,7 @@ class MessageIn(Value):
     provider_at: AwareDatetime | None = None
     incomplete: bool = False
     understanding: Understanding | None = None
+    facet: str | None = None
 
 
 class MessageOut(Value):
@@ -112,11 +114,18 @@ class MessageOut(Value):
     send: SendId
     text: str
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     template: TemplateUse | None = None
     language: str | None = None
     decision: Decision | None = None
     gap: Gap | None = None
+
+    @property
+    def offered(self) -> tuple[Choice, ...]:
+        """Everything that can be chosen, on cards too."""
+        return (*self.choices, *(one for card in self.cards for one in card.buttons))
 
 
 class EchoOut(Value):
@@ -227,6 +236,24 @@ class LinkRefused(Value):
     reason: str
 
 
+class LinkProposed(Value):
+    """An agent says that this customer is the one at another identity; a colleague must agree."""
+
+    kind: Literal["link_proposed"] = "link_proposed"
+    one: IdentityId
+    other: IdentityId
+    reason: str
+
+
+class SuggestionDismissed(Value):
+    """An agent says that this customer is not the one at another identity, whatever they claim."""
+
+    kind: Literal["suggestion_dismissed"] = "suggestion_dismissed"
+    one: IdentityId
+    other: IdentityId
+    reason: str
+
+
 class Phase(StrEnum):
     """Where a case stands; `waiting` is for the customer, `abandoned` when they did not come."""
 
@@ -242,10 +269,19 @@ class Phase(StrEnum):
         return self in {Phase.RESOLVED, Phase.ABANDONED}
 
 
+class FacetBy(StrEnum):
+    """Who says to which facet a case belongs."""
+
+    CUE = "cue"
+    AGENT = "agent"
+
+
 class EpisodeChanged(Value):
     """A case was opened or reopened, waits, is snoozed `until` a moment, is over, or was linked.
 
-    `since`: when it came to this phase, where that was before this entry.
+    `since`: when it came to this phase, where that was before this entry. `facet` is the persona
+    whose case it is (None: the private one), `facet_by` who says so (None: nobody yet, it is the
+    one that was spoken as before).
     """
 
     kind: Literal["episode_changed"] = "episode_changed"
@@ -255,6 +291,8 @@ class EpisodeChanged(Value):
     reason: str
     until: AwareDatetime | None = None
     since: AwareDatetime | None = None
+    facet: str | None = None
+    facet_by: FacetBy | None = None
 
 
 class SlotFilled(Value):
@@ -298,11 +336,65 @@ class DialogueMoved(Value):
 
 
 class JourneyMoved(Value):
-    """The belief over journey stages changed; `evidence` says what moved it."""
+    """The belief over journey stages changed; `evidence` says what moved it.
+
+    It is the belief of one `facet` (None: the private one).
+    """
 
     kind: Literal["journey_moved"] = "journey_moved"
     belief: tuple[StageShare, ...]
     evidence: str
+    facet: str | None = None
+
+
+# Everybody speaks as this persona until they show another one.
+PRIVATE: Final = "private"
+
+
+class Interest(Value):
+    """An intent, product or category that was spoken of, and when last."""
+
+    kind: Literal["intent", "product", "category"]
+    value: str
+    at: AwareDatetime
+
+
+class Facet(Value):
+    """What is known of a customer as one persona: their journey, and what they spoke of lately.
+
+    `interests` are the latest first, a few at most; `needs` the kinds of answers asked for.
+    """
+
+    persona: str
+    belief: tuple[StageShare, ...] = ()
+    belief_at: AwareDatetime | None = None
+    interests: tuple[Interest, ...] = ()
+    needs: tuple[Need, ...] = ()
+    first_at: AwareDatetime | None = None
+    last_at: AwareDatetime | None = None
+
+
+class FacetChanged(Value):
+    """The customer speaks as this persona from here on.
+
+    By their own words (`quote` shows it), or because an agent says so. `episode`: that case is the
+    facet's from here on.
+    """
+
+    kind: Literal["facet_changed"] = "facet_changed"
+    facet: str
+    reason: FacetBy
+    quote: str = ""
+    episode: EpisodeId | None = None
+
+
+class FacetsStand(Value):
+    """All facets said anew, and the one spoken as now: threads became one, or one became two."""
+
+    kind: Literal["facets_stand"] = "facets_stand"
+    facets: tuple[Facet, ...]
+    facet: str
+    reason: Literal["linked", "unlinked"]
 
 
 EntryBody = Annotated[
@@ -321,9 +413,13 @@ EntryBody = Annotated[
     | Unlinked
     | LinkRevealed
     | LinkRefused
+    | LinkProposed
+    | SuggestionDismissed
     | EpisodeChanged
     | DialogueMoved
-    | JourneyMoved,
+    | JourneyMoved
+    | FacetChanged
+    | FacetsStand,
     Field(discriminator="kind"),
 ]
 
@@ -346,17 +442,53 @@ class Entry(Value):
     link: LinkId | None = None
 
 
+# --- landmarks -------------------------------------------------------------------------------
+
+
+class Landmark(StrEnum):
+    """Rare entries that are found however long a thread is.
+
+    CASE: where cases stood. LINK: what made, ended or refused links. SUGGESTION: agents who said
+    no to one.
+    """
+
+    CASE = "case"
+    LINK = "link"
+    SUGGESTION = "suggestion"
+
+
+_LANDMARKS: Final[Mapping[str, Landmark]] = {
+    "episode_changed": Landmark.CASE,
+    "linked": Landmark.LINK,
+    "unlinked": Landmark.LINK,
+    "link_revealed": Landmark.LINK,
+    "link_refused": Landmark.LINK,
+    "link_proposed": Landmark.LINK,
+    "suggestion_dismissed": Landmark.SUGGESTION,
+}
+
+
+def landmark_of(kind: str) -> Landmark | None:
+    """What entries of a kind are landmarks of; nearly all are of nothing."""
+    return _LANDMARKS.get(kind)
+
+
 # --- state -----------------------------------------------------------------------------------
 
 
 class Episode(Value):
-    """A case: opened, resolved, perhaps reopened; `until` when it is snoozed."""
+    """A case: opened, resolved, perhaps reopened; `until` when it is snoozed.
+
+    `facet` is the persona whose case it is; it is open to change until somebody (`facet_by`) says.
+    """
 
     id: EpisodeId
     phase: Phase
     opened_at: AwareDatetime
     changed_at: AwareDatetime
     until: AwareDatetime | None = None
+    facet: str = PRIVATE
+    facet_by: FacetBy | None = None
 
 
 class LastInbound(Value):
@@ -370,7 +502,8 @@ class ThreadState(Value):
     """What a thread's entries add up to; can always be rebuilt from them.
 
     `version` rises with every commit and fences late writers. `active` is the address the customer
-    last wrote from: replies go there.
+    last wrote from: replies go there. `facet` is the persona they speak as now; `belief` and
+    `belief_at` are that facet's, and stand among `facets` too.
     """
 
     thread: ThreadId
@@ -382,10 +515,19 @@ class ThreadState(Value):
     language: Language | None = None
     belief: tuple[StageShare, ...] = ()
     belief_at: AwareDatetime | None = None
+    facet: str = PRIVATE
+    facets: tuple[Facet, ...] = ()
     active: IdentityId | None = None
     last_inbound: tuple[LastInbound, ...] = ()
     last_at: AwareDatetime | None = None
     last_text: str = ""
+
+    def as_persona(self, persona: str) -> Facet:
+        """What is known of the customer as this persona; of a new one nothing."""
+        known = next((facet for facet in self.facets if facet.persona == persona), None)
+        if known is None and persona == self.facet:
+            return Facet(persona=persona, belief=self.belief, belief_at=self.belief_at)
+        return known or Facet(persona=persona)
 
     def wrote_at(self, identity: IdentityId) -> AwareDatetime | None:
         """When the customer last wrote from this address, or None."""

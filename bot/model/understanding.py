@@ -43,6 +43,14 @@ class StageShare(Value):
     share: float
 
 
+class PersonaShare(Value):
+    """How surely a message shows a persona (0..1), and the words that show it best."""
+
+    persona: str
+    share: float
+    quote: str
+
+
 class Utterance(Value):
     """One text to read, with the language the thread has spoken so far."""
 
@@ -55,7 +63,8 @@ class Understanding(Value):
 
     `guesses` are the likeliest intents, best first, at most five. `scope` is higher the more the
     text is within what the model knows; `in_scope` is that score against the model's threshold.
-    `stages` sum to 1. `frustration` and `human_wanted` are 0..1.
+    `stages` sum to 1. `frustration` and `human_wanted` are 0..1. `personas` are those that the
+    words show, the surest first; most messages show none.
     """
 
     language: Language | None
@@ -68,6 +77,7 @@ class Understanding(Value):
     entities: tuple[EntityFound, ...] = ()
     frustration: float = 0.0
     human_wanted: float = 0.0
+    personas: tuple[PersonaShare, ...] = ()
     model: str = ""
 
     @property

@@ -10,12 +10,15 @@ import pytest
 from aiohttp import web
 from playwright.async_api import expect
 
+from bot.model.fact import TrafficSource, Visited
 from tests.browser.chat import open_chat, say, texts
 from tests.browser.kit import browsing, open_page, violations
-from tests.edge.house import house
+from tests.edge.house import house, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from tests.edge.house import House
 
 pytestmark = pytest.mark.browser
 
@@ -38,7 +41,7 @@ async def _site(listening: socket.socket, scripts: str) -> AsyncIterator[None]:
         return web.Response(text=PAGE.format(scripts=scripts), content_type="text/html")
 
     app = web.Application()
-    app.router.add_get("/", page)
+    app.router.add_get("/{path:.*}", page)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.SockSite(runner, listening).start()
@@ -94,3 +97,66 @@ async def test_a_site_that_was_not_named_gets_no_connection() -> None:
                 await expect(page.locator("#banner")).to_contain_text("Ingen anslutning")
                 assert server.store.memory.events == {}
                 assert faults.lines == []
+
+
+def _pages(server: House) -> list[Visited]:
+    """The visits that are kept, the first first."""
+    facts = sorted(server.store.memory.facts.values(), key=lambda fact: fact.at)
+    return [fact.body for fact in facts if isinstance(fact.body, Visited)]
+
+
+async def test_pages_are_told_when_the_site_turns_visits_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        origin = f"http://localhost:{listening.getsockname()[1]}"
+        async with house(embed_origins=[origin]) as server, browsing() as browser:
+            script = f'<script src="{server.base}/widget.js" data-visits="on" defer></script>'
+            async with _site(listening, script):
+                page, faults = await open_page(browser, f"{origin}/a?utm_medium=cpc&mail=anna%40x")
+                await until(lambda: len(server.store.memory.facts) == 1)
+                await page.evaluate("history.pushState({}, '', '/b?secret=1')")
+                await page.evaluate("document.title = 'B'")
+                await until(lambda: len(server.store.memory.facts) == 2)
+                # Neither another fragment nor another query is another page.
+                await page.evaluate("history.replaceState({}, '', '/b?secret=2#x')")
+                await page.go_back()
+                await until(lambda: len(server.store.memory.facts) == 3)
+                await page.goto(f"{origin}/c")
+                await until(lambda: len(server.store.memory.facts) == 4)
+                await expect(page.locator("#launcher")).to_be_visible()
+                seen = _pages(server)
+                assert [one.page for one in seen] == [f"localhost/{path}" for path in "abac"]
+                assert [one.title for one in seen][:2] == ["Another site", "B"]
+                assert seen[0].source is TrafficSource.PAID
+                assert seen[1].source is TrafficSource.DIRECT
+                assert len({fact.identity for fact in server.store.memory.facts.values()}) == 1
+                whole = str(vars(server.store.memory))
+                assert "anna" not in whole
+                assert "secret" not in whole
+                await open_chat(page)
+                await say(page, "hello")
+                await expect(texts(page, "bot")).to_have_count(1)
+                assert len(server.store.memory.identities) == 1
+                assert faults.lines == []
+
+
+async def test_visits_are_off_until_the_page_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        origin = f"http://localhost:{listening.getsockname()[1]}"
+        async with (
+            house(embed_origins=[origin]) as server,
+            browsing() as browser,
+            _site(listening, f'<script src="{server.base}/widget.js" defer></script>'),
+        ):
+            page, faults = await open_page(browser, f"{origin}/a")
+            await expect(page.locator("#launcher")).to_be_visible()
+            await page.evaluate("history.pushState({}, '', '/b')")
+            await page.wait_for_timeout(1500)
+            assert await page.evaluate("Object.keys(localStorage)") == []
+            assert server.store.memory.identities == {}
+            await page.evaluate("samtal.visits(true)")
+            await until(lambda: len(server.store.memory.facts) == 1)
+            await page.evaluate("samtal.visits(false)")
+            await page.evaluate("history.pushState({}, '', '/d')")
+            await page.wait_for_timeout(1500)
+            assert [one.page for one in _pages(server)] == ["localhost/b"]
+            assert faults.lines == []

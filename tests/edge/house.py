@@ -31,6 +31,7 @@ from bot.hub.content import ContentSet
 from bot.hub.engines import Engines
 from bot.hub.forms import Forms
 from bot.hub.hub import EVERYTHING, Hub, Work
+from bot.hub.personas import Personas
 from bot.hub.relay import Relay
 from bot.hub.settings import HubSettings
 from bot.model.ids import AgentId
@@ -195,10 +196,14 @@ class Browser:
         *,
         transports: Sequence[str] = ("polling", "websocket"),
         faithful: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`faithful`: it comes again by itself, and says from where to replay, as our page does."""
+        """`headers` go with the first request.
+
+        `faithful`: it comes again by itself, and says from where to replay, as our page does."""
         self._base = base
         self._transports = list(transports)
+        self._headers = dict(headers or {})
         self._auth: dict[str, object] = {}
         # One that comes again forgets to close the sessions that it makes by itself.
         self._http = aiohttp.ClientSession() if faithful else None
@@ -218,6 +223,7 @@ class Browser:
             self._base,
             namespaces=["/chat"],
             auth=self._now,
+            headers=self._headers,
             transports=self._transports,
             wait_timeout=PATIENCE,
         )
@@ -379,6 +385,11 @@ def _content() -> ContentSet:
 
 
 @cache
+def _personas() -> Personas:
+    return Personas.load(ROOT / "config/personas.yaml")
+
+
+@cache
 def _forms() -> Forms:
     return Forms.load(ROOT / "config/forms")
 
@@ -395,6 +406,7 @@ async def house(
     fanout: Fanout | None = None,
     work: Work = EVERYTHING,
     realms: Mapping[str, Realm] | None = None,
+    hub_settings: HubSettings | None = None,
     **settings: object,
 ) -> AsyncIterator[House]:
     """The server for as long as the block lasts; `settings` are the edge's.
@@ -413,7 +425,7 @@ async def house(
         channels |= {(one.name, one.account): one for one in extra}
         live = Live(settings=edge, clock=SystemClock(), metrics=Metrics(), fanout=fanout)
         async with HttpWire(emit=live.emit, metrics=live.metrics) as wire:
-            hub = make_hub(site, wire, channels)
+            hub = make_hub(site, wire, channels, hub_settings)
             parts = EdgeParts(
                 settings=edge,
                 hub=hub,
@@ -449,7 +461,12 @@ async def _serving(parts: EdgeParts, listening: socket.socket) -> AsyncIterator[
         await runner.cleanup()
 
 
-def make_hub(site: Site, wire: Wire, channels: dict[Key, Channel]) -> Hub:
+def make_hub(
+    site: Site,
+    wire: Wire,
+    channels: dict[Key, Channel],
+    settings: HubSettings | None = None,
+) -> Hub:
     """One process' hub."""
     return Hub(
         Engines(
@@ -462,7 +479,8 @@ def make_hub(site: Site, wire: Wire, channels: dict[Key, Channel]) -> Hub:
         ),
         content=_content(),
         forms=_forms(),
-        settings=HubSettings(offer_timeout=timedelta(minutes=10)),
+        personas=_personas(),
+        settings=settings or HubSettings(offer_timeout=timedelta(minutes=10)),
         secret=SECRET,
     )
 

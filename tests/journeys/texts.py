@@ -9,8 +9,10 @@ from tests.hubs import shipped_content
 _VARIABLE = re.compile(r"\{\{\s*([\w.]+)[^}]*\}\}")
 
 
-def words(slot: str, locale: str, *, channel: str = "webchat", **values: str) -> str:
-    """The text of a slot's widest variant, or of the one for this channel where there is one.
+def words(
+    slot: str, locale: str, *, channel: str = "webchat", persona: str | None = None, **values: str
+) -> str:
+    """The text of a slot's widest variant, or of the one for this channel or persona.
 
     `values` fill in `{{ agent.name | ... }}`: their names have `__` for the dot.
     """
@@ -18,7 +20,8 @@ def words(slot: str, locale: str, *, channel: str = "webchat", **values: str) ->
         variant
         for variant in shipped_content().variants
         if (variant.slot, variant.locale) == (slot, locale)
-        and not (variant.persona or variant.stage or variant.when)
+        and not (variant.stage or variant.when)
+        and variant.persona == ((persona,) if persona else ())
         and (not variant.channel or channel.rpartition("_")[2] in variant.channel)
     ]
     text = max(fits, key=lambda variant: bool(variant.channel)).text

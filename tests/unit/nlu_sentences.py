@@ -100,6 +100,14 @@ HELD_OUT = [
     Sentence("what are the benefits of being a member?", "en", "loyalty"),
     Sentence("ta bort alla uppgifter ni har om mig", "sv", "data.delete"),
     Sentence("please delete all my personal data", "en", "data.delete"),
+    Sentence("vad tycker du att jag ska ge min syster i present?", "sv", "gift.advice"),
+    Sentence("I need an idea for a birthday present", "en", "gift.advice"),
+    Sentence("present till min son", "sv", "gift.advice"),
+    Sentence("a present for my son", "en", "gift.advice"),
+    Sentence("vi skulle behöva en offert från er", "sv", "quote.request"),
+    Sentence("please send a quote for thirty backpacks", "en", "quote.request"),
+    Sentence("offert på 40 jackor till firman", "sv", "quote.request"),
+    Sentence("a quote for 40 jackets for the company", "en", "quote.request"),
 ]
 
 OUT_OF_SCOPE = [

@@ -10,14 +10,17 @@ import pytest
 from ruamel.yaml import YAML
 
 from bot.hub.content import ContentSet, Moment, Variables
+from bot.hub.content.choices import answers
 from bot.hub.content.lint import check, format_problems
 from bot.hub.content.parse import format_variant, read_file
 from bot.hub.forms import Forms
+from bot.hub.personas import Personas
 from bot.kit.sms import SmsEncoding, cost
 from tests.conftest import ROOT
 
 CONTENT = ROOT / "config" / "content"
 FORMS = ROOT / "config" / "forms"
+PERSONAS = ROOT / "config" / "personas.yaml"
 NLU = ROOT / "config" / "nlu"
 FILES = sorted(CONTENT.rglob("*.md"))
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -110,13 +113,23 @@ def test_no_slot_is_there_that_nobody_says(content: ContentSet, forms: Forms) ->
     topics = {f"topic.{each}" for each in set(intents()) - NO_TOPICS}
     asked = {slot for form in forms.all for slot in form.slots}
     assert set(content.slots) == answered | topics | asked | set(SYSTEM_SLOTS)
-    # Nothing knows a customer's persona: a text for one would never be said.
-    assert [each.name for each in content.variants if each.persona] == []
+    personas = {persona for each in content.variants for persona in each.persona}
+    assert personas == {"business", "parent"}
+    assert personas < {persona.key for persona in Personas.load(PERSONAS).all}
 
 
 def test_pressing_a_choice_leads_somewhere(content: ContentSet) -> None:
     payloads = {choice.payload for each in content.variants for choice in each.choices}
+    payloads |= {one.payload for each in content.variants for one in answers(each.cards)}
     assert payloads <= {f"intent:{intent}" for intent in intents()}
+
+
+def test_every_picture_of_a_card_is_there(content: ContentSet) -> None:
+    pictures = {card.image for each in content.variants for card in each.cards}
+    assert pictures == {"/static/tent-light.svg", "/static/tent-tunnel.svg"}
+    for picture in pictures:
+        assert picture is not None
+        assert (ROOT / "web/public" / picture.removeprefix("/static/")).is_file()
 
 
 @pytest.mark.parametrize("locale", ["sv", "en"])

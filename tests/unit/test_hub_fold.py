@@ -31,6 +31,7 @@ from bot.model.thread import (
     EntryBody,
     Episode,
     EpisodeChanged,
+    Facet,
     JourneyMoved,
     LastInbound,
     Linked,
@@ -80,6 +81,7 @@ def test_a_message_says_where_the_customer_is_and_what_was_said() -> None:
             "last_inbound": (LastInbound(identity=ONE, at=at()),),
             "last_at": at(),
             "last_text": "x" * 120,
+            "facets": (Facet(persona="private", first_at=at(), last_at=at()),),
         }
     )
 
@@ -155,6 +157,7 @@ def test_owner_episode_dialogue_and_belief_are_as_they_were_put() -> None:
             "language": "en",
             "belief": belief,
             "belief_at": at(4),
+            "facets": (Facet(persona="private", belief=belief, belief_at=at(4)),),
         }
     )
     moved = apply(state, entry(DialogueMoved(dialogue=Dialogue())))
@@ -246,6 +249,9 @@ TEXTS = (
     "FB-104233",
     "42",
     "byta",
+    "leverans till min son",
+    "delivery for our company",
+    "retur till firman",
     "människa",
     "värdelöst",
     "nej",
@@ -273,6 +279,7 @@ steps = st.one_of(
     st.tuples(st.sampled_from(["accept", "take", "reply", "note"]), people, agents),
     st.tuples(st.sampled_from(["hand_back", "transfer", "resolve"]), people, agents),
     st.tuples(st.sampled_from(["snooze", "snooze_long", "unsnooze"]), people, agents),
+    st.tuples(st.sampled_from(["business", "parent", "private"]), people, agents),
     st.tuples(st.sampled_from(["leave", "end"]), people, st.none()),
     st.tuples(st.just("echo"), st.just(3), st.none()),
     st.tuples(st.just("trouble"), people, st.sampled_from(TROUBLES)),
@@ -367,6 +374,8 @@ class World:
             case "snooze" | "snooze_long":
                 long = timedelta(seconds=30 if name == "snooze" else 1000)
                 await desk.snooze(thread, by, until=self.kit.clock.now() + long)
+            case "business" | "parent" | "private":
+                await desk.set_facet(thread, by, facet=name)
             case "unsnooze":
                 await desk.unsnooze(thread, by)
             case _:

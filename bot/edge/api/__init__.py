@@ -6,7 +6,17 @@ import json
 
 from aiohttp import web
 
-from bot.edge.api import agents, attachments, catalog, files, session, threads
+from bot.edge.api import (
+    agents,
+    attachments,
+    catalog,
+    customers,
+    facts,
+    files,
+    organisations,
+    session,
+    threads,
+)
 from bot.edge.api.openapi import document
 from bot.edge.api.route import BASE, add_to
 from bot.edge.auth import Gatekeeper
@@ -18,9 +28,12 @@ VERSION = "1.0.0"
 OPERATIONS = (
     *session.OPERATIONS,
     *threads.OPERATIONS,
+    *customers.OPERATIONS,
     *attachments.OPERATIONS,
     *files.OPERATIONS,
+    *organisations.OPERATIONS,
     *catalog.OPERATIONS,
+    *facts.OPERATIONS,
     *agents.OPERATIONS,
 )
 

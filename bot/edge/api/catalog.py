@@ -10,9 +10,13 @@ from bot.edge.api.shapes import (
     DeadLetterOut,
     GapList,
     Limit,
+    PersonaList,
+    PersonaNames,
+    PersonaOut,
 )
 from bot.model.people import Role
 from bot.model.record import DeadLetter
+from bot.model.thread import PRIVATE
 
 
 @operation(
@@ -57,6 +61,22 @@ async def list_channels(ask: Ask) -> ChannelList:
     )
 
 
+@operation("GET", "/personas", summary="Personas", tag="content", roles=AnyRole)
+async def list_personas(ask: Ask) -> PersonaList:
+    """Whom customers may speak as; a thread's `facets` name them by key."""
+    return PersonaList(
+        personas=tuple(
+            PersonaOut(
+                key=persona.key,
+                names=PersonaNames(sv=persona.sv, en=persona.en),
+                default=persona.key == PRIVATE,
+                organisation=persona.organisation,
+            )
+            for persona in ask.parts.hub.personas.all
+        )
+    )
+
+
 def _shown(letter: DeadLetter) -> DeadLetterOut:
     came = letter.request
     return DeadLetterOut(
@@ -71,4 +91,4 @@ def _shown(letter: DeadLetter) -> DeadLetterOut:
     )
 
 
-OPERATIONS = (list_gaps, list_dead_letters, list_channels)
+OPERATIONS = (list_gaps, list_dead_letters, list_channels, list_personas)

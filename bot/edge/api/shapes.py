@@ -7,14 +7,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from bot.edge.auth import SHORTEST_PASSWORD
-from bot.hub.desk import EntryView, ThreadPage
+from bot.hub.desk import EntryView, ThreadLine, ThreadPage
 from bot.hub.searching import SearchHit, SearchPage, SearchPlace
 from bot.model.channel import Attachment, AttachmentType, Capabilities
-from bot.model.ids import AgentId, BlobId, EventId, IdentityId, ThreadId
+from bot.model.fact import BuyingRole, OrganisationKey
+from bot.model.ids import AgentId, BlobId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.listing import ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.moments import micros, moment
 from bot.model.people import Agent, Role
-from bot.model.record import GapCount, ThreadRow
+from bot.model.record import GapCount
 from bot.model.value import AwareDatetime, Value
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
@@ -96,7 +97,7 @@ class ThreadsWanted(ThreadFilter):
 class ThreadList(Value):
     """Threads in the order asked for; `next` is the cursor of the next page, if there is one."""
 
-    threads: tuple[ThreadRow, ...]
+    threads: tuple[ThreadLine, ...]
     next: str | None
 
     @classmethod
@@ -225,6 +226,13 @@ class Snooze(Value):
     until: AwareDatetime
 
 
+class FacetSet(Value):
+    """A persona's key; with `episode` only if that is still the latest case (else 409)."""
+
+    facet: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    episode: EpisodeId | None = None
+
+
 class CommandDone(Value):
     """The command took effect, or (`pending`, status 202) is kept and will in a moment."""
 
@@ -237,6 +245,27 @@ class OneAttachment(Value):
     thread: ThreadId
     seq: int = Field(ge=1)
     index: int = Field(ge=0, le=99)
+
+
+# --- organisations ---------------------------------------------------------------------------
+
+
+class OneOrganisation(Value):
+    """The organisation in the path: its number, its domain, or a CRM's id."""
+
+    key: OrganisationKey
+
+
+class NewMember(Value):
+    """One of an organisation's people: which identity, what the organisation is called, the role.
+
+    `role` none: it is not known. The same `client_id` again changes nothing.
+    """
+
+    identity: IdentityId
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    role: BuyingRole | None = None
+    client_id: _ClientId
 
 
 # --- the rest --------------------------------------------------------------------------------
@@ -289,6 +318,31 @@ class ChannelList(Value):
     """All channel accounts."""
 
     channels: tuple[ChannelOut, ...]
+
+
+class PersonaNames(Value):
+    """What a persona is called in each language."""
+
+    sv: str
+    en: str
+
+
+class PersonaOut(Value):
+    """Somebody that customers may speak as; `default`: everybody, until they show another one.
+
+    `organisation`: for an organisation, as one of its members.
+    """
+
+    key: str
+    names: PersonaNames
+    default: bool
+    organisation: bool
+
+
+class PersonaList(Value):
+    """All personas, as the configuration has them."""
+
+    personas: tuple[PersonaOut, ...]
 
 
 class AgentOut(Value):

@@ -10,6 +10,7 @@ from bot.edge.api.shapes import (
     CommandDone,
     EntriesWanted,
     EntryList,
+    FacetSet,
     HandBack,
     Note,
     OneThread,
@@ -24,12 +25,11 @@ from bot.edge.api.shapes import (
 )
 from bot.edge.problems import Mistake, Refusal
 from bot.edge.uploads import attachments
-from bot.hub.desk import ThreadCounts
+from bot.hub.desk import ThreadCounts, ThreadLine
 from bot.model.channel import Attachment
 from bot.model.event import Outcome, Rejected
 from bot.model.ids import IdentityId, ThreadId
 from bot.model.people import Role
-from bot.model.record import ThreadRow
 
 AT_THE_DESK = frozenset({Role.AGENT, Role.ADMIN})
 _PATH = "/threads/{thread}"
@@ -64,7 +64,7 @@ async def search_threads(ask: Ask, query: SearchWanted) -> SearchHits:
 
 
 @operation("GET", _PATH, summary="One thread", tag="threads", roles=AT_THE_DESK, errors=(404,))
-async def get_thread(ask: Ask, path: OneThread) -> ThreadRow:
+async def get_thread(ask: Ask, path: OneThread) -> ThreadLine:
     """One thread; the id of a thread that went up in another leads to that one."""
     return await ask.parts.desk.thread(path.thread)
 
@@ -231,6 +231,27 @@ async def unsnooze_thread(ask: Ask, path: OneThread) -> CommandDone:
     return await _done(ask, ask.parts.desk.unsnooze(path.thread, ask.principal.by))
 
 
+@operation(
+    "POST",
+    f"{_PATH}/facet",
+    summary="Say as whom the customer speaks",
+    tag="desk",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def set_facet_of_thread(ask: Ask, path: OneThread, body: FacetSet) -> CommandDone:
+    """The latest case belongs to this persona from now on, whatever the customer writes in it."""
+    personas = ask.parts.hub.personas
+    if body.facet not in personas:
+        known = ", ".join(each.key for each in personas.all)
+        wrong = Mistake(where="body.facet", what="no such persona", mend=f"There are: {known}.")
+        raise Refusal(422, "Something in the body is wrong.", errors=(wrong,))
+    command = ask.parts.desk.set_facet(
+        path.thread, ask.principal.by, facet=body.facet, episode=body.episode
+    )
+    return await _done(ask, command)
+
+
 async def _check_carried(
     ask: Ask, thread: ThreadId, files: tuple[Attachment, ...], *, identity: IdentityId | None
 ) -> None:
@@ -277,4 +298,5 @@ OPERATIONS = (
     resolve_thread,
     snooze_thread,
     unsnooze_thread,
+    set_facet_of_thread,
 )

@@ -6,14 +6,16 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
+from bot.edge.clients import on_site
 from bot.edge.parts import EdgeParts
-from bot.edge.problems import Refusal, too_many
+from bot.edge.problems import Mistake, Refusal, too_many
 from bot.edge.sockets.bodies import socket_request
 from bot.edge.sockets.incoming import (
     Elsewhere,
     Ended,
     Filled,
     Opened,
+    PageSeen,
     Pressed,
     Said,
     Seen,
@@ -25,6 +27,7 @@ from bot.edge.sockets.visitors import Visitor
 from bot.edge.uploads import attachments
 from bot.errors import BusError
 from bot.hub.linking import code_in
+from bot.hub.visits import Visit
 from bot.model.event import Rejected
 from bot.model.ids import EventId
 from bot.model.people import ByCustomer
@@ -32,6 +35,7 @@ from bot.model.thread import MessageOut
 
 ASK_HUMAN = "intent:human.request"
 _HOUR = timedelta(hours=1)
+_LONGEST_TITLE = 200  # of a page, as it is kept
 _TAKEN = 300  # answers of the adapter below this mean that it read the event
 
 Act = Callable[[Visitor, tuple[object, ...]], Awaitable[Ack]]
@@ -56,6 +60,7 @@ class Acts:
             "end": self.end,
             "continue": self.continue_elsewhere,
             "typing": self.typing,
+            "visit": self.visit,
         }
 
     def text_limit(self, visitor: Visitor) -> int:
@@ -142,6 +147,32 @@ class Acts:
             with suppress(BusError):  # agents at other edges do not see it this once
                 await self._parts.live.emit("/desk", f"thread:{state.thread}", "typing", told)
         return {}
+
+    async def visit(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
+        """A page of the site was seen; `kept` says whether it is remembered."""
+        seen = read(PageSeen, arguments)
+        around, settings = visitor.surroundings, self._parts.settings
+        if not on_site(seen.url, around.request, settings):
+            wrong = Mistake(
+                where="event.url",
+                what="not a page of the site that carries the chat",
+                mend="Send the page's own address.",
+            )
+            raise Refusal(422, "Some fields are wrong.", errors=(wrong,))
+        self._parts.hub.pressure.check()  # who writes goes before who looks
+        visit = Visit(
+            id=seen.id,
+            url=seen.url,
+            title=seen.title[:_LONGEST_TITLE],
+            referrer=seen.referrer,
+            device=around.device,
+            time_zone=seen.time_zone,
+            place=around.place,
+        )
+        kept = await self._parts.hub.visits.keep(
+            visitor.address, visit, a_day=settings.visits_a_day
+        )
+        return {"kept": kept}
 
     async def begin(self, visitor: Visitor) -> None:
         """Make somebody of a visitor who has done nothing yet."""

@@ -9,10 +9,10 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
+from aiohttp import web
 from pydantic import JsonValue
 
 from bot.edge.auth import token_hash
-from bot.edge.clients import client_address
 from bot.edge.file_types import FILE_TYPES
 from bot.edge.opening import Span, hours
 from bot.edge.parts import EdgeParts
@@ -24,8 +24,9 @@ from bot.edge.sockets.incoming import Again, ChatAuth, read
 from bot.edge.sockets.present import Present
 from bot.edge.sockets.replaying import Replaying
 from bot.edge.sockets.sessions import VISITORS, EndedSessions
-from bot.edge.sockets.shapes import Ack, chat_state, document, refused
+from bot.edge.sockets.shapes import Ack, document, refused
 from bot.edge.sockets.visitors import NAMESPACE, Reception, Visitor, VisitorLimits, room_of
+from bot.edge.sockets.waiting import Waiting
 from bot.errors import NotFound, Overloaded, SpoolFull, StoreError
 
 log = structlog.get_logger("samtal.chat")
@@ -37,8 +38,11 @@ _ACKNOWLEDGED = timedelta(seconds=1)  # so long an acknowledgement has to leave 
 class ChatNamespace:
     """Lets visitors in, takes what they do, and replays what they missed."""
 
-    def __init__(self, parts: EdgeParts, limits: VisitorLimits, present: Present) -> None:
+    def __init__(
+        self, parts: EdgeParts, limits: VisitorLimits, present: Present, waiting: Waiting
+    ) -> None:
         self._parts = parts
+        self._waiting = waiting
         self._live = parts.live
         self._reception = Reception(parts)
         self._acts = Acts(parts)
@@ -79,11 +83,10 @@ class ChatNamespace:
         request = self._live.request(NAMESPACE, sid)
         if request is None or sid in self._present:
             return  # a client may call its own event "connect"
-        client = client_address(request, trusted=self._parts.settings.trusted_proxies)
         auth = arguments[1:2] if arguments[1:2] != (None,) else ()
         try:
             given = read(ChatAuth, auth)
-            visitor = await self._visitor(given, sid=sid, client=client)
+            visitor = await self._visitor(given, sid=sid, request=request)
         except Refusal as refusal:
             self._live.metrics.socket_event("connect", result="refused")
             raise self._live.refuse(document(refusal.problem())) from None
@@ -91,9 +94,9 @@ class ChatNamespace:
         self._live.metrics.socket(NAMESPACE, change=1)
         self._live.start(self._greet(visitor, given.identity_token))
 
-    async def _visitor(self, given: ChatAuth, *, sid: str, client: str) -> Visitor:
+    async def _visitor(self, given: ChatAuth, *, sid: str, request: web.BaseRequest) -> Visitor:
         try:
-            return await self._reception.visitor(given, sid=sid, client=client)
+            return await self._reception.visitor(given, sid=sid, request=request)
         except StoreError as error:
             raise _not_kept(error) from None
 
@@ -178,11 +181,12 @@ class ChatNamespace:
     async def _welcome(self, visitor: Visitor) -> Ack:
         settings = self._parts.settings
         state = await self._parts.chat.state(visitor.address)
+        shown = await self._waiting.shown(state, rooms=[room_of(visitor.address.user)])
         targets, provable = self._parts.linking.targets(), self._parts.own_channels.provable()
         return {
             "token": visitor.token,
             "visitor": visitor.address.user,
-            "state": document(chat_state(state)),
+            "state": document(shown),
             "channels": [{"channel": name, "account": account} for name, account in targets],
             "provable": [{"channel": name, "account": account} for name, account in provable],
             "site_name": settings.site_name,

@@ -93,6 +93,16 @@ class Elsewhere(Value):
     account: Name
 
 
+class PageSeen(Value):
+    """A page of the site that the visitor sees; `referrer` is the address that led there."""
+
+    id: ClientId
+    url: Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+    title: Annotated[str, StringConstraints(max_length=1000)] = ""
+    referrer: Annotated[str, StringConstraints(max_length=4000)] = ""
+    time_zone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$")] | None = None
+
+
 class Again(Value):
     """What the visitor wants to be shown: what came after an entry number."""
 

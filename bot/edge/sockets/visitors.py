@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from typing import Self
 
-from bot.edge.clients import limit_key
+from aiohttp import web
+
+from bot.edge.clients import client_address, limit_key
 from bot.edge.limits import Buckets
 from bot.edge.parts import EdgeParts
 from bot.edge.problems import Refusal, too_many
@@ -12,17 +16,41 @@ from bot.edge.settings import EdgeSettings
 from bot.edge.sockets.incoming import ChatAuth
 from bot.edge.sockets.shapes import Ack
 from bot.edge.sockets.tokens import VisitorTokens
+from bot.hub.traffic import device
 from bot.model.channel import Address
 from bot.ports import Channel
 
 NAMESPACE = "/chat"
+# A country, or a region of one, by ISO 3166: `SE`, `SE-AC`.
+_PLACE = re.compile(r"[A-Za-z]{2}(-[A-Za-z0-9]{1,3})?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a connection tells of where somebody is: the request that opened it has it all."""
+
+    request: web.BaseRequest
+    device: str | None
+    place: str | None
+
+    @classmethod
+    def of(cls, request: web.BaseRequest, settings: EdgeSettings) -> Self:
+        """The surroundings of a socket."""
+        header = settings.place_header
+        place = "" if header is None else request.headers.get(header, "")
+        return cls(
+            request=request,
+            device=device(request.headers.get("User-Agent", "")),
+            place=place.upper() if _PLACE.fullmatch(place) else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
     """Somebody at a socket: which person, on which account, from where.
 
-    `client` is what the address is counted under; `profile` is what every event says about them.
+    `client` is what the address is counted under; `profile` is what every event says about them;
+    `surroundings` is what the connection tells.
     """
 
     sid: str
@@ -32,6 +60,7 @@ class Visitor:
     token: str
     last_seq: int
     profile: Ack
+    surroundings: Surroundings
 
 
 def room_of(user: str) -> str:
@@ -62,16 +91,18 @@ class Reception:
     """Knows visitors by their tokens, and makes new ones."""
 
     def __init__(self, parts: EdgeParts) -> None:
+        self._settings = parts.settings
         self._channels = parts.channels
         self._webchat = parts.webchat
         self._signing_in = parts.signing_in
         self._tokens = VisitorTokens(parts.secret)
 
-    async def visitor(self, given: ChatAuth, *, sid: str, client: str) -> Visitor:
+    async def visitor(self, given: ChatAuth, *, sid: str, request: web.BaseRequest) -> Visitor:
         """The visitor behind a connection; raises Refusal for a token that is not ours.
 
         Or not any more: after a sign-out it is good for nothing.
         """
+        client = client_address(request, trusted=self._settings.trusted_proxies)
         account, channel = self._account(given.account)
         user = self._user(given.token, account)
         visitor = Visitor(
@@ -82,6 +113,7 @@ class Reception:
             token=self._tokens.sign(user, account=account),
             last_seq=given.last_seq if given.token else 0,
             profile={"language": given.language} if given.language else {},
+            surroundings=Surroundings.of(request, self._settings),
         )
         if given.token is not None and await self._signing_in.is_retired(visitor.address):
             raise _not_ours()

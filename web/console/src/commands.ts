@@ -61,6 +61,14 @@ export function commands({ desk, screen, row, words, go }: Where): Command[] {
         }
       : dialog("snooze", "s"),
     { id: "card", group: "thread", label: t("command.card"), keys: "c", off: !row, run: () => screen.turnCard() },
+    { id: "link", group: "thread", label: t("link.title"), off: !row, run: () => screen.show({ name: "link" }) },
+    {
+      id: "unlink",
+      group: "thread",
+      label: t("unlink.title"),
+      off: !row || row.identities.length < 2,
+      run: () => screen.show({ name: "unlink" }),
+    },
     { id: "next", group: "go", label: t("command.next"), keys: "j", run: () => screen.step(1) },
     { id: "previous", group: "go", label: t("command.previous"), keys: "k", run: () => screen.step(-1) },
     {

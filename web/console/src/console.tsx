@@ -2,10 +2,12 @@
 
 import { notifications } from "@mantine/notifications";
 import { Button, Group } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { useLocation, useRoute } from "wouter";
 
 import { commands, hearKeys } from "./commands";
+import { forgetCustomers } from "./customer";
 import { Desk, DeskProvider, useDesk } from "./desk";
 import { nameOf } from "./describe";
 import { LoginDialog } from "./login";
@@ -50,6 +52,8 @@ function Panes() {
   latest.current = { commands: all, busy: screen.dialog !== null || desk.connection === "expired" };
   useEffect(() => hearKeys(() => latest.current, () => goBack(screen, go)), [screen, go]);
   useEffect(() => desk.onMoved((from, to) => thread === from && go(`/desk/t/${to}`, { replace: true })), [desk, thread, go]);
+  const client = useQueryClient();
+  useEffect(() => desk.onParted(() => forgetCustomers(client)), [desk, client]);
   useWaiting(desk, (waiting) => go(`/desk/t/${waiting.state.thread}`));
   useTitle(desk, row);
 

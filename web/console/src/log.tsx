@@ -202,7 +202,8 @@ function OneLine({ line, opened, row, screen, words }: OneLineProps) {
       );
     case "fact":
       return (
-        <p className="fact" data-quiet={line.quiet}>
+        <p className="fact" data-quiet={line.quiet} data-warns={line.view.entry.body.kind === "link_refused"}>
+          {line.view.entry.body.kind === "link_refused" && <Icon name="warn" size={14} />}
           <bdi>{factOf(line.view, words)}</bdi>{" "}
           <time dateTime={line.view.entry.at} title={whole(line.view.entry.at, language)}>
             {clock(line.view.entry.at, language)}

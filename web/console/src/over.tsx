@@ -7,6 +7,7 @@ import { CardOver } from "./customer-card";
 import { HandBackForm, ResolveForm, SnoozeForm, TransferForm } from "./forms";
 import { Help } from "./help";
 import { PreferencesForm } from "./preferences-form";
+import { DismissForm, LinkForm, UnlinkForm } from "./link-forms";
 import type { Row } from "./model";
 import type { Dialog, Screen } from "./screen";
 import { Search } from "./search";
@@ -47,7 +48,13 @@ export default function Over({ dialog, screen, commands, row }: OverProps) {
       case "search":
         return <Search onClose={close} />;
       case "card":
-        return row && <CardOver row={row} />;
+        return row && <CardOver row={row} screen={screen} />;
+      case "link":
+        return row && <LinkForm row={row} other={dialog.other ?? null} onClose={close} />;
+      case "dismiss":
+        return row && <DismissForm row={row} other={dialog.other} onClose={close} />;
+      case "unlink":
+        return row && <UnlinkForm row={row} link={dialog.link ?? null} onClose={close} />;
       case "transfer":
         return row && <TransferForm row={row} onClose={close} />;
       case "hand_back":

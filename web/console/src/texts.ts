@@ -2,7 +2,10 @@
 
 import type { Catalogue } from "@samtal/shared/text";
 
+import { known } from "./known-texts";
+
 const sv = {
+  ...known.sv,
   brand: "Samtal",
   desk: "Ärenden",
   skip: "Hoppa till ärendet",
@@ -94,6 +97,7 @@ const sv = {
   "who.native": "Skrivet i leverantörens app",
   internal: "Intern",
   "message.why": "Varför?",
+  "message.card": "Kort: {card}",
   "message.choices": "Val: {choices}",
   "message.pressed": "Tryckte: {what}",
   "message.empty": "(utan text)",
@@ -389,6 +393,7 @@ const sv = {
 export type Key = keyof typeof sv;
 
 const en: Record<Key, string> = {
+  ...known.en,
   brand: "Samtal",
   desk: "Cases",
   skip: "Skip to the case",
@@ -480,6 +485,7 @@ const en: Record<Key, string> = {
   "who.native": "Written in the provider's app",
   internal: "Internal",
   "message.why": "Why?",
+  "message.card": "Card: {card}",
   "message.choices": "Choices: {choices}",
   "message.pressed": "Pressed: {what}",
   "message.empty": "(no text)",

@@ -12,6 +12,7 @@ import { ask } from "./api";
 import { useDesk, type Desk } from "./desk";
 import { activeOf, momentTo, nameOf, ownerOf, span } from "./describe";
 import { ChannelIcon, Icon } from "./icons";
+import { LevelBadge } from "./level";
 import type { ChannelInfo, Row } from "./model";
 import { useChanges } from "./observable";
 import { preferences } from "./preferences";
@@ -262,6 +263,7 @@ const OneRow = memo(function OneRow({ row, me, isCurrent, isUnread, words, now, 
             {channelName(channel, language)}
           </span>
         )}
+        {row.level && <LevelBadge level={row.level} short />}
         <span className="row-owner">{ownerOf(owner, me, words)}</span>
         {owner.kind === "offered" && (
           <span className="waits">{t("row.waits", { time: span(now - Date.parse(owner.since), words) })}</span>

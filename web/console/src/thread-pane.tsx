@@ -77,11 +77,25 @@ function OpenThread({ opened, screen }: { opened: Opened; screen: Screen }) {
     <>
       <main className="thread" id="thread" tabIndex={-1}>
         <Head row={row} opened={opened} screen={screen} />
+        {opened.parted && <Parted opened={opened} />}
         <Log opened={opened} row={row} screen={screen} lookedAt={lookedAt} />
         <Composer opened={opened} row={row} screen={screen} />
       </main>
-      {preferences.liked.card && <CustomerCard row={row} />}
+      {preferences.liked.card && <CustomerCard row={row} screen={screen} />}
     </>
+  );
+}
+
+// The other customer's messages are gone from the screen; say so before anybody wonders.
+function Parted({ opened }: { opened: Opened }) {
+  const { t } = useWords();
+  return (
+    <p className="parted" role="alert">
+      <span>{t("thread.parted")}</span>
+      <Button size="compact-sm" variant="default" onClick={() => opened.sawParting()}>
+        {t("thread.parted.seen")}
+      </Button>
+    </p>
   );
 }
 

@@ -9,6 +9,7 @@ import identityCss from "./identity.css?inline";
 import { Memory } from "./memory";
 import { Shell } from "./shell";
 import { Talk } from "./talk";
+import { Visits } from "./visits";
 import { Widget } from "./widget";
 import css from "./widget.css?inline";
 
@@ -21,6 +22,8 @@ interface Handle {
   signIn(token: string): Promise<Signed>;
   /** They logged out: nothing of theirs stays here. */
   signOut(): Promise<void>;
+  /** Tell the hub of pages that are seen from now on, or no longer: for the site's consent dialog. */
+  visits(on: boolean): void;
 }
 
 declare global {
@@ -51,6 +54,8 @@ function start(embed: Embed): Handle {
     shell.show(true);
   });
   if (code !== null) shell.show(true);
+  const visits = new Visits(talk);
+  if (embed.visits) visits.turn(true);
   return {
     open: () => shell.show(true),
     close: () => shell.show(false),
@@ -60,6 +65,7 @@ function start(embed: Embed): Handle {
     },
     signIn: (token) => talk.identity.signIn(token),
     signOut: () => talk.signOut(),
+    visits: (on) => visits.turn(on),
   };
 }
 

@@ -16,7 +16,7 @@ export interface Written {
   why?: string;
 }
 
-type Name = "token" | "open" | "seen" | "draft";
+type Name = "token" | "open" | "seen" | "draft" | "sound";
 
 /** Each account of a site has keys of its own, and each message written, so that tabs overwrite nothing. */
 export class Memory {
@@ -54,7 +54,7 @@ export class Memory {
 
   forget(): void {
     this.leave();
-    this.set("open", null);
+    for (const name of ["open", "sound"] as const) this.set(name, null);
   }
 
   /** Be told what another tab changed. */

@@ -12,6 +12,24 @@ export interface Choice {
   url?: string;
 }
 
+export interface Card {
+  title: string;
+  text?: string;
+  image?: string;
+  buttons?: Choice[];
+}
+
+/** What a message asks for; an answer is an ordinary message. */
+export interface Question {
+  name: string;
+  kind: "text" | "long_text" | "number" | "order_number";
+  label: string;
+  /** Of the whole answer, in any case. */
+  pattern?: string;
+  example?: string;
+  max_length: number;
+}
+
 export interface Attachment {
   type: string;
   url?: string;
@@ -29,6 +47,8 @@ export interface ChatMessage {
   name?: string;
   text: string;
   choices?: Choice[];
+  cards?: Card[];
+  question?: Question;
   attachments?: Attachment[];
   channel?: string;
   external_id?: string;
@@ -40,6 +60,9 @@ export interface ChatState {
   owner: "bot" | "waiting" | "agent" | "nobody";
   name?: string;
   queue?: string;
+  /** In the queue: 1 is next, 101 anywhere behind the first hundred. */
+  place?: number;
+  minutes?: number;
   language?: string;
 }
 

@@ -7,6 +7,7 @@ import { Identity, type Talking } from "./identity";
 import type { Event, Memory, Written } from "./memory";
 import type { Attachment, ChatEvents, ChatMessage, ChatState, Offer, Target, Welcome } from "./shapes";
 import { Timeline, type Line } from "./timeline";
+import type { PageSeen } from "./visits";
 import { Watched } from "./watched";
 import type { Word } from "./words";
 
@@ -24,6 +25,7 @@ const PUT_OFF_MS = 2000;
 const TYPING_MS = 5000;
 const TYPED_MS = 4000;
 const READ_MS = 2000;
+const MOST_VISITS = 20; // that wait for the line
 const REPLAY_MS = 100; // a thousand messages are not drawn a thousand times
 
 export class Talk extends Watched implements Talking {
@@ -42,6 +44,9 @@ export class Talk extends Watched implements Talking {
 
   private readonly socket: Socket<ChatEvents>;
   private outbox: Written[] = [];
+  private visits: PageSeen[] = [];
+  private visiting = false;
+  private forgotten = false;
   private readonly unsent = new Map<string, Written>(); // what was refused
   private said: string | null = null; // the token that this connection began with
   private lastSeq = 0;
@@ -196,6 +201,7 @@ export class Talk extends Watched implements Talking {
     this.adopt();
     this.changed();
     void this.flush();
+    void this.tellVisits();
   }
 
   /** What may be shown has changed: nothing of it stays here that is not shown again. */
@@ -340,6 +346,34 @@ export class Talk extends Watched implements Talking {
     return this.socket.send<Answer>(event, data);
   }
 
+  /** A page was seen. Whoever wanted to be forgotten is not told of again on this page. */
+  visit(page: PageSeen): void {
+    if (this.forgotten) return;
+    this.visits = [...this.visits, page].slice(-MOST_VISITS);
+    this.connect();
+    void this.tellVisits();
+  }
+
+  /** The site has asked anew, after somebody wanted to be forgotten. */
+  remember(): void {
+    this.forgotten = false;
+  }
+
+  private async tellVisits(): Promise<void> {
+    if (this.visiting) return;
+    this.visiting = true;
+    try {
+      for (let next = this.visits[0]; next && this.caughtUp && this.socket.connected; next = this.visits[0]) {
+        await this.socket.send("visit", next);
+        this.visits = this.visits.filter((visit) => visit !== next); // refused or not
+      }
+    } catch {
+      // no answer: it goes again, with the same id, when the socket is back
+    } finally {
+      this.visiting = false;
+    }
+  }
+
   private async ask<Answer = object>(event: string, data: object): Promise<Ack<Answer> | null> {
     this.notice = null;
     try {
@@ -427,6 +461,7 @@ export class Talk extends Watched implements Talking {
     this.socket.stop();
     this.identity.forget();
     this.wanted = false;
+    this.forgotten = true;
     this.emptied();
   }
 
@@ -440,6 +475,7 @@ export class Talk extends Watched implements Talking {
     this.lastSeq = 0;
     this.seen = null;
     this.outbox = [];
+    this.visits = [];
     this.unsent.clear();
     this.news = null;
     this.caughtUp = false;
@@ -468,7 +504,7 @@ export class Talk extends Watched implements Talking {
 
 type Timer = ReturnType<typeof setTimeout> | undefined;
 
-function newId(): string {
+export function newId(): string {
   return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
