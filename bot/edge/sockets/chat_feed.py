@@ -83,7 +83,7 @@ class ChatFeed:
         addresses = {one.id: one.address for one in moved.identities}
         if moved.parted:
             self._part(moved, rooms)
-        if moved.parted or _any(moved, LinkRevealed):
+        if moved.parted or _any(moved, Unlinked, LinkRevealed):
             for one in browsers:
                 await self._present.reset_all(one.address.user)
         for entry in moved.entries:

@@ -46,9 +46,15 @@ export class Memory {
     return storedUnder<Written>(`${this.prefix}outbox.`).sort((one, other) => one.at - other.at);
   }
 
-  forget(): void {
+  /** All that is the visitor's; whether the chat is open is the page's. */
+  leave(): void {
     for (const written of this.written()) this.drop(written.id);
-    for (const name of ["token", "open", "seen", "draft", "sound"] as const) this.set(name, null);
+    for (const name of ["token", "seen", "draft"] as const) this.set(name, null);
+  }
+
+  forget(): void {
+    this.leave();
+    for (const name of ["open", "sound"] as const) this.set(name, null);
   }
 
   /** Be told what another tab changed. */

@@ -1,5 +1,7 @@
 // What passes over the customers' socket, as the server writes it.
 
+import type { Ack } from "@samtal/shared/socket";
+
 export type Author = "customer" | "bot" | "agent" | "system";
 export type SendStatus = "queued" | "sending" | "sent" | "failed" | "dropped" | "unknown";
 
@@ -75,12 +77,36 @@ export interface Offer {
   expires_at: string;
 }
 
+/** What became of a token of the business's own log-in; `rotated`: the visitor was somebody else. */
+export interface SignIn {
+  rotated: boolean;
+  until?: string;
+  token?: string;
+}
+
+/** One of the customer's channels; `identity` is what only this visitor calls it. */
+export interface LinkedChannel {
+  identity: string;
+  channel: string;
+  account: string;
+  label: string;
+  here: boolean;
+  linked: boolean;
+  level: "L0" | "L1" | "L2" | "L3" | "L4";
+  since: string;
+  proof?: "code" | "otp" | "signed" | "agent";
+  by_agent: boolean;
+  weak: boolean;
+}
+
 /** `file_bytes` and `file_types` are there where files are taken, `hours` where people have hours. */
 export interface Welcome {
   token: string;
   visitor: string;
   state: ChatState;
   channels: Target[];
+  provable?: Target[];
+  sign_in?: Ack<SignIn>;
   text_limit: number;
   site_name?: string;
   file_bytes?: number;
@@ -94,4 +120,7 @@ export interface ChatEvents {
   replayed: { seq: number };
   owner: ChatState;
   typing: { name: string };
+  reset: { signed: boolean };
+  linked: object;
+  signed_out: object;
 }

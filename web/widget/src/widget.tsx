@@ -2,6 +2,7 @@ import { channelName, translator } from "@samtal/shared/text";
 import { whole } from "@samtal/shared/time";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
+import { Channels } from "./channels";
 import { Chime } from "./chime";
 import { Composer } from "./composer";
 import { Confirm } from "./confirm";
@@ -9,11 +10,13 @@ import { Elsewhere } from "./elsewhere";
 import { pageName, type Embed } from "./embed";
 import { useFiles } from "./files";
 import { Icon } from "./icons";
+import { identityWords, type Say } from "./identity-words";
 import type { Acts } from "./line";
 import { Log } from "./log";
 import type { Memory } from "./memory";
 import { Menu, type Entry } from "./menu";
 import { authorOf } from "./naming";
+import { Prove } from "./prove";
 import type { ChatState, Offer, Target } from "./shapes";
 import type { Shell } from "./shell";
 import type { Talk } from "./talk";
@@ -24,7 +27,7 @@ import { words, type Translate } from "./words";
 const COUNTED = 100; // places in the queue
 const SMALL = "(max-width: 30em), (max-height: 26em)";
 
-type Panel = { kind: "end" | "forget" } | { kind: "code"; target: Target; offer: Offer } | null;
+type Panel = { kind: "end" | "forget" | "channels" } | { kind: "code"; target: Target; offer: Offer } | { kind: "prove"; target: Target } | null;
 
 interface Props {
   embed: Embed;
@@ -39,9 +42,10 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
   useWatched(shell);
   const { open, language } = shell;
   const t = useMemo<Translate>(() => translator(words, language), [language]);
+  const say = useMemo<Say>(() => translator(identityWords, language), [language]);
   const [menu, setMenu] = useState(false);
   const [panel, setPanel] = useState<Panel>(null);
-  const [round, setRound] = useState(0); // begins with each visitor
+  const { round } = talk;
   const [dropping, setDropping] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
   const launcher = useRef<HTMLButtonElement>(null);
@@ -50,11 +54,18 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
   const files = useFiles(embed, talk.facts, () => talk.token);
   const site = talk.facts.site_name ?? pageName();
   const { unread } = talk;
+  const provable = talk.facts.provable ?? [];
 
   useEffect(() => {
     if (open) talk.connect();
     if (shell.byHand) (open ? field : launcher).current?.focus();
   }, [open]);
+
+  useEffect(() => {
+    if (round === 0) return;
+    files.clear();
+    setPanel(null);
+  }, [round]);
 
   const chime = useMemo(() => new Chime(), []);
   useLayoutEffect(() => {
@@ -113,6 +124,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
   for (const target of talk.facts.channels ?? []) {
     entries.push({ label: t("elsewhere", { channel: called(target, talk.facts.channels ?? [], language) }), act: () => void goElsewhere(target) });
   }
+  if (talk.token !== null) entries.push({ label: say("channels"), act: () => setPanel({ kind: "channels" }) });
   entries.push({ label: t("language"), lang: language === "sv" ? "en" : "sv", act: () => shell.speak(language === "sv" ? "en" : "sv") });
   entries.push({
     label: t(shell.sound ? "soundOff" : "soundOn"),
@@ -218,7 +230,37 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
           </button>
         </div>
         {panel?.kind === "code" && (
-          <Elsewhere {...panel} language={language} t={t} renew={() => void goElsewhere(panel.target)} close={back} />
+          <Elsewhere {...panel} language={language} t={t} renew={() => void goElsewhere(panel.target)} close={back}>
+            {provable.some((one) => same(one, panel.target)) && (
+              <button type="button" id="prove-instead" onClick={() => setPanel({ kind: "prove", target: panel.target })}>
+                {say("proveInstead")}
+              </button>
+            )}
+          </Elsewhere>
+        )}
+        {panel?.kind === "prove" && (
+          <Prove
+            identity={talk.identity}
+            target={panel.target}
+            say={say}
+            cancel={t("cancel")}
+            type={(code) => {
+              back();
+              talk.write("message", { text: code });
+            }}
+            close={back}
+          />
+        )}
+        {panel?.kind === "channels" && (
+          <Channels
+            identity={talk.identity}
+            site={site}
+            language={language}
+            say={say}
+            words={{ cancel: t("cancel"), done: t("done") }}
+            add={provable[0] && (() => provable[0] && setPanel({ kind: "prove", target: provable[0] }))}
+            close={back}
+          />
         )}
         {panel?.kind === "end" && (
           <Confirm title="endTitle" text="endText" yes="endYes" t={t} act={() => { back(); void talk.end(); }} close={back} />
@@ -232,9 +274,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
             act={() => {
               back();
               shell.show(false);
-              files.clear();
               shell.sounds(false);
-              setRound(round + 1);
               talk.forget();
             }}
             close={back}
@@ -272,6 +312,10 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
       </p>
     </section>
   );
+}
+
+function same(one: Target, other: Target): boolean {
+  return one.channel === other.channel && one.account === other.account;
 }
 
 /** Where somebody stands in the queue. */
