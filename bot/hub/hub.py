@@ -96,6 +96,7 @@ class Hub:
         self.upkeep = Upkeep(
             store=store, ingress=self.ingress, clock=clock, keep_requests=settings.keep_requests
         )
+        self._keep_facts(settings)
         self._secret = secret
         self.converse = Converse(
             engines,
@@ -114,6 +115,7 @@ class Hub:
         self.knowing.partners_off = settings.partners_off
         self.outbox.take_over(settings)
         self.upkeep.keep_requests = settings.keep_requests
+        self._keep_facts(settings)
         self.pressure.limit = settings.backlog_limit
         self.handling.grace = settings.stop_grace
         self.converse.take_over(
@@ -140,6 +142,10 @@ class Hub:
                 group.create_task(self.upkeep.run(), name="upkeep")
             elif work.intake:
                 group.create_task(self.upkeep.run_mending(), name="mending")
+
+    def _keep_facts(self, settings: HubSettings) -> None:
+        self.upkeep.keep_visits = settings.keep_visits
+        self.upkeep.keep_facts = settings.keep_facts
 
     def _handlers(self, content: ContentSet, forms: Forms, settings: HubSettings) -> Handlers:
         store, nlu = self.engines.store, self.engines.nlu

@@ -38,6 +38,7 @@ from bot.model.understanding import Understanding, Utterance
 from bot.model.value import AwareDatetime, Value
 from bot.ports.blobs import Blobs
 from bot.ports.facts import Facts
+from bot.ports.privacy import Privacy
 
 # --- Clock -----------------------------------------------------------------------------------
 
@@ -466,7 +467,7 @@ class Search(Protocol):
         """Entries likewise, the newest first; their numbers are their sequence numbers."""
 
 
-class Store(Inbox, Threads, Outbox, Directory, Search, Blobs, Facts, Protocol):
+class Store(Inbox, Threads, Outbox, Directory, Search, Blobs, Facts, Privacy, Protocol):
     """The record of truth."""
 
     async def ready(self) -> None:

@@ -9,6 +9,7 @@ from bot.stores.mongo.facts import MongoFacts
 from bot.stores.mongo.inbox import MongoInbox
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.outbox import MongoOutbox
+from bot.stores.mongo.privacy import MongoPrivacy
 from bot.stores.mongo.schema import Collections, ensure
 from bot.stores.mongo.search import MongoSearch
 from bot.stores.mongo.threads import MongoThreads
@@ -18,7 +19,14 @@ __all__ = ["MongoStore"]
 
 
 class MongoStore(
-    MongoInbox, MongoThreads, MongoOutbox, MongoDirectory, MongoSearch, MongoBlobs, MongoFacts
+    MongoInbox,
+    MongoThreads,
+    MongoOutbox,
+    MongoDirectory,
+    MongoSearch,
+    MongoBlobs,
+    MongoFacts,
+    MongoPrivacy,
 ):
     """The `Store` port over one database."""
 
@@ -32,6 +40,7 @@ class MongoStore(
         MongoBlobs.__init__(self, collections)
         MongoSearch.__init__(self, collections)
         MongoFacts.__init__(self, collections)
+        MongoPrivacy.__init__(self, collections)
         self.driver = driver
 
     @classmethod

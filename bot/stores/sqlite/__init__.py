@@ -11,6 +11,7 @@ from bot.stores.sqlite.directory import SqliteDirectory
 from bot.stores.sqlite.facts import SqliteFacts
 from bot.stores.sqlite.inbox import SqliteInbox
 from bot.stores.sqlite.outbox import SqliteOutbox
+from bot.stores.sqlite.privacy import SqlitePrivacy
 from bot.stores.sqlite.search import SqliteSearch
 from bot.stores.sqlite.threads import SqliteThreads
 
@@ -31,6 +32,7 @@ class SqliteStore(
     SqliteSearch,
     SqliteBlobs,
     SqliteFacts,
+    SqlitePrivacy,
 ):
     """The `Store` port over an open database.
 
