@@ -68,6 +68,10 @@ DELETE FROM facts WHERE identity IN (SELECT value FROM json_each(:who));
 DELETE FROM codes WHERE source IN (SELECT value FROM json_each(:who));
 DELETE FROM aliases WHERE alias IN (SELECT value FROM json_each(:who))
     OR identity IN (SELECT value FROM json_each(:who));
+DELETE FROM link_marks WHERE link IN (
+    SELECT id FROM links WHERE one IN (SELECT value FROM json_each(:who))
+        OR other IN (SELECT value FROM json_each(:who))
+);
 DELETE FROM links WHERE one IN (SELECT value FROM json_each(:who))
     OR other IN (SELECT value FROM json_each(:who));
 DELETE FROM blobs WHERE owner IN (SELECT value FROM json_each(:who))
