@@ -14,7 +14,10 @@ from bot.edge.metrics import Metrics
 from bot.edge.realms import Realm
 from bot.edge.retuning import Retuning
 from bot.edge.settings import EdgeSettings
+from bot.hub.canned import Canned
+from bot.hub.cards import Cards
 from bot.hub.chat import Chat
+from bot.hub.connecting import Connecting
 from bot.hub.desk import Desk
 from bot.hub.facts import FactIntake
 from bot.hub.feed import Feed
@@ -93,6 +96,11 @@ class EdgeParts:
         return self.hub.desk
 
     @property
+    def canned(self) -> Canned:
+        """What agents can send of the content."""
+        return self.hub.canned
+
+    @property
     def chat(self) -> Chat:
         """The customers' side of the hub."""
         return self.hub.chat
@@ -121,6 +129,16 @@ class EdgeParts:
     def knowing(self) -> Knowing:
         """What is known of customers."""
         return self.hub.knowing
+
+    @property
+    def cards(self) -> Cards:
+        """Customers' cards."""
+        return self.hub.cards
+
+    @property
+    def connecting(self) -> Connecting:
+        """What agents say of who is who."""
+        return self.hub.connecting
 
     @property
     def feed(self) -> Feed:

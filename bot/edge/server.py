@@ -27,6 +27,7 @@ from bot.edge.sockets.dispatch import Dispatcher
 from bot.edge.sockets.present import Present
 from bot.edge.sockets.resync import Resync
 from bot.edge.sockets.visitors import VisitorLimits
+from bot.edge.sockets.waiting import Waiting
 from bot.edge.webhooks import Webhooks
 from bot.hub.feed import Feed
 
@@ -92,15 +93,17 @@ def _runner(app: web.Application) -> web.AppRunner:
 def _sockets(
     parts: EdgeParts, gate: Gatekeeper, limits: VisitorLimits
 ) -> Callable[[web.Application], AsyncIterator[None]]:
-    present = Present(parts.live, parts.clock)
-    chat, desk = ChatNamespace(parts, limits, present), DeskNamespace(parts, gate)
-    dispatcher = Dispatcher([ChatFeed(parts, present), desk, Resync(parts.live)])
+    present, waiting = Present(parts.live, parts.clock), Waiting(parts)
+    chat, desk = ChatNamespace(parts, limits, present, waiting), DeskNamespace(parts, gate)
+    feed = ChatFeed(parts, present, waiting)
+    dispatcher = Dispatcher([waiting, feed, desk, Resync(parts.live)])
     chat.register()
     desk.register()
 
     async def run(_: web.Application) -> AsyncIterator[None]:
         dispatcher.start(parts.feed)
         await asyncio.gather(parts.live.open(), chat.open(), desk.open())
+        parts.live.start(waiting.run())
         yield
         await desk.leave()
         await dispatcher.close()

@@ -13,7 +13,7 @@ from bot.errors import StoreError
 from bot.model.channel import Address
 from bot.model.moments import micros
 from bot.model.search import customer_words, entry_words
-from bot.model.thread import Entry
+from bot.model.thread import Entry, landmark_of
 
 # "Samt" and "SamS": tell our files from other programs' SQLite files, and from each other.
 APPLICATION_ID = 0x53616D74
@@ -37,7 +37,7 @@ def migrate(connection: apsw.Connection, schema: Schema, *, name: str) -> int:
     Raises StoreError for a file of a newer program or of another program.
     """
     version = check(connection, schema, name=name)
-    for function in (micros_of, words_of_entry, words_of_customer):
+    for function in (micros_of, words_of_entry, words_of_customer, landmark_in):
         connection.create_scalar_function(function.__name__, function, deterministic=True)
     for number, statements in enumerate(schema.steps[version:], start=version + 1):
         with connection:
@@ -74,6 +74,12 @@ def micros_of(*moments: apsw.SQLiteValue) -> int:
     """A moment as JSON tells it, as the columns keep it."""
     (text,) = moments
     return micros(datetime.fromisoformat(str(text)))
+
+
+def landmark_in(*columns: apsw.SQLiteValue) -> str | None:
+    """What entries of a kind are landmarks of."""
+    (kind,) = columns
+    return landmark_of(str(kind))
 
 
 def words_of_entry(*columns: apsw.SQLiteValue) -> str:

@@ -371,6 +371,14 @@ CREATE TABLE held_facts (
 CREATE INDEX held_facts_at ON held_facts (at, id);
 """
 
+_LANDMARKS = """
+-- Rare entries that a customer's card reads, however long the thread is: what each is one of.
+ALTER TABLE entries ADD COLUMN landmark TEXT;
+UPDATE entries SET landmark = landmark_in(entry ->> '$.body.kind')
+WHERE landmark_in(entry ->> '$.body.kind') IS NOT NULL;
+CREATE INDEX entries_landmark ON entries (identity, landmark) WHERE landmark IS NOT NULL;
+"""
+
 _IDENTITY = """
 -- What became of a link, once of each kind; place: in which order.
 CREATE TABLE link_marks (
@@ -386,4 +394,10 @@ ALTER TABLE codes ADD COLUMN proof TEXT NOT NULL DEFAULT 'code';
 ALTER TABLE codes ADD COLUMN only TEXT;
 """
 
-VERSION_5 = _FACTS + _IDENTITY
+# Who stands where in one queue.
+_QUEUES = """
+CREATE INDEX threads_queue ON threads (holder, since, id)
+    WHERE absorbed_by IS NULL AND owner = 'offered';
+"""
+
+VERSION_5 = _IDENTITY + _FACTS + _LANDMARKS + _QUEUES

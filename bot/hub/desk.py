@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.errors import NotFound
+from bot.hub.assurance import Level
 from bot.hub.ingress import Ingress
+from bot.hub.levels import Levels
 from bot.hub.searching import SearchPage, SearchPlace, search
 from bot.model.channel import Address, Attachment
 from bot.model.event import (
@@ -24,10 +27,12 @@ from bot.model.event import (
 from bot.model.ids import AgentId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.people import ByAgent
-from bot.model.record import Arrival, Span, ThreadRow
-from bot.model.thread import Entry, MessageOut, SendState
+from bot.model.record import Arrival, LinkMade, Span, ThreadRow
+from bot.model.thread import Entry, MessageOut, Phase, SendState
 from bot.model.value import Value
 from bot.ports import Clock, Store
+
+COUNTED_TO = 100
 
 
 class EntryView(Value):
@@ -38,10 +43,16 @@ class EntryView(Value):
     send: SendState | None = None
 
 
+class ThreadLine(ThreadRow):
+    """A thread as agents see it; `level` is that of the address the customer wrote from last."""
+
+    level: Level
+
+
 class ThreadPage(Value):
     """Some threads of a list; `next` is where the page ended, if there are more."""
 
-    rows: tuple[ThreadRow, ...]
+    rows: tuple[ThreadLine, ...]
     next: ThreadPlace | None = None
 
 
@@ -53,11 +64,24 @@ class QueueCount(Value):
 
 
 class ThreadCounts(Value):
-    """How many threads are mine, any agent's, and waiting, also by queue."""
+    """How many threads are mine, any agent's, and waiting, also by queue.
+
+    Put aside, of the bot, and all there are may be very many: they are counted to `most`.
+    """
 
     mine: int
     agents: int
     waiting: int
+    queues: tuple[QueueCount, ...]
+    snoozed: int
+    bot: int
+    all: int
+    most: int = COUNTED_TO
+
+
+class QueueList(Value):
+    """The queues that are known: those of the settings, and every other that somebody waits in."""
+
     queues: tuple[QueueCount, ...]
 
 
@@ -70,11 +94,13 @@ class Desk:
         store: Store,
         ingress: Ingress,
         clock: Clock,
+        levels: Levels,
         patience: timedelta = timedelta(seconds=10),
     ) -> None:
         self._store = store
         self._ingress = ingress
         self._clock = clock
+        self._levels = levels
         self._patience = patience
 
     async def threads(
@@ -88,21 +114,52 @@ class Desk:
         """A page of the threads that a filter takes; `after` is where the page before ended."""
         # One more tells whether there is a page after this one.
         rows = await self._store.threads(wanted, order=order, after=after, limit=limit + 1)
-        page = tuple(rows[:limit])
+        page = await self.lines(rows[:limit])
         more = len(rows) > limit
         return ThreadPage(rows=page, next=ThreadPlace.of(page[-1], order) if more else None)
 
+    async def lines(self, rows: Sequence[ThreadRow]) -> tuple[ThreadLine, ...]:
+        """Threads with how sure we are of who writes there."""
+        # Most customers have one address, and so no links.
+        linked = [one.id for row in rows if len(row.identities) > 1 for one in row.identities]
+        links = await self._store.links(linked) if linked else []
+        return tuple(self._line(row, links) for row in rows)
+
+    def _line(self, row: ThreadRow, links: Sequence[LinkMade]) -> ThreadLine:
+        found = {one.id: one for one in row.identities}
+        speaks = found.get(row.state.active) if row.state.active else None
+        level = self._levels.level(speaks or row.identities[0], links)
+        return ThreadLine(state=row.state, identities=row.identities, level=level)
+
     async def counts(self, agent: AgentId) -> ThreadCounts:
-        """How many threads people have in hand, and how many of them are this agent's."""
+        """How many threads there are in each view of the list, for this agent."""
         held = await self._store.counts()
         owned = [one for one in held if one.owner == "agent"]
-        queues = sorted((one for one in held if one.owner == "offered"), key=_holder)
+        queues = _queues(held)
+        snoozed, bots, everything = [
+            await self._store.count(wanted, most=COUNTED_TO)
+            for wanted in (
+                ThreadFilter(phase=Phase.SNOOZED),
+                ThreadFilter(owner="bot"),
+                ALL_THREADS,
+            )
+        ]
         return ThreadCounts(
             mine=sum(one.count for one in owned if one.holder == agent),
             agents=sum(one.count for one in owned),
-            waiting=sum(one.count for one in queues),
-            queues=tuple(QueueCount(queue=one.holder, waiting=one.count) for one in queues),
+            waiting=sum(one.waiting for one in queues),
+            queues=queues,
+            snoozed=snoozed,
+            bot=bots,
+            all=everything,
         )
+
+    async def queues(self, *known: str) -> QueueList:
+        """The queues that threads can be offered to, by name; `known` also with nobody in them."""
+        waiting = {one.queue: one for one in _queues(await self._store.counts())}
+        empty = {name: QueueCount(queue=name, waiting=0) for name in known}
+        found = empty | waiting
+        return QueueList(queues=tuple(found[name] for name in sorted(found)))
 
     async def search(
         self, text: str, *, after: SearchPlace | None = None, limit: int = 20
@@ -110,12 +167,13 @@ class Desk:
         """A page of what a text finds; `after` is where the page before ended."""
         return await search(self._store, text, after=after, limit=limit)
 
-    async def thread(self, thread: ThreadId) -> ThreadRow:
+    async def thread(self, thread: ThreadId) -> ThreadLine:
         """One thread; an absorbed one leads to where it went. Raises NotFound."""
         turn = await self._store.turn(thread)
         if not turn.identities:
             raise NotFound(f"no thread {thread}")
-        return ThreadRow(state=turn.state, identities=turn.identities)
+        (line,) = await self.lines([ThreadRow(state=turn.state, identities=turn.identities)])
+        return line
 
     async def entries(
         self,
@@ -161,9 +219,13 @@ class Desk:
         body = AgentReplies(by=by, text=text, attachments=attachments, identity=identity, seen=seen)
         return await self._ask(thread, body, key=client_id)
 
-    async def note(self, thread: ThreadId, by: ByAgent, *, text: str) -> Outcome:
-        """Leave a remark that is never sent."""
-        return await self._ask(thread, AgentNotes(by=by, text=text))
+    async def note(
+        self, thread: ThreadId, by: ByAgent, *, text: str, client_id: str | None = None
+    ) -> Outcome:
+        """Leave a remark that is never sent; the same `client_id` again changes nothing."""
+        # Apart from the replies' ids: a reply and a note may have the same one.
+        key = None if client_id is None else f"note {client_id}"
+        return await self._ask(thread, AgentNotes(by=by, text=text), key=key)
 
     async def hand_back(self, thread: ThreadId, by: ByAgent, *, note: str = "") -> Outcome:
         """Give the thread back to the bot."""
@@ -203,8 +265,10 @@ class Desk:
         return await self._ingress.ask(arrival, patience=self._patience)
 
 
-def _holder(count: HolderCount) -> str:
-    return count.holder
+def _queues(held: list[HolderCount]) -> tuple[QueueCount, ...]:
+    """The queues that somebody waits in, by name."""
+    waiting = sorted((one.holder, one.count) for one in held if one.owner == "offered")
+    return tuple(QueueCount(queue=queue, waiting=count) for queue, count in waiting)
 
 
 async def view(store: Store, row: ThreadRow, entries: list[Entry]) -> list[EntryView]:

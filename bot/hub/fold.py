@@ -50,7 +50,7 @@ def apply(state: ThreadState, entry: Entry) -> ThreadState:  # noqa: C901, PLR09
         case ConversationStarted() | ConsentChanged() | UnsupportedIn():
             return _here(state, entry)
         case MessageOut():
-            dialogue = state.dialogue.model_copy(update={"choices": body.choices})
+            dialogue = state.dialogue.model_copy(update={"choices": body.offered})
             spoken = _spoke(state, entry, body.text)
             return spoken.model_copy(update={"dialogue": dialogue})
         case EchoOut():

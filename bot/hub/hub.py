@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from bot.hub.agents import Agents
+from bot.hub.canned import Canned
+from bot.hub.cards import Cards
 from bot.hub.chat import Chat
+from bot.hub.connecting import Connecting
 from bot.hub.content import ContentSet
 from bot.hub.converse import Converse, Handlers
 from bot.hub.customers import Customers
@@ -22,6 +25,7 @@ from bot.hub.hearing import Hearing
 from bot.hub.ingress import Ingress
 from bot.hub.joining import Joining
 from bot.hub.knowing import Knowing
+from bot.hub.levels import Levels
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import Linking
 from bot.hub.organisations import Organisations
@@ -34,9 +38,11 @@ from bot.hub.pressure import Pressure
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
 from bot.hub.signing_in import SigningIn
+from bot.hub.suggesting import Suggesting
 from bot.hub.upkeep import Upkeep
 from bot.hub.visits import Visits
 from bot.hub.voice import Voice
+from bot.hub.vouching import Vouching
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +94,8 @@ class Hub:
             spooling=engines.spooling,
             pressure=self.pressure,
         )
-        self.desk = Desk(store=store, ingress=self.ingress, clock=clock)
+        self.levels = Levels(engines.channels)
+        self.desk = Desk(store=store, ingress=self.ingress, clock=clock, levels=self.levels)
         self.chat = Chat(store=store, ingress=self.ingress, clock=clock)
         self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
         self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
@@ -113,9 +120,12 @@ class Hub:
             store=store, ingress=self.ingress, clock=clock, keep_requests=settings.keep_requests
         )
         self._secret = secret
+        self._put_desk_up(settings)
+        handlers = self._handlers(content, forms, settings)
+        self.canned = self._canned(content, handlers.voice, settings)
         self.converse = Converse(
             engines,
-            handlers=self._handlers(content, forms, settings),
+            handlers=handlers,
             feed=self.feed,
             max_tries=settings.max_tries,
         )
@@ -135,8 +145,30 @@ class Hub:
         self.upkeep.keep_requests = settings.keep_requests
         self.pressure.limit = settings.backlog_limit
         self.handling.grace = settings.stop_grace
-        self.converse.take_over(
-            self._handlers(content, forms, settings), max_tries=settings.max_tries
+        self._put_desk_up(settings)
+        handlers = self._handlers(content, forms, settings)
+        self.canned = self._canned(content, handlers.voice, settings)
+        self.converse.take_over(handlers, max_tries=settings.max_tries)
+
+    def _put_desk_up(self, settings: HubSettings) -> None:
+        """What agents see and say of who is who, by these settings."""
+        store, clock = self.engines.store, self.engines.clock
+        self.vouching = Vouching(store=store, knowing=self.knowing, settings=settings)
+        self.cards = Cards(
+            store=store,
+            clock=clock,
+            knowing=self.knowing,
+            vouching=self.vouching,
+            suggesting=Suggesting(store=store, clock=clock, settings=settings),
+            levels=self.levels,
+        )
+        self.connecting = Connecting(
+            store=store,
+            ingress=self.ingress,
+            clock=clock,
+            cards=self.cards,
+            vouching=self.vouching,
+            settings=settings,
         )
 
     async def run(self, work: Work = EVERYTHING) -> None:
@@ -160,11 +192,24 @@ class Hub:
             elif work.intake:
                 group.create_task(self.upkeep.run_mending(), name="mending")
 
+    def _canned(self, content: ContentSet, voice: Voice, settings: HubSettings) -> Canned:
+        return Canned(
+            desk=self.desk,
+            content=content,
+            voice=voice,
+            clock=self.engines.clock,
+            default_language=settings.default_language,
+        )
+
     def _handlers(self, content: ContentSet, forms: Forms, settings: HubSettings) -> Handlers:
         store, nlu = self.engines.store, self.engines.nlu
         joining = Joining(store=store, forms=forms, settings=settings, key=self._secret)
         linked = LinkedChannels(
-            store=store, joining=joining, linking=self.linking, settings=settings
+            store=store,
+            joining=joining,
+            linking=self.linking,
+            vouching=self.vouching,
+            settings=settings,
         )
         hearing = Hearing(nlu=nlu, personas=self.personas, settings=settings)
         router = Router(forms=forms, settings=settings, intents=answered(content.slots))

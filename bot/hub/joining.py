@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from datetime import timedelta
 
 from pydantic import SecretStr
@@ -41,8 +42,9 @@ from bot.model.thread import (
 from bot.ports import Store
 
 _WINDOW = timedelta(hours=1)
-_MONTH = timedelta(days=30)
+MONTH = timedelta(days=30)
 _REMEMBERED = 1000
+TWO_LOGINS = "signed in as two different customers"
 # Among so many entries is the last message, and where the customer was last.
 _LATEST = 100
 # When two threads become one, who speaks in the one that weighs more goes on speaking.
@@ -200,17 +202,13 @@ class Joining:
 
     async def _objection(self, scene: Scene, other: Turn, source: ChannelIdentity) -> str | None:
         """Why these two must not become one customer, or None."""
-        logins: dict[str, set[str]] = {}
-        for identity in (*scene.identities, *other.identities):
-            if identity.address.channel == LOGIN:
-                logins.setdefault(identity.address.account, set()).add(identity.address.user)
-        if any(len(users) > 1 for users in logins.values()):
-            return "signed in as two different customers"
+        if has_two_logins((*scene.identities, *other.identities)):
+            return TWO_LOGINS
         # A device or an address that many share proves nothing (R11).
         for end in (scene.identity, source):
             if end.address.channel == LOGIN:
                 continue
-            times = await self._count(scene, f"linked:{end.id}", _MONTH)
+            times = await self._count(scene, links_key(end.id), MONTH)
             if times > self._settings.links_a_month:
                 return "linked too often"
         return None
@@ -236,6 +234,20 @@ class Joining:
             episodes.join(draft, self._settings, cases, by=BySystem(), heard=heard)
         # The epoch may have moved: the timer of an offer counts under its own only.
         owning.expire_later(draft, self._settings)
+
+
+def has_two_logins(identities: Iterable[ChannelIdentity]) -> bool:
+    """Whether these hold two log-ins of one realm, so cannot be one customer (R8, R13)."""
+    logins: dict[str, set[str]] = {}
+    for identity in identities:
+        if identity.address.channel == LOGIN:
+            logins.setdefault(identity.address.account, set()).add(identity.address.user)
+    return any(len(users) > 1 for users in logins.values())
+
+
+def links_key(identity: IdentityId) -> str:
+    """What the links of an identity are counted under."""
+    return f"linked:{identity}"
 
 
 def _link(scene: Scene, one: IdentityId, proof: Proof, *, proof_id: str) -> Link:

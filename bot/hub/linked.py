@@ -5,19 +5,29 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.hub import episodes
-from bot.hub.joining import Joining
+from bot.hub.joining import TWO_LOGINS, Joining, has_two_logins
 from bot.hub.linking import CodeSeen, LinkAnswer, Linking, answer_in
 from bot.hub.router import Line
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.hub.unlinking import Unlinking
-from bot.model.event import AgentLinks, CodeAsked, SignedIn, Unlinks
-from bot.model.people import BySystem, LinkMark, Mark, Proof
+from bot.hub.vouching import Vouching
+from bot.model.event import (
+    AgentLinks,
+    CodeAsked,
+    DismissesSuggestion,
+    ProposesLink,
+    Rejected,
+    SignedIn,
+    Unlinks,
+)
+from bot.model.ids import IdentityId
+from bot.model.people import BySystem, ChannelIdentity, Link, LinkMark, Mark, Proof
 from bot.model.record import LinkMade
-from bot.model.thread import LinkRevealed, MessageIn
+from bot.model.thread import Linked, LinkProposed, LinkRevealed, MessageIn, SuggestionDismissed
 from bot.ports import Store
 
-LinkEvent = SignedIn | AgentLinks | CodeAsked | Unlinks
+LinkEvent = SignedIn | AgentLinks | ProposesLink | DismissesSuggestion | CodeAsked | Unlinks
 # So long a plain yes or no is taken for the answer to the question that a link asks.
 _ASKED = timedelta(minutes=10)
 
@@ -26,13 +36,20 @@ class LinkedChannels:
     """Handles whatever makes or ends links, but for codes that come in as messages."""
 
     def __init__(
-        self, *, store: Store, joining: Joining, linking: Linking, settings: HubSettings
+        self,
+        *,
+        store: Store,
+        joining: Joining,
+        linking: Linking,
+        vouching: Vouching,
+        settings: HubSettings,
     ) -> None:
         self._store = store
         self._joining = joining
         self._linking = linking
         self._settings = settings
         self._unlinking = Unlinking(store=store, settings=settings)
+        self._vouching = vouching
 
     async def handle(self, scene: Scene, body: LinkEvent) -> None:
         """Put what the event does into the scene's draft."""
@@ -40,7 +57,14 @@ class LinkedChannels:
             case SignedIn():
                 await self._joining.sign_in(scene, body)
             case AgentLinks():
-                await self._joining.link_by_agent(scene, body)
+                await self._link_by_agent(scene, body)
+            case ProposesLink():
+                await self._propose(scene, body)
+            case DismissesSuggestion():
+                dismissed = SuggestionDismissed(
+                    one=scene.identity.id, other=body.other, reason=body.reason
+                )
+                scene.draft.add(dismissed, by=body.by)
             case CodeAsked():
                 await self._send_code(scene, body)
             case Unlinks():
@@ -49,6 +73,14 @@ class LinkedChannels:
     async def redeem(self, scene: Scene, seen: CodeSeen, message: MessageIn | None) -> bool:
         """See `Joining.redeem`."""
         return await self._joining.redeem(scene, seen, message)
+
+    async def joined(self, scene: Scene, link: Link) -> None:
+        """The store linked a newcomer on sight; alone again if whom it joined has left since."""
+        if scene.turn.identity(link.other) is None:
+            await self._unlinking.let_go(scene, link)
+            return
+        linked = Linked(link=link.id, one=link.one, other=link.other, proof=link.proof)
+        scene.draft.add(linked, by=BySystem())
 
     async def answer(self, scene: Scene, message: MessageIn) -> bool:
         """Do what a message says about links; False when it says nothing of them."""
@@ -67,6 +99,38 @@ class LinkedChannels:
             return True
         await self._end(scene, own)
         return True
+
+    async def _link_by_agent(self, scene: Scene, body: AgentLinks) -> None:
+        others = await self._others(scene, body.into)
+        if others is not None:
+            here = [one.id for one in scene.identities]
+            there = [one.id for one in others]
+            objection = await self._vouching.objection(here, there, by=body.by, now=scene.draft.now)
+            if objection is not None:
+                scene.draft.outcome = Rejected(reason=objection)
+                return
+        await self._joining.link_by_agent(scene, body)
+
+    async def _propose(self, scene: Scene, body: ProposesLink) -> None:
+        """Keep an agent's word until a colleague gives theirs."""
+        others = await self._others(scene, body.other)
+        if others is None:
+            scene.draft.outcome = Rejected(reason="there is no such other customer")
+            return
+        if has_two_logins((*scene.identities, *others)):
+            scene.draft.outcome = Rejected(reason=TWO_LOGINS)
+            return
+        proposed = LinkProposed(one=scene.identity.id, other=body.other, reason=body.reason)
+        scene.draft.add(proposed, by=body.by)
+
+    async def _others(
+        self, scene: Scene, identity: IdentityId
+    ) -> tuple[ChannelIdentity, ...] | None:
+        """The identities of the customer at an address; None for nobody, or the same customer."""
+        found = await self._store.identity(identity)
+        if found is None or scene.turn.identity(identity) is not None:
+            return None
+        return (await self._store.turn(found.thread)).identities
 
     async def _unlink(self, scene: Scene, body: Unlinks) -> None:
         """End links, by the word of the customer, an agent or a rule; both sides are told."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from bot.model.understanding import Language
 from bot.model.value import Value
+
+_QueueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
 class HubSettings(Value):
@@ -29,6 +32,9 @@ class HubSettings(Value):
         0.6, ge=0, le=1, description="Certainty that a human is wanted from which one is."
     )
     queue: str = Field("support", description="Queue that threads are offered to.")
+    queues: tuple[_QueueName, ...] = Field(
+        (), description="Further queues that agents can send threads to."
+    )
     offer_timeout: timedelta = Field(
         timedelta(minutes=10), description="How long an offer waits for an agent."
     )
@@ -49,6 +55,26 @@ class HubSettings(Value):
     link_tries: int = Field(5, description="Link codes that one identity may try in an hour.")
     links_a_month: int = Field(
         3, ge=1, description="Links of one identity in 30 days; one that has more is shared (R11)."
+    )
+    phone_region: str = Field(
+        "SE",
+        pattern=r"^[A-Z]{2}$",
+        description="Country of phone numbers that customers write without one.",
+    )
+    claims_blocked: tuple[str, ...] = Field(
+        (), description="E-mails and numbers that many use: they never suggest who somebody is."
+    )
+    own_domains: tuple[str, ...] = Field(
+        (), description="Our own mail domains: their addresses never suggest who somebody is."
+    )
+    agents_may_link: bool = Field(
+        default=False, description="Let every agent link customers; else only administrators."
+    )
+    vip_tiers: tuple[str, ...] = Field(
+        (), description="Loyalty tiers whose customers take two agents to link."
+    )
+    vip_amount: int | None = Field(
+        None, ge=1, description="Purchases of so much, in one currency, take two agents to link."
     )
     join_by_phone: bool = Field(
         default=True,

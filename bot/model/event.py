@@ -62,6 +62,24 @@ class AgentLinks(Value):
     reason: str
 
 
+class ProposesLink(Value):
+    """An agent says so of the customer here and another identity, where two agents have to."""
+
+    kind: Literal["proposes_link"] = "proposes_link"
+    by: ByAgent
+    other: IdentityId
+    reason: str
+
+
+class DismissesSuggestion(Value):
+    """An agent says that the customer here is not the one at another identity."""
+
+    kind: Literal["dismisses_suggestion"] = "dismisses_suggestion"
+    by: ByAgent
+    other: IdentityId
+    reason: str
+
+
 class Unlinks(Value):
     """Links are to hold no more, by the word of the customer, an agent or a rule."""
 
@@ -215,6 +233,8 @@ EventBody = Annotated[
     | SignedIn
     | CodeAsked
     | AgentLinks
+    | ProposesLink
+    | DismissesSuggestion
     | Unlinks
     | VisitorSeen
     | AgentAccepts

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -11,7 +12,7 @@ from bot.model.channel import Attachment, Press, ReceiptStatus
 from bot.model.facet import PRIVATE, Facet, FacetBy, FacetChanged, FacetsStand
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
 from bot.model.people import Actor, Proof
-from bot.model.sending import Choice, FailureKind, TemplateUse
+from bot.model.sending import Card, Choice, FailureKind, Question, TemplateUse
 from bot.model.understanding import Language, StageShare, Understanding
 from bot.model.value import AwareDatetime, Value
 
@@ -114,11 +115,18 @@ class MessageOut(Value):
     send: SendId
     text: str
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     template: TemplateUse | None = None
     language: str | None = None
     decision: Decision | None = None
     gap: Gap | None = None
+
+    @property
+    def offered(self) -> tuple[Choice, ...]:
+        """Everything that can be chosen, on cards too."""
+        return (*self.choices, *(one for card in self.cards for one in card.buttons))
 
 
 class EchoOut(Value):
@@ -229,6 +237,24 @@ class LinkRefused(Value):
     reason: str
 
 
+class LinkProposed(Value):
+    """An agent says that this customer is the one at another identity; a colleague must agree."""
+
+    kind: Literal["link_proposed"] = "link_proposed"
+    one: IdentityId
+    other: IdentityId
+    reason: str
+
+
+class SuggestionDismissed(Value):
+    """An agent says that this customer is not the one at another identity, whatever they claim."""
+
+    kind: Literal["suggestion_dismissed"] = "suggestion_dismissed"
+    one: IdentityId
+    other: IdentityId
+    reason: str
+
+
 class Phase(StrEnum):
     """Where a case stands; `waiting` is for the customer, `abandoned` when they did not come."""
 
@@ -331,6 +357,8 @@ EntryBody = Annotated[
     | Unlinked
     | LinkRevealed
     | LinkRefused
+    | LinkProposed
+    | SuggestionDismissed
     | EpisodeChanged
     | DialogueMoved
     | JourneyMoved
@@ -356,6 +384,37 @@ class Entry(Value):
     body: EntryBody
     seq: int = 0
     link: LinkId | None = None
+
+
+# --- landmarks -------------------------------------------------------------------------------
+
+
+class Landmark(StrEnum):
+    """Rare entries that are found however long a thread is.
+
+    CASE: where cases stood. LINK: what made, ended or refused links. SUGGESTION: agents who said
+    no to one.
+    """
+
+    CASE = "case"
+    LINK = "link"
+    SUGGESTION = "suggestion"
+
+
+_LANDMARKS: Final[Mapping[str, Landmark]] = {
+    "episode_changed": Landmark.CASE,
+    "linked": Landmark.LINK,
+    "unlinked": Landmark.LINK,
+    "link_revealed": Landmark.LINK,
+    "link_refused": Landmark.LINK,
+    "link_proposed": Landmark.LINK,
+    "suggestion_dismissed": Landmark.SUGGESTION,
+}
+
+
+def landmark_of(kind: str) -> Landmark | None:
+    """What entries of a kind are landmarks of; nearly all are of nothing."""
+    return _LANDMARKS.get(kind)
 
 
 # --- state -----------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from bot.model.thread import Entry, SendState
 from bot.model.understanding import Understanding, Utterance
 from bot.model.value import AwareDatetime, Value
 from bot.ports.blobs import Blobs
+from bot.ports.cards import Cards
 from bot.ports.facts import Facts
 
 # --- Clock -----------------------------------------------------------------------------------
@@ -340,6 +341,15 @@ class Threads(Protocol):
     async def counts(self) -> list[HolderCount]:
         """How many threads each queue is offered and each agent owns, in no order."""
 
+    async def queue(self, name: str, *, most: int) -> list[ThreadId]:
+        """The threads offered to a queue, who has waited longest first; none beyond `most`.
+
+        Those of the same moment come by their ids.
+        """
+
+    async def count(self, wanted: ThreadFilter, *, most: int) -> int:
+        """How many threads a filter takes; counted to `most` and no further."""
+
     async def thread_ids(self) -> list[ThreadId]:
         """All threads there are (for rebuilding); not those that went up in another one."""
 
@@ -466,7 +476,7 @@ class Search(Protocol):
         """Entries likewise, the newest first; their numbers are their sequence numbers."""
 
 
-class Store(Inbox, Threads, Outbox, Directory, Search, Blobs, Facts, Protocol):
+class Store(Inbox, Threads, Outbox, Directory, Search, Blobs, Facts, Cards, Protocol):
     """The record of truth."""
 
     async def ready(self) -> None:

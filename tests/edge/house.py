@@ -406,6 +406,7 @@ async def house(
     fanout: Fanout | None = None,
     work: Work = EVERYTHING,
     realms: Mapping[str, Realm] | None = None,
+    hub_settings: HubSettings | None = None,
     **settings: object,
 ) -> AsyncIterator[House]:
     """The server for as long as the block lasts; `settings` are the edge's.
@@ -424,7 +425,7 @@ async def house(
         channels |= {(one.name, one.account): one for one in extra}
         live = Live(settings=edge, clock=SystemClock(), metrics=Metrics(), fanout=fanout)
         async with HttpWire(emit=live.emit, metrics=live.metrics) as wire:
-            hub = make_hub(site, wire, channels)
+            hub = make_hub(site, wire, channels, hub_settings)
             parts = EdgeParts(
                 settings=edge,
                 hub=hub,
@@ -460,7 +461,12 @@ async def _serving(parts: EdgeParts, listening: socket.socket) -> AsyncIterator[
         await runner.cleanup()
 
 
-def make_hub(site: Site, wire: Wire, channels: dict[Key, Channel]) -> Hub:
+def make_hub(
+    site: Site,
+    wire: Wire,
+    channels: dict[Key, Channel],
+    settings: HubSettings | None = None,
+) -> Hub:
     """One process' hub."""
     return Hub(
         Engines(
@@ -474,7 +480,7 @@ def make_hub(site: Site, wire: Wire, channels: dict[Key, Channel]) -> Hub:
         content=_content(),
         forms=_forms(),
         personas=_personas(),
-        settings=HubSettings(offer_timeout=timedelta(minutes=10)),
+        settings=settings or HubSettings(offer_timeout=timedelta(minutes=10)),
         secret=SECRET,
     )
 

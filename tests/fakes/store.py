@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.fakes.blobs import FakeBlobs
+from tests.fakes.cards import FakeCards
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.facts import FakeFacts
 from tests.fakes.inbox import FakeInbox
@@ -12,7 +13,7 @@ from tests.fakes.threads import FakeThreads
 
 
 class FakeStore(
-    FakeInbox, FakeThreads, FakeOutbox, FakeDirectory, FakeSearch, FakeBlobs, FakeFacts
+    FakeInbox, FakeThreads, FakeOutbox, FakeDirectory, FakeSearch, FakeBlobs, FakeFacts, FakeCards
 ):
     """The record of truth, for as long as its `Memory` lives.
 

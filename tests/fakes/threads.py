@@ -7,7 +7,14 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from bot.errors import StaleVersion, StoreError
-from bot.model.listing import ALL_THREADS, HolderCount, Listing, ThreadOrder, ThreadPlace
+from bot.model.listing import (
+    ALL_THREADS,
+    HolderCount,
+    Listing,
+    ThreadFilter,
+    ThreadOrder,
+    ThreadPlace,
+)
 from bot.model.moments import micros
 from bot.model.record import GapCount, ThreadRow, Turn
 from bot.model.splitting import leads, refusal
@@ -18,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
-    from bot.model.listing import ThreadFilter
     from bot.model.people import ChannelIdentity
     from bot.model.record import Absorb, LinkMade, Span, ThreadChange
     from bot.model.thread import Entry
@@ -120,6 +126,15 @@ class FakeThreads(Section):
             if holder
         ]
 
+    async def queue(self, name: str, *, most: int) -> list[ThreadId]:
+        rows = await self.threads(
+            ThreadFilter(queue=name), order=ThreadOrder.WAITING, limit=max(most, 0)
+        )
+        return [row.state.thread for row in rows]
+
+    async def count(self, wanted: ThreadFilter, *, most: int) -> int:
+        return len(await self.threads(wanted, limit=most))
+
     async def thread_ids(self) -> list[ThreadId]:
         memory = await self._begin()
         return sorted({identity.thread for identity in memory.identities.values()})
@@ -189,9 +204,7 @@ def _check(memory: Memory, change: ThreadChange) -> None:
         raise StoreError(f"thread {thread} cannot absorb itself")
     if change.code is not None and change.code not in memory.codes:
         raise StaleVersion("the link code is used up or gone")
-    for fact in change.facts:
-        if fact.identity not in memory.identities:
-            raise StoreError(f"fact {fact.id} is about an unknown identity {fact.identity}")
+    _check_facts(memory, change)
     if any(entry.id in memory.entry_seqs for entry in change.entries):
         raise StaleVersion(f"event {change.event} has left entries in thread {thread} before")
     _check_links(memory, change)
@@ -206,6 +219,12 @@ def _check_links(memory: Memory, change: ThreadChange) -> None:
     refused = change.splits and refusal(change, members, taken=taken)
     if refused:
         raise StoreError(refused)
+
+
+def _check_facts(memory: Memory, change: ThreadChange) -> None:
+    for fact in change.facts:
+        if fact.identity not in memory.identities:
+            raise StoreError(f"fact {fact.id} is about an unknown identity {fact.identity}")
 
 
 def _fences(change: ThreadChange) -> list[tuple[ThreadId, int]]:

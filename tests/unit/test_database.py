@@ -19,7 +19,16 @@ from bot.errors import Conflict, StoreClosed, StoreError
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.moments import micros, moment
 from bot.model.people import ByBot, LinkCode
-from bot.model.thread import Entry, Episode, Note, Offered, OwnedByAgent, Phase, ThreadState
+from bot.model.thread import (
+    Entry,
+    Episode,
+    EpisodeChanged,
+    Note,
+    Offered,
+    OwnedByAgent,
+    Phase,
+    ThreadState,
+)
 from bot.stores.sqlite.directory import SqliteDirectory
 from tests.builders import START
 
@@ -476,9 +485,27 @@ async def test_what_version_3_has_is_listed_and_found(tmp_path: Path) -> None:
                 (said.id, said.identity, said.model_dump_json()),
             )
 
+        case = EpisodeChanged(
+            episode=EpisodeId.of("e"), phase=Phase.OPEN, opened_at=START, reason="opened"
+        )
+        moved = Entry(
+            id=EntryId.of("case"),
+            identity=IdentityId.of(states[0].thread),
+            event=EventId.of("case"),
+            at=START,
+            by=ByBot(),
+            body=case,
+        )
+        connection.execute(
+            "INSERT INTO entries (id, identity, entry) VALUES (?, ?, ?)",
+            (moved.id, moved.identity, moved.model_dump_json()),
+        )
+
     await old.write(work)
     await old.close()
     new = Database.open(path)
+    landmarks = new.glance(lambda look: list(look.execute("SELECT seq, landmark FROM entries")))
+    assert landmarks == [(1, None), (2, None), (3, None), (4, "case")]
     columns = "owner, holder, since, phase, language"
     found: list[tuple[object, ...]] = new.glance(
         lambda look: list(look.execute(f"SELECT {columns} FROM threads ORDER BY rowid"))  # noqa: S608

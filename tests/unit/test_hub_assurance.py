@@ -1,66 +1,75 @@
-"""How sure an identity is by its links, and what is shown of an address."""
+"""Levels: what an address is worth, and what its own links add."""
 
 from __future__ import annotations
 
 import pytest
 
-from bot.hub.assurance import Assurance, Level, assurance
-from bot.hub.numbers import masked_name, masked_number, phone_number
-from bot.model.channel import Address, Capabilities
+from bot.hub.assurance import Assurance, Level
+from bot.hub.levels import Levels
 from bot.model.ids import LinkId
-from bot.model.people import BySystem, ChannelIdentity, Link, LinkMark, Mark, Proof
+from bot.model.people import (
+    BySystem,
+    ChannelIdentity,
+    Link,
+    LinkMark,
+    Mark,
+    Proof,
+)
 from bot.model.record import LinkMade
-from tests.builders import at
-
-WEB = Capabilities(text_limit=1000, push=False)
-SMS = Capabilities(text_limit=1000, attests_phone=True, phone_addressed=True, spoofable=True)
-BOT = Capabilities(text_limit=1000)
+from tests.builders import address, at
+from tests.hubs import played
 
 
-def identity(channel: str = "web", user: str = "1") -> ChannelIdentity:
-    address = Address(channel=channel, account="demo", user=user)
+def identity(user: str, *, channel: str) -> ChannelIdentity:
+    where = address(user, channel=channel)
     return ChannelIdentity(
-        id=address.identity, address=address, thread=address.home_thread, created_at=at(1)
+        id=where.identity, address=where, thread=where.home_thread, created_at=at()
     )
 
 
-ME, OTHER, THIRD = identity(), identity("sms"), identity("telegram")
+WEB = identity("v1", channel="webchat")
+SMS = identity("+46701740605", channel="twilio_sms")
+TELEGRAM = identity("42", channel="telegram")
+LOGIN = identity("sub-1", channel="login")
+
+
+LEVELS = Levels(played()[0])
+level, assurance = LEVELS.level, LEVELS.assurance
 
 
 def made(
-    proof: Proof, seq: int, *, ended: bool = False, other: ChannelIdentity = OTHER
+    one: ChannelIdentity,
+    other: ChannelIdentity,
+    proof: Proof,
+    *,
+    seconds: float = 10,
+    ended: bool = False,
 ) -> LinkMade:
-    one = Link(
-        id=LinkId.of(proof, str(seq)),
-        one=other.id,
-        other=ME.id if other is not THIRD else OTHER.id,
+    link = Link(
+        id=LinkId.of(one.id, other.id, proof),
+        one=one.id,
+        other=other.id,
         proof=proof,
-        proof_id="x",
-        at=at(seq),
+        proof_id="p",
+        at=at(seconds),
     )
-    mark = LinkMark(link=one.id, mark=Mark.ENDED, at=at(seq + 1), by=BySystem())
-    return LinkMade(link=one, seq=seq, marks=(mark,) if ended else ())
+    mark = LinkMark(link=link.id, mark=Mark.ENDED, at=at(99), by=BySystem())
+    return LinkMade(link=link, seq=int(seconds), marks=(mark,) if ended else ())
 
 
 @pytest.mark.parametrize(
-    ("channel", "capabilities", "level", "weak"),
-    [
-        ("web", WEB, Level.DEVICE, False),
-        ("sms", SMS, Level.ATTESTED, True),
-        ("telegram", BOT, Level.ATTESTED, False),
-        ("gone", None, Level.ATTESTED, False),
-        ("login", None, Level.SIGNED, False),
-    ],
+    ("who", "worth"),
+    [(WEB, Level.DEVICE), (SMS, Level.ATTESTED), (TELEGRAM, Level.ATTESTED), (LOGIN, Level.SIGNED)],
 )
-def test_an_identity_alone_is_as_sure_as_its_channel(
-    channel: str, capabilities: Capabilities | None, level: Level, *, weak: bool
-) -> None:
-    found = assurance(identity(channel), [], capabilities)
-    assert found == Assurance(level=level, since=at(1), weak=weak)
+def test_a_channel_alone(who: ChannelIdentity, worth: Level) -> None:
+    assert level(who, []) is worth
+    found = assurance(who, [])
+    assert (found.since, found.proof) == (at(), None)
+    assert found.weak is (who is SMS)
 
 
 @pytest.mark.parametrize(
-    ("proof", "level"),
+    ("proof", "worth"),
     [
         (Proof.CODE, Level.LINKED),
         (Proof.OTP, Level.LINKED),
@@ -70,62 +79,24 @@ def test_an_identity_alone_is_as_sure_as_its_channel(
         (Proof.ALIAS, Level.DEVICE),
     ],
 )
-def test_a_link_of_its_own_raises_it(proof: Proof, level: Level) -> None:
-    found = assurance(ME, [made(proof, 5)], WEB)
-    assert found.level is level
-    assert found.by_agent is (proof is Proof.AGENT)
-    assert found.proof is (None if level is Level.DEVICE else proof)
-    assert found.since == (at(1) if level is Level.DEVICE else at(5))
+def test_a_link_of_its_own(proof: Proof, worth: Level) -> None:
+    assert level(WEB, [made(SMS, WEB, proof)]) is worth
+    assert level(WEB, [made(WEB, SMS, proof)]) is worth
 
 
-def test_the_strongest_counts_and_of_equal_ones_the_oldest() -> None:
-    links = [made(Proof.CODE, 9), made(Proof.AGENT, 5), made(Proof.SIGNED, 7), made(Proof.CODE, 3)]
-    assert assurance(ME, links, WEB).since == at(7)
-    assert assurance(ME, links[:2], WEB) == Assurance(
-        level=Level.LINKED, since=at(5), proof=Proof.AGENT, by_agent=True
+def test_says_what_it_rests_on() -> None:
+    link = made(SMS, WEB, Proof.AGENT)
+    assert assurance(WEB, [link]) == Assurance(
+        level=Level.LINKED, since=at(10), proof=Proof.AGENT, by_agent=True
     )
+    code = made(TELEGRAM, WEB, Proof.CODE, seconds=20)
+    signed = made(LOGIN, WEB, Proof.SIGNED, seconds=30)
+    assert assurance(WEB, [link, code, signed]).level is Level.SIGNED
+    # Of equal ones the oldest tells.
+    assert assurance(WEB, [made(SMS, WEB, Proof.OTP, seconds=25), code]).since == at(20)
 
 
-def test_links_that_ended_or_are_of_others_raise_nothing() -> None:
-    ended = made(Proof.SIGNED, 5, ended=True)
-    others = made(Proof.SIGNED, 6, other=THIRD)
-    assert assurance(ME, [ended, others], WEB).level is Level.DEVICE
-    assert assurance(OTHER, [ended, others], SMS).level is Level.SIGNED
-    assert assurance(OTHER, [ended, others], SMS).weak is True
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("070-174 06 05", "+46701740605"),
-        ("+46 (0)70 174 06 05", "+46701740605"),
-        ("0046701740605", "+46701740605"),
-        ("+47 406 12 345", "+4740612345"),
-        ("+55 11 96123-4567", "+5511961234567"),
-        ("0000000000", None),
-        ("112", None),
-        ("hej", None),
-        ("", None),
-        ("+999123456", None),
-    ],
-)
-def test_a_number_is_read_as_it_is_written_here(text: str, number: str | None) -> None:
-    assert phone_number(text) == number
-
-
-@pytest.mark.parametrize(
-    ("number", "shown"),
-    [
-        ("+46701234567", "+46 70 ••• •• 67"),
-        ("+4740612345", "+47 40 •• •• 45"),
-        ("+14155550123", "+1 41•-•••-••23"),
-        ("+46123", "+46 •••"),
-        ("nonsense", "•••"),
-    ],
-)
-def test_a_number_is_shown_to_whoever_knows_it(number: str, shown: str) -> None:
-    assert masked_number(number) == shown
-
-
-def test_a_name_is_shown_by_its_first_letter() -> None:
-    assert (masked_name("Anna Lind"), masked_name("")) == ("A•••", "")
+def test_links_that_ended_or_are_others_count_for_nothing() -> None:
+    assert level(WEB, [made(SMS, WEB, Proof.CODE, ended=True)]) is Level.DEVICE
+    assert level(WEB, [made(LOGIN, SMS, Proof.SIGNED)]) is Level.DEVICE
+    assert level(LOGIN, [made(LOGIN, SMS, Proof.AGENT)]) is Level.SIGNED

@@ -9,15 +9,15 @@ import pymongo
 import pytest
 
 from bot.errors import StoreError
-from bot.model.ids import AgentId
+from bot.model.ids import AgentId, EpisodeId
 from bot.model.listing import ThreadFilter
 from bot.model.record import IdentitySeed
 from bot.model.search import loosened, parsed
-from bot.model.thread import OwnedByAgent
+from bot.model.thread import EpisodeChanged, OwnedByAgent, Phase
 from bot.stores.mongo import MongoStore
 from bot.stores.mongo.schema import VERSION
 from bot.stores.mongo.search import words_query
-from tests.builders import acceptance, address, arrival, at, change
+from tests.builders import acceptance, address, arrival, at, change, entry
 from tests.servers import unique_name
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ANNA, WEB = address("anna"), address("web-1", channel="web")
 EVA = AgentId.of("eva")
+CASE = EpisodeChanged(episode=EpisodeId.of("e"), phase=Phase.OPEN, opened_at=at(), reason="opened")
 
 
 @pytest.fixture
@@ -81,7 +82,9 @@ async def test_what_version_1_has_is_listed_and_found_after_the_upgrade(
         (event,) = (
             await store.accept(acceptance(arrival(where, text="min leverans", seed=seed)))
         ).events
-        done = change(await store.turn(event.thread), event)
+        done = change(
+            await store.turn(event.thread), event, entry(event), entry(event, 1, body=CASE)
+        )
         owner = OwnedByAgent(agent=EVA, name="Eva", since=at(0))
         state = done.state.model_copy(update={"owner": owner, "language": "sv"})
         await store.commit(done.model_copy(update={"state": state}))
@@ -95,6 +98,7 @@ async def test_what_version_1_has_is_listed_and_found_after_the_upgrade(
             await store.find_entries(parsed("leverans channel:web")),
             await store.find_customers(parsed("åkesson")),
             await store.find_customers(parsed("unheard")),
+            await store.landmarks([ANNA.identity, WEB.identity]),
         ]
 
     before = await everything(store)
@@ -102,7 +106,7 @@ async def test_what_version_1_has_is_listed_and_found_after_the_upgrade(
     await store.close()
     gone = dict.fromkeys(["words", "holder", "since", "phase", "language", "channels"], "")
     raw.threads.update_many({}, {"$unset": gone})
-    raw.entries.update_many({}, {"$unset": {"words": ""}})
+    raw.entries.update_many({}, {"$unset": {"words": "", "landmark": ""}})
     raw.identities.update_many({}, {"$unset": {"words": ""}})
     raw.meta.update_one({"_id": "schema"}, {"$set": {"version": 1}})
     opened = await asyncio.gather(

@@ -26,6 +26,7 @@ from bot.model.sending import PartSent
 from bot.model.thread import Note
 from bot.stores.sqlite import (
     SqliteStore,
+    cards,
     changes,
     inbox,
     links,
@@ -266,6 +267,7 @@ HOT = {
     "a cell of a channel": listing._CELL_ON_CHANNEL,  # noqa: SLF001
     "threads of an agent": listing._HELD,  # noqa: SLF001
     "threads that wait": listing._WAITING,  # noqa: SLF001
+    "a queue": listing._QUEUE,  # noqa: SLF001
     "counts": listing._COUNTS,  # noqa: SLF001
     "channels": listing._ON_CHANNELS,  # noqa: SLF001
     "search": search._ENTRIES,  # noqa: SLF001
@@ -277,6 +279,10 @@ HOT = {
     "sends": threads._SENDS,  # noqa: SLF001
     "parts": threads._PARTS,  # noqa: SLF001
     "links": links._LINKS,  # noqa: SLF001
+    "landmarks": cards._LANDMARKS,  # noqa: SLF001
+    "consent": cards._CONSENT,  # noqa: SLF001
+    "attested": cards._ATTESTED,  # noqa: SLF001
+    "first fact": cards._FIRST,  # noqa: SLF001
     "identity": rows._IDENTITY,  # noqa: SLF001
     "identities": rows._IDENTITIES,  # noqa: SLF001
     "due sends": outbox._DUE,  # noqa: SLF001
@@ -307,7 +313,7 @@ def test_no_call_looks_through_a_table_or_sorts(name: str, database: Database) -
     assert scans == []
     # Rows of the very same moment are sorted, and the few of a list of ids.
     sorted_anew = [step for step in steps if "B-TREE" in step and "LAST TERM" not in step]
-    assert sorted_anew == [] or name in {"parts", "links"}
+    assert sorted_anew == [] or name in {"parts", "links", "attested"}
 
 
 async def test_a_turn_costs_the_same_in_a_long_thread(

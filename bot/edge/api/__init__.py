@@ -10,9 +10,11 @@ from bot.edge.api import (
     agents,
     attachments,
     catalog,
+    customers,
     facts,
     files,
     organisations,
+    replies,
     session,
     threads,
 )
@@ -27,6 +29,8 @@ VERSION = "1.0.0"
 OPERATIONS = (
     *session.OPERATIONS,
     *threads.OPERATIONS,
+    *customers.OPERATIONS,
+    *replies.OPERATIONS,
     *attachments.OPERATIONS,
     *files.OPERATIONS,
     *organisations.OPERATIONS,

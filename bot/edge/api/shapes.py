@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from bot.edge.auth import SHORTEST_PASSWORD
-from bot.hub.desk import EntryView, ThreadPage
+from bot.hub.desk import EntryView, ThreadLine, ThreadPage
 from bot.hub.searching import SearchHit, SearchPage, SearchPlace
 from bot.model.channel import Attachment, AttachmentType, Capabilities
 from bot.model.fact import BuyingRole, OrganisationKey
@@ -15,7 +15,8 @@ from bot.model.ids import AgentId, BlobId, EpisodeId, EventId, IdentityId, Threa
 from bot.model.listing import ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.moments import micros, moment
 from bot.model.people import Agent, Role
-from bot.model.record import GapCount, ThreadRow
+from bot.model.record import GapCount
+from bot.model.understanding import Language
 from bot.model.value import AwareDatetime, Value
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
@@ -97,7 +98,7 @@ class ThreadsWanted(ThreadFilter):
 class ThreadList(Value):
     """Threads in the order asked for; `next` is the cursor of the next page, if there is one."""
 
-    threads: tuple[ThreadRow, ...]
+    threads: tuple[ThreadLine, ...]
     next: str | None
 
     @classmethod
@@ -196,9 +197,10 @@ class Reply(Value):
 
 
 class Note(Value):
-    """A remark that is never sent."""
+    """A remark that is never sent. The same `client_id` again changes nothing."""
 
     text: _Text
+    client_id: _ClientId | None = None
 
 
 class HandBack(Value):
@@ -266,6 +268,21 @@ class NewMember(Value):
     name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
     role: BuyingRole | None = None
     client_id: _ClientId
+
+
+# --- canned replies --------------------------------------------------------------------------
+
+
+class RepliesWanted(Value):
+    """Canned replies for a channel, with all words of `q`; in a thread, for its customer.
+
+    `language` by default the customer's, or the installation's.
+    """
+
+    channel: _ChannelName
+    language: Language | None = None
+    thread: ThreadId | None = None
+    q: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
 # --- the rest --------------------------------------------------------------------------------

@@ -9,20 +9,24 @@ refused (`connect_error`, its `data` a problem). `identity_token` signs in at on
 
 Server to client:
 * `welcome {token, visitor, state, channels, provable, site_name, text_limit, file_bytes,
-  file_types, hours?, sign_in?}`: `state {owner, name, queue, language}` with owner
-  `bot | waiting | agent | nobody`; `channels [{channel, account}]` to continue on, `provable` the
-  same for `prove`; `file_types` are media types; `hours {open, opens_at?}` says whether people
-  answer now, and is left out where no hours are configured;
-  `sign_in` is what became of an `identity_token`: `{ok, rotated, until}` or `{ok, problem}`. Not
-  taken, it leaves a visitor who is not signed in; `rotated`: the visitor was somebody else, and
-  this is a fresh one with a fresh `token`.
+  file_types, hours?, sign_in?}`: `state {owner, name?, queue?, place?, minutes?, language?}` with
+  owner `bot | waiting | agent | nobody`; `place` is that in the queue (1 is next, 101 anywhere
+  behind the first hundred), `minutes` about how long it takes from there, left out where nobody
+  knows; `channels [{channel, account}]` to continue on, `provable` the same for `prove`;
+  `file_types` are media types; `hours {open, opens_at?}` says whether people answer now, and is
+  left out where no hours are configured; `sign_in` is what became of an `identity_token`:
+  `{ok, rotated, until}` or `{ok, problem}`. Not taken, it leaves a visitor who is not signed in;
+  `rotated`: the visitor was somebody else, and this is a fresh one with a fresh `token`.
 * `message`: one message, in the shape that the web chat adapter emits, see `shapes.ChatMessage`.
   `status` is that of a message out: `failed` could not be delivered. Dropped ones never come.
   A message can come more than once (replay, tabs): `id` tells. None moves the client's `last_seq`:
   one may be lost between processes, and the next come through before anybody knows. `aside: true`
-  marks one that was not emitted by the web chat adapter.
+  marks one that was not emitted by the web chat adapter. `language` is that of a message out;
+  `cards [{title, text, image?, buttons}]` with `buttons` as `choices`;
+  `question {name, kind, label, pattern?, example?, max_length}` is what a form asks for with this
+  message (`kind`: `text | long_text | number | order_number`); an answer is an ordinary `message`.
 * `replayed {seq}`: everything up to `seq` has been sent; from here the next replay is asked for.
-* `owner {owner, name, queue, language}`: who answers now.
+* `owner`: who answers now, as `state`; also when the place in the queue has changed.
 * `typing {name}`: an agent types.
 * `reset {signed}`: what this page may show has changed (channels parted, a log-in ran out, older
   messages were let through). It drops every message that it shows or keeps, except what was written
@@ -47,9 +51,8 @@ Who the visitor is:
   sockets are closed.
 * `linked {}` -> `{channels: [{identity, channel, account, label, here, linked, level, since,
   proof?, by_agent, weak}]}`: the customer's channels. `label` is masked; `identity` is what this
-  visitor
-  calls it; `level` is `L0` (a browser) to `L4` (signed in), by `proof` (`code`, `otp`, `signed`,
-  `agent`); `weak`: senders there can be made up.
+  visitor calls it; `level` is `L0` (a browser) to `L4` (signed in), by `proof` (`code`, `otp`,
+  `signed`, `agent`); `weak`: senders there can be made up.
 * `unlink {identity}`: that channel is not this customer's any more.
 * `prove {channel, account, address}` -> `{expires_at}`: a code to the phone number that the visitor
   says is theirs, who then writes it as a message. The answer is the same whoever has the number.
@@ -64,7 +67,9 @@ no message is forgotten after a day.
 Authenticated by the session cookie, from our own pages only; `connect_error` otherwise.
 
 Server to client:
-* `thread {row, absorbed?}` to all agents: a thread moved (`row` as in `GET /api/v1/threads`).
+* `thread {row, absorbed?, parted?}` to all agents: a thread moved (`row` as in
+  `GET /api/v1/threads`; without `level` it is what it was). `parted`: it was one with another
+  thread until now, and what is of no identity in `row` must be shown no more.
 * `entries {thread, entries, absorbed?}` to those who watch: as in `GET .../entries`.
 * `send {thread, identity, send}` to those who watch: how a message out went.
 * `viewing {thread, agents}`: who looks at a thread. `typing {thread, who, name}`.

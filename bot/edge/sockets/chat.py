@@ -24,8 +24,9 @@ from bot.edge.sockets.incoming import Again, ChatAuth, read
 from bot.edge.sockets.present import Present
 from bot.edge.sockets.replaying import Replaying
 from bot.edge.sockets.sessions import VISITORS, EndedSessions
-from bot.edge.sockets.shapes import Ack, chat_state, document, refused
+from bot.edge.sockets.shapes import Ack, document, refused
 from bot.edge.sockets.visitors import NAMESPACE, Reception, Visitor, VisitorLimits, room_of
+from bot.edge.sockets.waiting import Waiting
 from bot.errors import NotFound, Overloaded, SpoolFull, StoreError
 
 log = structlog.get_logger("samtal.chat")
@@ -37,8 +38,11 @@ _ACKNOWLEDGED = timedelta(seconds=1)  # so long an acknowledgement has to leave 
 class ChatNamespace:
     """Lets visitors in, takes what they do, and replays what they missed."""
 
-    def __init__(self, parts: EdgeParts, limits: VisitorLimits, present: Present) -> None:
+    def __init__(
+        self, parts: EdgeParts, limits: VisitorLimits, present: Present, waiting: Waiting
+    ) -> None:
         self._parts = parts
+        self._waiting = waiting
         self._live = parts.live
         self._reception = Reception(parts)
         self._acts = Acts(parts)
@@ -177,11 +181,12 @@ class ChatNamespace:
     async def _welcome(self, visitor: Visitor) -> Ack:
         settings = self._parts.settings
         state = await self._parts.chat.state(visitor.address)
+        shown = await self._waiting.shown(state, rooms=[room_of(visitor.address.user)])
         targets, provable = self._parts.linking.targets(), self._parts.own_channels.provable()
         return {
             "token": visitor.token,
             "visitor": visitor.address.user,
-            "state": document(chat_state(state)),
+            "state": document(shown),
             "channels": [{"channel": name, "account": account} for name, account in targets],
             "provable": [{"channel": name, "account": account} for name, account in provable],
             "site_name": settings.site_name,

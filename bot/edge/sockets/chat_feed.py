@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from bot.edge.parts import EdgeParts
 from bot.edge.sockets.early import EarlySends
 from bot.edge.sockets.present import Present
-from bot.edge.sockets.shapes import Ack, ChatMessage, chat_message, chat_state, document
+from bot.edge.sockets.shapes import Ack, ChatMessage, chat_message, document
 from bot.edge.sockets.visitors import NAMESPACE, room_of
+from bot.edge.sockets.waiting import Waiting
 from bot.hub.desk import EntryView
 from bot.hub.feed import Announcement, EventEnded, Missed, SendMoved, ThreadMoved
 from bot.model.channel import Address
@@ -50,7 +51,8 @@ class ChatFeed:
     the message itself.
     """
 
-    def __init__(self, parts: EdgeParts, present: Present) -> None:
+    def __init__(self, parts: EdgeParts, present: Present, waiting: Waiting) -> None:
+        self._in_queues = waiting
         self._live = parts.live
         self._present = present
         self._webchat = parts.webchat
@@ -81,13 +83,14 @@ class ChatFeed:
         addresses = {one.id: one.address for one in moved.identities}
         if moved.parted:
             self._part(moved, rooms)
-        if moved.parted or _any(moved, LinkRevealed):
+        if moved.parted or _any(moved, Unlinked, LinkRevealed):
             for one in browsers:
                 await self._present.reset_all(one.address.user)
         for entry in moved.entries:
             await self._entry(entry, addresses[entry.identity], rooms, browsers)
         if moved.parted or _any(moved, OwnerChanged):
-            await self._tell(rooms, "owner", document(chat_state(moved.state)))
+            shown = await self._in_queues.shown(moved.state, rooms=rooms)
+            await self._tell(rooms, "owner", document(shown))
         if _any(moved, Linked, Unlinked, LinkRevealed):
             await self._tell(rooms, "linked", {})
 

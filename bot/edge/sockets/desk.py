@@ -117,13 +117,14 @@ class DeskNamespace:
 
     async def _moved(self, moved: ThreadMoved) -> None:
         thread = moved.state.thread
-        if moved.state.last_at is None:
+        if moved.state.last_at is None and not moved.parted:
             return  # nothing has happened there yet, and it is in no list
         if moved.absorbed is not None:
             await self._follow(moved.absorbed, thread)
         absorbed: Ack = {} if moved.absorbed is None else {"absorbed": moved.absorbed}
-        row = ThreadRow(state=moved.state, identities=moved.identities)
-        await self._tell(EVERYBODY, "thread", {"row": document(row), **absorbed})
+        parted: Ack = {"parted": True} if moved.parted else {}
+        row = await self._line(ThreadRow(state=moved.state, identities=moved.identities))
+        await self._tell(EVERYBODY, "thread", {"row": document(row), **absorbed, **parted})
         addresses = {one.id: one.address for one in moved.identities}
         entries = [
             EntryView(entry=entry, address=addresses[entry.identity], send=self._state(entry))
@@ -131,6 +132,14 @@ class DeskNamespace:
         ]
         told: Ack = {"thread": thread, "entries": [document(view) for view in entries], **absorbed}
         await self._tell(room_of(thread), "entries", told)
+
+    async def _line(self, row: ThreadRow) -> ThreadRow:
+        """The thread with its level; without, while the store does not answer."""
+        try:
+            (line,) = await self._parts.desk.lines([row])
+        except StoreError:
+            return row
+        return line
 
     def _state(self, entry: Entry) -> SendState | None:
         """How a message out went, where that was heard before the message."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.stores.mongo.blobs import MongoBlobs
+from bot.stores.mongo.cards import MongoCards
 from bot.stores.mongo.directory import MongoDirectory
 from bot.stores.mongo.driver import Driver, DriverName
 from bot.stores.mongo.facts import MongoFacts
@@ -18,7 +19,14 @@ __all__ = ["MongoStore"]
 
 
 class MongoStore(
-    MongoInbox, MongoThreads, MongoOutbox, MongoDirectory, MongoSearch, MongoBlobs, MongoFacts
+    MongoInbox,
+    MongoThreads,
+    MongoOutbox,
+    MongoDirectory,
+    MongoSearch,
+    MongoBlobs,
+    MongoFacts,
+    MongoCards,
 ):
     """The `Store` port over one database."""
 
@@ -32,6 +40,7 @@ class MongoStore(
         MongoBlobs.__init__(self, collections)
         MongoSearch.__init__(self, collections)
         MongoFacts.__init__(self, collections)
+        MongoCards.__init__(self, collections)
         self.driver = driver
 
     @classmethod

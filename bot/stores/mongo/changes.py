@@ -13,7 +13,7 @@ from bot.model.moments import micros
 from bot.model.numbers import SEND_NUMBERS
 from bot.model.record import SendItem, ThreadChange
 from bot.model.search import entry_words
-from bot.model.thread import Entry, SendStatus
+from bot.model.thread import Entry, SendStatus, landmark_of
 from bot.stores.mongo.attempts import Attempts
 from bot.stores.mongo.copying import Copying
 from bot.stores.mongo.documents import TO_PROCESS, integer, text
@@ -244,6 +244,8 @@ def _entry(entry: Entry, channel: str) -> dict[str, object]:
     }
     if words := entry_words(entry, channel):
         document["words"] = sorted(set(words))
+    if (landmark := landmark_of(entry.body.kind)) is not None:
+        document["landmark"] = landmark.value
     return document
 
 

@@ -91,6 +91,16 @@ async def count_held(collections: Collections) -> list[HolderCount]:
     return [HolderCount.model_validate(one) for one in found]
 
 
+async def queue_of(collections: Collections, name: str, *, most: int) -> list[ThreadId]:
+    """See the port: read from the index alone."""
+    if most <= 0:
+        return []
+    found = await collections.threads.find(
+        {"holder": name, **OFFERED}, fields=["_id"], sort=_WAITING, limit=most
+    )
+    return [ThreadId(text(one, "_id")) for one in found]
+
+
 async def members_of(
     collections: Collections, threads: Sequence[ThreadId]
 ) -> defaultdict[ThreadId, list[ChannelIdentity]]:

@@ -104,11 +104,17 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index("channel", (("channels", 1), *_CELL, *_NEWEST)),
         Index("holder", (("holder", 1), ("owner", 1), *_NEWEST), where=HELD),
         Index("waiting", (("since", 1), ("_id", 1)), where=OFFERED),
+        Index("queue", (("holder", 1), ("since", 1), ("_id", 1)), where=OFFERED),
     ),
     "gap_hits": (Index("gap", (("gap", 1), ("at", 1))),),
     "entries": (
         Index("identity", (("identity", 1), ("seq", 1))),
         Index("words", (("words", 1), ("seq", -1)), where={"words": {"$exists": True}}),
+        Index(
+            "landmark",
+            (("identity", 1), ("landmark", 1), ("seq", -1)),
+            where={"landmark": {"$exists": True}},
+        ),
     ),
     "sends": (
         Index("active", (("identity", 1), ("place", 1)), where={"status": {"$lt": 2}}),

@@ -36,6 +36,7 @@ from bot.stores.mongo.listing import (
     list_on_channels,
     listing_query,
     members_of,
+    queue_of,
     snapshot,
 )
 from bot.stores.mongo.moving import move
@@ -138,6 +139,20 @@ class MongoThreads:
     async def counts(self) -> list[HolderCount]:
         """See the port."""
         return await count_held(self._collections)
+
+    async def queue(self, name: str, *, most: int) -> list[ThreadId]:
+        """See the port."""
+        return await queue_of(self._collections, name, most=most)
+
+    async def count(self, wanted: ThreadFilter, *, most: int) -> int:
+        """See the port."""
+        asked = listing_query(wanted, order=ThreadOrder.NEWEST, after=None)
+        if asked is None or most <= 0:
+            return 0
+        query, sort = asked
+        return len(
+            await self._collections.threads.find(query, fields=["_id"], sort=sort, limit=most)
+        )
 
     async def thread_ids(self) -> list[ThreadId]:
         """See the port: every thread that has an identity, with or without a snapshot."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.model.ids import ThreadId
 from bot.model.search import entry_words, identity_words
-from bot.model.thread import Entry, ThreadState
+from bot.model.thread import Entry, ThreadState, landmark_of
 from bot.stores.mongo.collection import Change, Collection, Document
 from bot.stores.mongo.documents import identity_of, maybe, text
 from bot.stores.mongo.listing import channels_of, listed
@@ -27,16 +27,19 @@ async def _list_and_index(collections: Collections) -> None:
             await _list_thread(collections, one)
 
 
-async def _leave(collections: Collections) -> None:
-    """Leave the documents: what is new is not there yet, and nothing has been moved.
+async def _set_landmarks(collections: Collections) -> None:
+    """Say of every entry what it is a landmark of.
 
-    The number keeps programs away that would copy a change out without its splits and marks.
+    All else that is new is not there yet. The number also keeps programs away that would copy a
+    change out without its splits and marks.
     """
+    async for batch in _batches(collections.entries):
+        await collections.entries.update_each(_landmarks(batch))
 
 
 # By the version that the documents are at. Each may be made again, or by several at once. No
 # process of an older version may run meanwhile.
-UPGRADES: Final[Mapping[int, Upgrade]] = {1: _list_and_index, 2: _leave}
+UPGRADES: Final[Mapping[int, Upgrade]] = {1: _list_and_index, 2: _set_landmarks}
 
 
 async def _batches(collection: Collection) -> AsyncIterator[list[Document]]:
@@ -63,6 +66,15 @@ async def _index_entries(collections: Collections, batch: Sequence[Document]) ->
         if (words := entry_words(entry, channels[entry.identity]))
     ]
     await collections.entries.update_each(changes)
+
+
+def _landmarks(batch: Sequence[Document]) -> list[Change]:
+    entries = [Entry.model_validate_json(text(one, "value")) for one in batch]
+    return [
+        Change({"_id": entry.id}, {"$set": {"landmark": landmark.value}})
+        for entry in entries
+        if (landmark := landmark_of(entry.body.kind)) is not None
+    ]
 
 
 async def _list_thread(collections: Collections, document: Document) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.errors import StoreClosed
 from bot.stores.sqlite.blobs import SqliteBlobs
+from bot.stores.sqlite.cards import SqliteCards
 from bot.stores.sqlite.directory import SqliteDirectory
 from bot.stores.sqlite.facts import SqliteFacts
 from bot.stores.sqlite.inbox import SqliteInbox
@@ -31,6 +32,7 @@ class SqliteStore(
     SqliteSearch,
     SqliteBlobs,
     SqliteFacts,
+    SqliteCards,
 ):
     """The `Store` port over an open database.
 

@@ -12,7 +12,7 @@ from bot.model.ids import EntryId, ThreadId
 from bot.model.listing import Listing
 from bot.model.moments import micros
 from bot.model.record import Absorb, SendItem, ThreadChange, Timer
-from bot.model.thread import Entry, Gap, ThreadState
+from bot.model.thread import Entry, Gap, ThreadState, landmark_of
 from bot.stores.sqlite.facts import write_fact
 from bot.stores.sqlite.links import insert_link, insert_marks
 from bot.stores.sqlite.listing import list_on_channels, unlist_from_channels
@@ -134,8 +134,14 @@ def _append(connection: apsw.Connection, entries: Sequence[Entry]) -> tuple[Entr
     for entry in numbered:
         try:
             connection.execute(
-                "INSERT INTO entries (seq, id, identity, entry) VALUES (?, ?, ?, ?)",
-                (entry.seq, entry.id, entry.identity, entry.model_dump_json()),
+                "INSERT INTO entries (seq, id, identity, entry, landmark) VALUES (?, ?, ?, ?, ?)",
+                (
+                    entry.seq,
+                    entry.id,
+                    entry.identity,
+                    entry.model_dump_json(),
+                    landmark_of(entry.body.kind),
+                ),
             )
         except apsw.ConstraintError as error:
             raise _refusal(error, f"entry {entry.id}", f"identity {entry.identity}") from error

@@ -63,6 +63,10 @@ _COUNTS: Final = """
 SELECT owner, holder, count(*) FROM threads
 WHERE absorbed_by IS NULL AND owner <> 'bot' AND holder <> '' GROUP BY owner, holder
 """
+_QUEUE: Final = """
+SELECT id FROM threads INDEXED BY threads_queue
+WHERE absorbed_by IS NULL AND owner = 'offered' AND holder = ? ORDER BY since, id LIMIT ?
+"""
 # A thread that has a snapshot, on every channel that its identities are on.
 _ON_CHANNELS: Final = """
 INSERT OR IGNORE INTO thread_channels (thread, channel, owner, phase, language, last_at)
@@ -82,11 +86,29 @@ def list_threads(
     limit: int,
 ) -> list[ThreadRow]:
     """See the port: the cost is that of the page, and not of how many threads there are."""
-    found = (
+    found = _places(connection, wanted, order=order, after=after, limit=limit)
+    return [_row(connection, thread) for _, thread in islice(_merged(found), limit)]
+
+
+def count_threads(connection: apsw.Connection, wanted: ThreadFilter, *, most: int) -> int:
+    """See the port: the cost is that of a page without its rows."""
+    found = _places(connection, wanted, order=ThreadOrder.NEWEST, after=None, limit=most)
+    return min(sum(1 for rows in found for _ in rows), most)
+
+
+def _places(
+    connection: apsw.Connection,
+    wanted: ThreadFilter,
+    *,
+    order: ThreadOrder,
+    after: ThreadPlace | None,
+    limit: int,
+) -> Iterator[Iterable[_Place]]:
+    """The first places of each of the statements."""
+    return (
         connection.execute(sql, {**bindings, **_from(order, after), "limit": limit})
         for sql, bindings in queries(wanted, order)
     )
-    return [_row(connection, thread) for _, thread in islice(_merged(found), limit)]
 
 
 def queries(wanted: ThreadFilter, order: ThreadOrder) -> Iterator[tuple[str, Bindings]]:
@@ -117,6 +139,11 @@ def count_held(connection: apsw.Connection) -> list[HolderCount]:
         HolderCount(owner=owner, holder=holder, count=count)
         for owner, holder, count in connection.execute(_COUNTS)
     ]
+
+
+def queue_of(connection: apsw.Connection, *, name: str, most: int) -> list[ThreadId]:
+    """See the port: read from the index alone."""
+    return [ThreadId(thread) for (thread,) in connection.execute(_QUEUE, (name, most))]
 
 
 def list_on_channels(connection: apsw.Connection, thread: ThreadId) -> None:

@@ -2,12 +2,15 @@
 
 import { notifications } from "@mantine/notifications";
 import { Button, Group } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { useLocation, useRoute } from "wouter";
 
 import { commands, hearKeys } from "./commands";
+import { forgetCustomers } from "./customer";
 import { Desk, DeskProvider, useDesk } from "./desk";
 import { nameOf } from "./describe";
+import { keymapOf } from "./keys";
 import { LoginDialog } from "./login";
 import type { Me, Row } from "./model";
 import { useChanges } from "./observable";
@@ -41,15 +44,18 @@ function Panes() {
   useChanges(screen);
   useChanges(preferences);
   const row = thread ? desk.rows.get(thread) : undefined;
+  const { keys } = preferences.liked;
   const all = useMemo(
-    () => commands({ desk, screen, row, words, go }),
-    [desk, screen, row, words, go],
+    () => commands({ desk, screen, row, words, keymap: keymapOf(keys), go }),
+    [desk, screen, row, words, keys, go],
   );
 
   const latest = useRef({ commands: all, busy: false });
   latest.current = { commands: all, busy: screen.dialog !== null || desk.connection === "expired" };
   useEffect(() => hearKeys(() => latest.current, () => goBack(screen, go)), [screen, go]);
   useEffect(() => desk.onMoved((from, to) => thread === from && go(`/desk/t/${to}`, { replace: true })), [desk, thread, go]);
+  const client = useQueryClient();
+  useEffect(() => desk.onParted(() => forgetCustomers(client)), [desk, client]);
   useWaiting(desk, (waiting) => go(`/desk/t/${waiting.state.thread}`));
   useTitle(desk, row);
 
@@ -104,6 +110,7 @@ function useWaiting(desk: Desk, open: (row: Row) => void): void {
         notifications.show({
           id,
           autoClose: 10_000,
+          closeButtonProps: { "aria-label": words.t("close") },
           message: (
             <Group justify="space-between" wrap="nowrap">
               <span dir="auto">{message}</span>

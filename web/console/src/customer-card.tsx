@@ -6,15 +6,19 @@ import { whole } from "@samtal/shared/time";
 import type { ReactNode } from "react";
 
 import { tell } from "./acts";
+import { useCard, usePersonas, type CardIdentity } from "./customer";
 import { useDesk } from "./desk";
 import { momentTo, nameOf, ownerOf, percent } from "./describe";
 import { ChannelIcon, Icon } from "./icons";
-import type { Identity, Row } from "./model";
+import { Links, WhatHappened, WhoTheyAre } from "./known";
+import { LevelBadge, levelWhy } from "./level";
+import type { Identity, Row, Share } from "./model";
 import { preferences } from "./preferences";
+import type { Screen } from "./screen";
 import { perhaps, useWords } from "./words";
 
 /** Beside the thread, where there is place for it. */
-export function CustomerCard({ row }: { row: Row }) {
+export function CustomerCard({ row, screen }: { row: Row; screen: Screen }) {
   const words = useWords();
   const { t } = words;
   return (
@@ -23,22 +27,23 @@ export function CustomerCard({ row }: { row: Row }) {
         <h2 dir="auto">{nameOf(row, words)}</h2>
         <CloseButton aria-label={t("card.close")} onClick={() => preferences.set({ card: false })} />
       </header>
-      <Known row={row} />
+      <Known row={row} screen={screen} />
     </aside>
   );
 }
 
 /** Over the thread. */
-export function CardOver({ row }: { row: Row }) {
+export function CardOver({ row, screen }: { row: Row; screen: Screen }) {
   return (
     <div className="card-over">
-      <Known row={row} />
+      <Known row={row} screen={screen} />
     </div>
   );
 }
 
-function Known({ row }: { row: Row }) {
+function Known({ row, screen }: { row: Row; screen: Screen }) {
   const desk = useDesk();
+  const { card, failed } = useCard(row);
   const words = useWords();
   const { t } = words;
   const { owner, language } = row.state;
@@ -48,9 +53,17 @@ function Known({ row }: { row: Row }) {
       <section>
         <h3>{row.identities.length > 1 ? t("card.linked", { n: row.identities.length }) : t("card.where")}</h3>
         {row.identities.map((identity) => (
-          <IdentityLines key={identity.id} identity={identity} isActive={identity.id === row.state.active} />
+          <IdentityLines
+            key={identity.id}
+            identity={identity}
+            isActive={identity.id === row.state.active}
+            known={card?.identities.find((one) => one.identity.id === identity.id) ?? null}
+          />
         ))}
+        {card && <Links card={card} screen={screen} />}
       </section>
+      {card && <WhoTheyAre card={card} screen={screen} />}
+      {failed && !card && <p className="bad">{t("card.failed")}</p>}
       <section>
         <h3>{t("card.episode")}</h3>
         <dl>
@@ -65,9 +78,10 @@ function Known({ row }: { row: Row }) {
         </dl>
       </section>
       <section>
-        <h3>{t("card.journey")}</h3>
-        <Journey row={row} />
+        <h3>{t((row.state.facets?.length ?? 0) > 1 ? "card.facets" : "card.journey")}</h3>
+        <Journeys row={row} />
       </section>
+      {card && <WhatHappened card={card} />}
     </>
   );
 }
@@ -89,9 +103,30 @@ function Episode({ row }: { row: Row }) {
   return words.t(`card.episode.${episode.phase}`, { time: at && momentTo(at, words) });
 }
 
-function Journey({ row }: { row: Row }) {
+// One bar a stage; where the customer is several personas, for each of them.
+function Journeys({ row }: { row: Row }) {
+  const { language, t } = useWords();
+  const personas = usePersonas();
+  const { facets = [], facet, belief } = row.state;
+  if (facets.length < 2) return <Journey belief={belief} />;
+  return (
+    <ul className="facets">
+      {facets.map((one) => (
+        <li key={one.persona}>
+          <h4>
+            {personas.find(({ key }) => key === one.persona)?.names[language] ?? one.persona}
+            {one.persona === facet && <span className="soft"> · {t("card.facet.now")}</span>}
+          </h4>
+          <Journey belief={one.belief} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Journey({ belief: shares }: { belief: Share[] }) {
   const words = useWords();
-  const belief = [...row.state.belief].sort((one, other) => other.share - one.share).slice(0, 4);
+  const belief = [...shares].sort((one, other) => other.share - one.share).slice(0, 4);
   if (!belief.length) return <p className="soft">{words.t("card.journey.none")}</p>;
   return (
     <ul className="journey">
@@ -106,16 +141,29 @@ function Journey({ row }: { row: Row }) {
   );
 }
 
-function IdentityLines({ identity, isActive }: { identity: Identity; isActive: boolean }) {
-  const { t, language } = useWords();
+interface IdentityProps {
+  identity: Identity;
+  isActive: boolean;
+  known: CardIdentity | null;
+}
+
+function IdentityLines({ identity, isActive, known }: IdentityProps) {
+  const words = useWords();
+  const { t, language } = words;
   const { channel, user } = identity.address;
   return (
     <div className="identity">
       <p className="identity-head">
         <ChannelIcon channel={channel} />
         <strong>{channelName(channel, language)}</strong>
+        {known && <LevelBadge level={known.assurance.level} />}
         {isActive && <span className="soft">{t("card.active")}</span>}
       </p>
+      {known && (
+        <p className="soft small">
+          {levelWhy(known.assurance, words)} {t("card.since", { time: whole(known.assurance.since, language) })}
+        </p>
+      )}
       <dl>
         {identity.name && (
           <Pair name={t("card.name")}>
@@ -143,16 +191,17 @@ function IdentityLines({ identity, isActive }: { identity: Identity; isActive: b
           </Pair>
         )}
       </dl>
-      <p className="soft small">{t("card.since", { time: whole(identity.created_at, language) })}</p>
+      {!known && <p className="soft small">{t("card.since", { time: whole(identity.created_at, language) })}</p>}
     </div>
   );
 }
 
 function Copied({ what, value }: { what: string; value: string }) {
-  const { t } = useWords();
+  const words = useWords();
+  const { t } = words;
   const copy = () =>
     navigator.clipboard.writeText(value).then(
-      () => tell(t("copied")),
+      () => tell(t("copied"), words),
       () => {},
     );
   return (

@@ -95,9 +95,21 @@ export function factOf(view: EntryView, words: Words): string | null {
     case "owner_changed":
       return ownerFact(body, words);
     case "linked":
-      return t("fact.linked", { proof: perhaps(words, "proof", body.proof) });
+      return t("fact.linked", { proof: perhaps(words, "proof", body.proof) }) + (body.reason ? `: ${body.reason}` : "");
     case "link_refused":
-      return t("fact.link_refused");
+      return `${t("fact.link_refused")}: ${perhaps(words, "refused", body.reason.replaceAll(" ", "_"))}`;
+    case "unlinked":
+      return `${t("fact.unlinked")} · ${perhaps(words, "reason", body.reason)}`;
+    case "link_revealed":
+      return t("fact.link_revealed");
+    case "link_proposed":
+      return `${t("fact.link_proposed")}: ${body.reason}`;
+    case "suggestion_dismissed":
+      return `${t("fact.suggestion_dismissed")}: ${body.reason}`;
+    case "facet_changed":
+      return t(body.quote ? "fact.facet.quoted" : "fact.facet", { facet: perhaps(words, "facet", body.facet), quote: body.quote });
+    case "facets_stand":
+      return t("fact.facets");
     case "episode_changed":
       return episodeFact(body, words);
     case "conversation_started":
@@ -162,6 +174,10 @@ const REASONS = [
   ["that moment has passed", "problem.past"],
   ["this identity is not part", "problem.identity"],
   ["a colleague has replied since", "problem.stale"],
+  ["signed in as two different customers", "problem.two_logins"],
+  ["linked too often", "problem.shared"],
+  ["this customer takes two agents", "problem.takes_two"],
+  ["they are one customer already", "problem.same"],
 ] as const;
 
 /** Why something was not done. */
@@ -171,11 +187,20 @@ export function problemWords(error: unknown, { t }: Words): string {
   const key = REASONS.find(([said]) => detail.startsWith(said))?.[1];
   if (key === "problem.not_yours" && winner) return t("problem.owned", { name: winner });
   if (key) return t(key, { name: winner ?? "" });
+  if (status === 403) return t("problem.role");
+  if (status === 401) return t("login.again");
   if (status === 404) return t("problem.gone");
   if (status === 413) return t("problem.large");
+  if (status === 415) return t("problem.kind");
   if (status === 429) return t("problem.many");
   if (status >= 500) return t("problem.fault");
   return detail || title;
+}
+
+/** A file's name, with its middle left out where it is long. */
+export function shortName(name: string): string {
+  const letters = [...name];
+  return letters.length > 40 ? `${letters.slice(0, 24).join("")}…${letters.slice(-12).join("")}` : name;
 }
 
 /** A size as people read it. */

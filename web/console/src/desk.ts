@@ -27,6 +27,7 @@ export class Desk extends Observable {
   private readonly socket = new Socket<DeskEvents>("/desk");
   private readonly waiting = new Set<(row: Row) => void>();
   private readonly moving = new Set<(from: string, to: string) => void>();
+  private readonly parting = new Set<() => void>();
   private counting: ReturnType<typeof setTimeout> | undefined;
   private typedAt = 0;
 
@@ -43,7 +44,10 @@ export class Desk extends Observable {
       .on("connect", () => this.connected())
       .on("disconnect", () => this.become("down"))
       .on("refused", () => this.expire())
-      .on("thread", ({ row, absorbed }) => this.moved(row, absorbed))
+      .on("thread", ({ row, absorbed, parted }) => {
+        this.moved(row, absorbed);
+        if (parted) this.part(row);
+      })
       .on("entries", ({ thread, entries }) => this.of(thread)?.put(entries))
       .on("send", ({ thread, send }) => this.of(thread)?.sent(send))
       .on("viewing", ({ thread, agents }) => this.of(thread)?.sees(agents))
@@ -85,6 +89,12 @@ export class Desk extends Observable {
   onMoved(handler: (from: string, to: string) => void): () => void {
     this.moving.add(handler);
     return () => this.moving.delete(handler);
+  }
+
+  /** What was one customer is two. */
+  onParted(handler: () => void): () => void {
+    this.parting.add(handler);
+    return () => this.parting.delete(handler);
   }
 
   /** Ask how a thread stands. */
@@ -137,7 +147,15 @@ export class Desk extends Observable {
     const before = this.rows.put(row);
     const waits = row.state.owner.kind === "offered";
     if (waits && before?.state.owner.kind !== "offered") for (const handler of this.waiting) handler(row);
-    if (before?.state.owner.kind !== "bot" || row.state.owner.kind !== "bot") this.count();
+    // The bot's own threads move all the time; only a new one changes a count, until they are too many.
+    const few = (this.counts?.all ?? 0) < (this.counts?.most ?? 1);
+    const ofPeople = row.state.owner.kind !== "bot" || (before && before.state.owner.kind !== "bot");
+    if (ofPeople || (!before && few)) this.count();
+  }
+
+  private part(row: Row): void {
+    this.of(row.state.thread)?.only(row.identities);
+    for (const handler of this.parting) handler();
   }
 
   private count(): void {

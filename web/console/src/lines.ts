@@ -21,7 +21,7 @@ export type Line =
 
 const GOES_ON_MS = 3 * 60_000;
 const MESSAGES: Body["kind"][] = ["message_in", "message_out", "echo_out", "note"];
-const QUIET: Body["kind"][] = ["dialogue_moved", "journey_moved"];
+const QUIET: Body["kind"][] = ["dialogue_moved", "journey_moved", "facets_stand"];
 const NOTHING: Later = { edited: false, deleted: false, reaction: "" };
 
 export interface Shown {

@@ -41,6 +41,15 @@ export interface Episode {
   until?: string | null;
 }
 
+/** How sure we are of who somebody is. */
+export type Level = "L0" | "L1" | "L2" | "L3" | "L4";
+
+/** The customer as one persona. */
+export interface Facet {
+  persona: string;
+  belief: Share[];
+}
+
 export interface ThreadState {
   thread: string;
   version: number;
@@ -48,6 +57,8 @@ export interface ThreadState {
   episode?: Episode | null;
   language?: "sv" | "en" | null;
   belief: Share[];
+  facets?: Facet[];
+  facet?: string;
   active?: string | null;
   last_inbound: { identity: string; at: string }[];
   last_at?: string | null;
@@ -57,6 +68,8 @@ export interface ThreadState {
 export interface Row {
   state: ThreadState;
   identities: Identity[];
+  /** Of the address they wrote from last; left out where it was not asked for. */
+  level?: Level;
 }
 
 export interface ThreadPage {
@@ -68,7 +81,16 @@ export interface Counts {
   mine: number;
   agents: number;
   waiting: number;
-  queues: { queue: string; waiting: number }[];
+  /** These three may be very many: they are counted to `most`. */
+  snoozed: number;
+  bot: number;
+  all: number;
+  most: number;
+}
+
+export interface Queue {
+  queue: string;
+  waiting: number;
 }
 
 export type AttachmentType = "image" | "video" | "audio" | "file" | "sticker" | "location" | "contact" | "share";
@@ -127,6 +149,7 @@ export type Body =
       send: string;
       text: string;
       choices: { title: string }[];
+      cards?: { title: string; text: string; buttons: { title: string }[] }[];
       attachments: Attachment[];
       language?: string | null;
       decision?: Decision | null;
@@ -141,8 +164,14 @@ export type Body =
   | { kind: "consent_changed"; opted_out: boolean; source: string }
   | { kind: "owner_changed"; owner: Owner; reason: string; note: string }
   | { kind: "note"; text: string }
-  | { kind: "linked"; one: string; other: string; proof: string }
+  | { kind: "linked"; one: string; other: string; proof: string; reason?: string }
+  | { kind: "unlinked"; one: string; other: string; reason: string }
+  | { kind: "link_revealed" }
   | { kind: "link_refused"; reason: string }
+  | { kind: "link_proposed"; one: string; other: string; reason: string }
+  | { kind: "suggestion_dismissed"; one: string; other: string; reason: string }
+  | { kind: "facet_changed"; facet: string; reason: string; quote: string }
+  | { kind: "facets_stand"; facet: string; reason: string }
   | { kind: "episode_changed"; phase: Episode["phase"]; reason: string; until?: string | null }
   | { kind: "dialogue_moved"; dialogue: { form?: { form: string; step: string } | null }; language?: string | null }
   | { kind: "journey_moved"; belief: Share[]; evidence: string };
@@ -180,6 +209,19 @@ export interface EntryView {
   send?: SendState | null;
 }
 
+/** A text of the content that an agent can send. */
+export interface CannedReply {
+  slot: string;
+  variant: string;
+  title: string;
+  text: string;
+}
+
+export interface CannedReplies {
+  language: "sv" | "en";
+  replies: CannedReply[];
+}
+
 export interface Viewer {
   agent: string;
   name: string;
@@ -200,7 +242,7 @@ export interface ChannelInfo {
 
 /** The events of the namespace `/desk`. */
 export interface DeskEvents {
-  thread: { row: Row; absorbed?: string };
+  thread: { row: Row; absorbed?: string; parted?: boolean };
   entries: { thread: string; entries: EntryView[] };
   send: { thread: string; send: SendState };
   viewing: { thread: string; agents: Viewer[] };

@@ -6,7 +6,7 @@
 import type { Socket } from "@samtal/shared/socket";
 
 import { ask, query, Refusal } from "./api";
-import type { DeskEvents, EntryView, Row, SendState, Viewer } from "./model";
+import type { DeskEvents, EntryView, Identity, Row, SendState, Viewer } from "./model";
 import { Observable } from "./observable";
 
 const PAGE = 100; // as many as one answer to `watch` has
@@ -24,6 +24,8 @@ export class Opened extends Observable {
   older: "some" | "loading" | "failed" | "none" = "some";
   viewers: Viewer[] = [];
   typing: Typing[] = [];
+  /** What was one customer is two: what is the other's was taken off the screen. */
+  parted = false;
   private readTo = 0;
   private readonly places = new Set<string>();
   private readonly quiet = new Map<string, ReturnType<typeof setTimeout>>();
@@ -54,6 +56,7 @@ export class Opened extends Observable {
         if (!answer.ok) return this.fail(answer.problem.status === 404 ? "missing" : "failed");
         this.thread = answer.row.state.thread;
         this.keep(answer.row);
+        this.only(answer.row.identities);
         this.put(answer.entries);
         this.readTo = Math.max(after, ...answer.entries.map(({ entry }) => entry.seq));
         if (!after) this.older = answer.entries.length < PAGE ? "none" : "some";
@@ -79,6 +82,25 @@ export class Opened extends Observable {
     for (const { entry } of fresh) this.places.add(entry.id);
     this.views = [...known, ...fresh].sort((one, other) => one.entry.seq - other.entry.seq);
     for (const { entry } of fresh) this.stopsTyping(entry.by.kind === "agent" ? `agent ${entry.by.name}` : "customer ");
+    this.changed();
+  }
+
+  /** Show nothing any more that is not of one of these; says whether there was such a thing. */
+  only(identities: Identity[]): boolean {
+    const own = new Set(identities.map((one) => one.id));
+    const kept = this.views.filter(({ entry }) => own.has(entry.identity));
+    if (kept.length === this.views.length) return false;
+    this.views = kept;
+    this.places.clear();
+    for (const { entry } of kept) this.places.add(entry.id);
+    this.parted = true;
+    this.changed();
+    return true;
+  }
+
+  /** The agent has seen that the customer parted. */
+  sawParting(): void {
+    this.parted = false;
     this.changed();
   }
 

@@ -6,7 +6,9 @@ import type { Command } from "./commands";
 import { CardOver } from "./customer-card";
 import { HandBackForm, ResolveForm, SnoozeForm, TransferForm } from "./forms";
 import { Help } from "./help";
+import { KeysForm } from "./keys-form";
 import { PreferencesForm } from "./preferences-form";
+import { DismissForm, LinkForm, UnlinkForm } from "./link-forms";
 import type { Row } from "./model";
 import type { Dialog, Screen } from "./screen";
 import { Search } from "./search";
@@ -39,15 +41,23 @@ export default function Over({ dialog, screen, commands, row }: OverProps) {
   function inside() {
     switch (dialog.name) {
       case "help":
-        return <Help commands={commands} />;
+        return <Help onKeys={() => screen.show({ name: "keys" })} />;
+      case "keys":
+        return <KeysForm />;
       case "preferences":
-        return <PreferencesForm />;
+        return <PreferencesForm onKeys={() => screen.show({ name: "keys" })} />;
       case "snippets":
         return <SnippetsForm />;
       case "search":
         return <Search onClose={close} />;
       case "card":
-        return row && <CardOver row={row} />;
+        return row && <CardOver row={row} screen={screen} />;
+      case "link":
+        return row && <LinkForm row={row} other={dialog.other ?? null} onClose={close} />;
+      case "dismiss":
+        return row && <DismissForm row={row} other={dialog.other} onClose={close} />;
+      case "unlink":
+        return row && <UnlinkForm row={row} link={dialog.link ?? null} onClose={close} />;
       case "transfer":
         return row && <TransferForm row={row} onClose={close} />;
       case "hand_back":

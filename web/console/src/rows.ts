@@ -49,7 +49,9 @@ export class Rows extends Observable {
     const before = this.known.get(row.state.thread);
     this.stale.delete(row.state.thread);
     if (before && before.state.version >= row.state.version) return before;
-    this.known.set(row.state.thread, row);
+    // A row without a level says nothing about it.
+    const level = row.level ?? before?.level;
+    this.known.set(row.state.thread, level ? { ...row, level } : row);
     this.changed();
     return before;
   }

@@ -12,6 +12,7 @@ import { ask } from "./api";
 import { useDesk, type Desk } from "./desk";
 import { activeOf, momentTo, nameOf, ownerOf, span } from "./describe";
 import { ChannelIcon, Icon } from "./icons";
+import { LevelBadge } from "./level";
 import type { ChannelInfo, Row } from "./model";
 import { useChanges } from "./observable";
 import { preferences } from "./preferences";
@@ -78,7 +79,14 @@ export function ThreadList({ screen, current }: { screen: Screen; current: strin
 
 function Views({ screen, desk }: { screen: Screen; desk: Desk }) {
   const { t } = useWords();
-  const counted: Partial<Record<ViewName, number>> = desk.counts ?? {};
+  const { counts } = desk;
+
+  function shownCount(view: ViewName): string {
+    if (!counts?.[view]) return "";
+    const open = view === "snoozed" || view === "bot" || view === "all";
+    return open && counts[view] >= counts.most ? `${counts.most - 1}+` : String(counts[view]);
+  }
+
   return (
     <div className="views" role="group" aria-label={t("views")}>
       {VIEWS.map((view) => (
@@ -86,11 +94,11 @@ function Views({ screen, desk }: { screen: Screen; desk: Desk }) {
           key={view}
           type="button"
           aria-pressed={view === screen.wanted.view}
-          data-urgent={view === "waiting" && !!counted.waiting}
+          data-urgent={view === "waiting" && !!counts?.waiting}
           onClick={() => screen.want({ view })}
         >
           {t(`view.${view}`)}{" "}
-          {!!counted[view] && <span className="count">{counted[view]}</span>}
+          {shownCount(view) && <span className="count">{shownCount(view)}</span>}
         </button>
       ))}
     </div>
@@ -262,6 +270,7 @@ const OneRow = memo(function OneRow({ row, me, isCurrent, isUnread, words, now, 
             {channelName(channel, language)}
           </span>
         )}
+        {row.level && <LevelBadge level={row.level} short />}
         <span className="row-owner">{ownerOf(owner, me, words)}</span>
         {owner.kind === "offered" && (
           <span className="waits">{t("row.waits", { time: span(now - Date.parse(owner.since), words) })}</span>

@@ -10,6 +10,7 @@ import { CustomerCard } from "./customer-card";
 import { useDesk } from "./desk";
 import { initialsOf, nameOf, ownerOf } from "./describe";
 import { Icon } from "./icons";
+import { printed } from "./keys";
 import { Log } from "./log";
 import type { Row } from "./model";
 import { useChanges } from "./observable";
@@ -35,11 +36,13 @@ export function ThreadPane({ thread, screen }: { thread: string | null; screen: 
 }
 
 function NoThread() {
+  useChanges(preferences);
   const { t } = useWords();
+  const { next, previous } = preferences.keymap;
   return (
     <main className="thread nothing" id="thread" tabIndex={-1}>
       <h1>{t("thread.none")}</h1>
-      <p>{t("thread.none.why")}</p>
+      <p>{preferences.liked.letters ? t("thread.none.keys", { next: printed(next).join(" "), previous: printed(previous).join(" ") }) : t("thread.none.why")}</p>
     </main>
   );
 }
@@ -77,11 +80,25 @@ function OpenThread({ opened, screen }: { opened: Opened; screen: Screen }) {
     <>
       <main className="thread" id="thread" tabIndex={-1}>
         <Head row={row} opened={opened} screen={screen} />
+        {opened.parted && <Parted opened={opened} />}
         <Log opened={opened} row={row} screen={screen} lookedAt={lookedAt} />
         <Composer opened={opened} row={row} screen={screen} />
       </main>
-      {preferences.liked.card && <CustomerCard row={row} />}
+      {preferences.liked.card && <CustomerCard row={row} screen={screen} />}
     </>
+  );
+}
+
+// The other customer's messages are gone from the screen; say so before anybody wonders.
+function Parted({ opened }: { opened: Opened }) {
+  const { t } = useWords();
+  return (
+    <p className="parted" role="alert">
+      <span>{t("thread.parted")}</span>
+      <Button size="compact-sm" variant="default" onClick={() => opened.sawParting()}>
+        {t("thread.parted.seen")}
+      </Button>
+    </p>
   );
 }
 
@@ -146,7 +163,7 @@ function Head({ row, opened, screen }: { row: Row; opened: Opened; screen: Scree
         size="lg"
         className="quiet"
         aria-label={t("thread.card")}
-        title={`${t("thread.card")} (C)`}
+        title={`${t("thread.card")}${preferences.hint("card")}`}
         onClick={() => screen.turnCard()}
       >
         <Icon name="card" />
@@ -187,7 +204,7 @@ function Actions({ row, screen }: { row: Row; screen: Screen }) {
           </Button>
         </>
       )}
-      <Menu position="bottom-end" width={230}>
+      <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false} width={230}>
         <Menu.Target>
           <ActionIcon variant="default" size={36} aria-label={t("thread.more")} title={t("thread.more")}>
             <Icon name="more" />

@@ -1,0 +1,128 @@
+"""Customers: the card, and what agents say of who is who."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from bot.edge.api.customer_shapes import (
+    CardOut,
+    LinkDone,
+    OneCustomer,
+    OneLink,
+    OtherCustomer,
+    Unlink,
+)
+from bot.edge.api.route import Ask, operation
+from bot.edge.api.shapes import CommandDone
+from bot.edge.api.threads import AT_THE_DESK
+from bot.edge.problems import Refusal
+from bot.hub.connecting import Connected
+from bot.model.event import Outcome, Rejected
+
+_PATH = "/customers/{customer}"
+_LOST = (404, 409)
+
+
+@operation(
+    "GET", _PATH, summary="A customer's card", tag="customers", roles=AT_THE_DESK, errors=(404,)
+)
+async def get_customer(ask: Ask, path: OneCustomer) -> CardOut:
+    """Everything known of the customer of a thread, or at an identity, with source and time.
+
+    What somebody only says of themselves is a claim and proves nothing. Suggestions are other
+    customers who may be the same one; nothing is linked before somebody proves or vouches for it.
+    """
+    card = await ask.parts.cards.card(path.wanted)
+    return CardOut.of(card, may_link=_may_link(ask))
+
+
+@operation(
+    "POST",
+    f"{_PATH}/links",
+    summary="Link two customers",
+    tag="customers",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def link_customers(ask: Ask, path: OneCustomer, body: OtherCustomer) -> LinkDone:
+    """Vouch for it that the customer is also the one at another identity; this thread goes on.
+
+    Customers that take two agents are only linked when a colleague says the same: until then it is
+    `proposed`. 409 says why it must not be. It takes an administrator, or the setting
+    `hub.agents_may_link`; never a machine.
+    """
+    _check_may_link(ask)
+    try:
+        became = await ask.parts.connecting.link(path.wanted, ask.principal.by, body.word)
+    except TimeoutError:
+        ask.status = 202
+        return LinkDone(status="pending")
+    if isinstance(became, Rejected):
+        raise _refused(became)
+    return LinkDone(status="linked" if became is Connected.LINKED else "proposed")
+
+
+@operation(
+    "DELETE",
+    f"{_PATH}/links/{{link}}",
+    summary="End a link",
+    tag="customers",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def unlink_customers(ask: Ask, path: OneLink, query: Unlink) -> CommandDone:
+    """What was joined by this link alone is two customers again, each with what is their own."""
+    _check_may_link(ask)
+    command = ask.parts.connecting.unlink(
+        path.wanted, ask.principal.by, path.link, reason=query.reason, key=query.client_id
+    )
+    return await _done(ask, command)
+
+
+@operation(
+    "POST",
+    f"{_PATH}/dismissals",
+    summary="Dismiss a suggestion",
+    tag="customers",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def dismiss_suggestion(ask: Ask, path: OneCustomer, body: OtherCustomer) -> CommandDone:
+    """Say that the two are not one customer: it is not suggested again, on either card."""
+    _check_may_link(ask)
+    command = ask.parts.connecting.dismiss(path.wanted, ask.principal.by, body.word)
+    return await _done(ask, command)
+
+
+def _may_link(ask: Ask) -> bool:
+    """A word is a person's."""
+    principal = ask.principal
+    return principal.session is not None and ask.parts.connecting.may_link(principal.role)
+
+
+def _check_may_link(ask: Ask) -> None:
+    if not _may_link(ask):
+        raise Refusal(
+            403,
+            "This needs an administrator; agents may when hub.agents_may_link is set, "
+            "machines never.",
+            slug="role",
+        )
+
+
+async def _done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:
+    try:
+        outcome = await command
+    except TimeoutError:
+        ask.status = 202
+        return CommandDone(status="pending")
+    if isinstance(outcome, Rejected):
+        raise _refused(outcome)
+    return CommandDone()
+
+
+def _refused(outcome: Rejected) -> Refusal:
+    return Refusal(409, outcome.reason, winner=outcome.winner, slug="rejected")
+
+
+OPERATIONS = (get_customer, link_customers, unlink_customers, dismiss_suggestion)

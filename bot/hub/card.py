@@ -1,0 +1,125 @@
+"""A customer's card: everything known of one customer, each thing with its source and time."""
+
+from __future__ import annotations
+
+from bot.hub.assurance import Assurance, Level
+from bot.hub.knowing import FieldValue, ProfileField
+from bot.hub.suggesting import Suggestion
+from bot.model.fact import ClaimKind, Fact
+from bot.model.ids import EpisodeId, IdentityId, ThreadId
+from bot.model.people import Actor, ChannelIdentity, Link
+from bot.model.thread import Entry, Phase, ThreadState
+from bot.model.value import AwareDatetime, Value
+
+
+class CardIdentity(Value):
+    """One address: how sure we are of who is there, and what is told of them there.
+
+    A phone number is told by a provider who vouches for it (`verified`), a name by nobody who does.
+    """
+
+    identity: ChannelIdentity
+    assurance: Assurance
+    name: FieldValue | None
+    phone: FieldValue | None
+    last_inbound_at: AwareDatetime | None
+
+
+class CardLink(Value):
+    """A link that holds; `revealed`: what is older than it is shown across it."""
+
+    link: Link
+    revealed: bool
+
+
+class CardClaim(Value):
+    """What somebody says is theirs; `verified`: somebody else vouches for it too."""
+
+    what: ClaimKind
+    value: str
+    raw: str
+    source: str
+    identity: IdentityId
+    at: AwareDatetime
+    verified: bool
+
+
+class CardConsent(Value):
+    """Whether a purpose is allowed on a channel: of several words the strictest (R18)."""
+
+    channel: str
+    purpose: str
+    allowed: bool
+    source: str
+    identity: IdentityId
+    at: AwareDatetime
+
+
+class EpisodeStep(Value):
+    """Where a case was put, when, by whom and why."""
+
+    phase: Phase
+    reason: str
+    by: Actor
+    at: AwareDatetime
+    until: AwareDatetime | None
+
+
+class CardEpisode(Value):
+    """A case: where it stands, and how it came there, the latest step first."""
+
+    id: EpisodeId
+    phase: Phase
+    opened_at: AwareDatetime
+    changed_at: AwareDatetime
+    reason: str
+    until: AwareDatetime | None
+    facet: str
+    identity: IdentityId
+    steps: tuple[EpisodeStep, ...]
+
+
+class CardVisits(Value):
+    """The visit that brought them here, and the latest pages, newest first."""
+
+    first: Fact | None
+    last: tuple[Fact, ...]
+
+
+class LevelChange(Value):
+    """What an act did to how sure we are of one identity."""
+
+    identity: IdentityId
+    before: Level
+    after: Level
+
+
+class IdentityAct(Value):
+    """Something done about who is who, and what it changed here."""
+
+    entry: Entry
+    levels: tuple[LevelChange, ...] = ()
+
+
+class CustomerCard(Value):
+    """All of it, in one answer.
+
+    `episodes`, `facts` and `acts` are the latest of each. `vip`: it takes two agents to link.
+    `proposals`: links that an agent proposed and that wait for a colleague.
+    """
+
+    thread: ThreadId
+    state: ThreadState
+    level: Level
+    vip: bool
+    identities: tuple[CardIdentity, ...]
+    links: tuple[CardLink, ...]
+    claims: tuple[CardClaim, ...]
+    profile: tuple[ProfileField, ...]
+    consents: tuple[CardConsent, ...]
+    episodes: tuple[CardEpisode, ...]
+    facts: tuple[Fact, ...]
+    visits: CardVisits
+    suggestions: tuple[Suggestion, ...]
+    proposals: tuple[Entry, ...]
+    acts: tuple[IdentityAct, ...]
