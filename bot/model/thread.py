@@ -9,10 +9,11 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from bot.model.channel import Attachment, Press, ReceiptStatus
+from bot.model.facet import PRIVATE, Facet, FacetBy, FacetChanged, FacetsStand
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
 from bot.model.people import Actor, Proof
 from bot.model.sending import Card, Choice, FailureKind, Question, TemplateUse
-from bot.model.understanding import Language, Need, StageShare, Understanding
+from bot.model.understanding import Language, StageShare, Understanding
 from bot.model.value import AwareDatetime, Value
 
 # --- who may speak ---------------------------------------------------------------------------
@@ -269,13 +270,6 @@ class Phase(StrEnum):
         return self in {Phase.RESOLVED, Phase.ABANDONED}
 
 
-class FacetBy(StrEnum):
-    """Who says to which facet a case belongs."""
-
-    CUE = "cue"
-    AGENT = "agent"
-
-
 class EpisodeChanged(Value):
     """A case was opened or reopened, waits, is snoozed `until` a moment, is over, or was linked.
 
@@ -345,56 +339,6 @@ class JourneyMoved(Value):
     belief: tuple[StageShare, ...]
     evidence: str
     facet: str | None = None
-
-
-# Everybody speaks as this persona until they show another one.
-PRIVATE: Final = "private"
-
-
-class Interest(Value):
-    """An intent, product or category that was spoken of, and when last."""
-
-    kind: Literal["intent", "product", "category"]
-    value: str
-    at: AwareDatetime
-
-
-class Facet(Value):
-    """What is known of a customer as one persona: their journey, and what they spoke of lately.
-
-    `interests` are the latest first, a few at most; `needs` the kinds of answers asked for.
-    """
-
-    persona: str
-    belief: tuple[StageShare, ...] = ()
-    belief_at: AwareDatetime | None = None
-    interests: tuple[Interest, ...] = ()
-    needs: tuple[Need, ...] = ()
-    first_at: AwareDatetime | None = None
-    last_at: AwareDatetime | None = None
-
-
-class FacetChanged(Value):
-    """The customer speaks as this persona from here on.
-
-    By their own words (`quote` shows it), or because an agent says so. `episode`: that case is the
-    facet's from here on.
-    """
-
-    kind: Literal["facet_changed"] = "facet_changed"
-    facet: str
-    reason: FacetBy
-    quote: str = ""
-    episode: EpisodeId | None = None
-
-
-class FacetsStand(Value):
-    """All facets said anew, and the one spoken as now: threads became one, or one became two."""
-
-    kind: Literal["facets_stand"] = "facets_stand"
-    facets: tuple[Facet, ...]
-    facet: str
-    reason: Literal["linked", "unlinked"]
 
 
 EntryBody = Annotated[

@@ -16,6 +16,7 @@ from bot.errors import StaleVersion
 from bot.hub.fold import apply, fold
 from bot.hub.rebuild import rebuild_all, rebuilt
 from bot.model.channel import Echo
+from bot.model.facet import Facet
 from bot.model.ids import EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
 from bot.model.listing import ThreadFilter
 from bot.model.people import ByAgent, ByCustomer, BySystem, Proof
@@ -31,7 +32,6 @@ from bot.model.thread import (
     EntryBody,
     Episode,
     EpisodeChanged,
-    Facet,
     JourneyMoved,
     LastInbound,
     Linked,
