@@ -97,12 +97,7 @@ class Hub:
         self.levels = Levels(engines.channels)
         self.desk = Desk(store=store, ingress=self.ingress, clock=clock, levels=self.levels)
         self.chat = Chat(store=store, ingress=self.ingress, clock=clock)
-        self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
-        self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
-        self.knowing = Knowing(store, partners_off=settings.partners_off)
-        self.organisations = Organisations(
-            store=store, knowing=self.knowing, clock=clock, personas=personas
-        )
+        self._put_knowledge_up(settings, personas)
         self.linking = Linking(
             store=store,
             clock=clock,
@@ -151,6 +146,16 @@ class Hub:
         handlers = self._handlers(content, forms, settings)
         self.canned = self._canned(content, handlers.voice, settings)
         self.converse.take_over(handlers, max_tries=settings.max_tries)
+
+    def _put_knowledge_up(self, settings: HubSettings, personas: Personas) -> None:
+        """What is known of customers beside what they say."""
+        store, clock = self.engines.store, self.engines.clock
+        self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
+        self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
+        self.knowing = Knowing(store, partners_off=settings.partners_off)
+        self.organisations = Organisations(
+            store=store, knowing=self.knowing, clock=clock, personas=personas
+        )
 
     def _put_desk_up(self, settings: HubSettings) -> None:
         """What agents see and say of who is who, by these settings."""

@@ -9,6 +9,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from bot.model.channel import Attachment, Press, ReceiptStatus
+from bot.model.decision import Decision, Gap
+from bot.model.dialogue import Dialogue
 from bot.model.facet import PRIVATE, Facet, FacetBy, FacetChanged, FacetsStand
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
 from bot.model.people import Actor, Proof
@@ -51,43 +53,6 @@ class OwnedByNobody(Value):
 
 Owner = Annotated[OwnedByBot | Offered | OwnedByAgent | OwnedByNobody, Field(discriminator="kind")]
 OwnerKind = Literal["bot", "offered", "agent", "none"]
-
-
-# --- why the bot said what it said -----------------------------------------------------------
-
-
-class Candidate(Value):
-    """One content variant that was looked at: chosen, or the reason it was not."""
-
-    variant: str
-    verdict: str
-
-
-class Decision(Value):
-    """Who answers, with what, and why (shown to agents and marketers as the trace).
-
-    `rule` is the router's rule that decided; `snapshot` the hash of the live content set.
-    """
-
-    rule: str
-    slot: str | None = None
-    variant: str | None = None
-    snapshot: str | None = None
-    locale: str | None = None
-    missing_locale: bool = False
-    candidates: tuple[Candidate, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-class Gap(Value):
-    """Demand that met no content there: the cell of the matrix that was empty."""
-
-    slot: str
-    locale: str
-    channel: str
-    stage: str | None = None
-    persona: str | None = None
-    fallback: str | None = None
 
 
 # --- entries ---------------------------------------------------------------------------------
@@ -287,38 +252,6 @@ class EpisodeChanged(Value):
     since: AwareDatetime | None = None
     facet: str | None = None
     facet_by: FacetBy | None = None
-
-
-class SlotFilled(Value):
-    """One answer that a form got, and from which words."""
-
-    name: str
-    value: str
-
-
-class FormPosition(Value):
-    """Where a form stands: what is filled, and which step is asked now."""
-
-    form: str
-    step: str
-    filled: tuple[SlotFilled, ...] = ()
-    misses: int = 0
-
-    def value(self, name: str) -> str | None:
-        """What this step was answered with, or None."""
-        return next((slot.value for slot in self.filled if slot.name == name), None)
-
-
-class Dialogue(Value):
-    """Where the talk stands, whatever channel it is on.
-
-    `choices` are the ones offered last, so that "2" or a title can stand for a press. `unsure`
-    counts messages in a row that were not understood.
-    """
-
-    form: FormPosition | None = None
-    choices: tuple[Choice, ...] = ()
-    unsure: int = 0
 
 
 class DialogueMoved(Value):

@@ -11,15 +11,7 @@ import pytest
 from bot.model.ids import AgentId, EpisodeId
 from bot.model.listing import HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.record import Absorb, ThreadRow
-from bot.model.thread import (
-    Episode,
-    Offered,
-    OwnedByAgent,
-    OwnedByBot,
-    OwnedByNobody,
-    Owner,
-    Phase,
-)
+from bot.model.thread import Episode, Offered, OwnedByAgent, OwnedByBot, OwnedByNobody, Owner, Phase
 from tests.builders import acceptance, address, arrival, at, change, joining, link
 from tests.contract.committing import ANNA, BO, WEB, accepted, said
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.errors import StoreError
     from bot.model.blob import Blob
     from bot.model.channel import Address
+    from bot.model.decision import Gap
     from bot.model.event import Outcome, ThreadEvent
     from bot.model.fact import Fact, HeldFact
     from bot.model.ids import (
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     )
     from bot.model.privacy import LegalHold
     from bot.model.record import ConsentFact, GapCount, RawRequest, ReceiptFact, SendItem, Timer
-    from bot.model.thread import Entry, Gap, ThreadState
+    from bot.model.thread import Entry, ThreadState
     from tests.fakes.bus import FakeBus
 
 _FAR = list(ReceiptStatus)

@@ -24,7 +24,7 @@ from bot.hub.content.moment import Moment, Resolution
 from bot.hub.content.parse import Source, read_file
 from bot.hub.content.render import Unfit
 from bot.hub.content.verdict import Verdict
-from bot.model.thread import Candidate, Decision, Gap
+from bot.model.decision import Candidate, Decision, Gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

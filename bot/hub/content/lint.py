@@ -29,11 +29,11 @@ __all__ = ["KNOWN_VARIABLES", "Problem", "Severity", "check", "format_problems"]
 # What the hub can fill in, with a long example for counting; any `form.*` is known too.
 KNOWN_VARIABLES: tuple[tuple[str, Scalar], ...] = (
     ("agent.name", "Ann-Charlotte"),
-    ("link.code", "ABCD-2345"),
     ("channel", "whatsapp_cloud"),
     ("customer.first_name", "Ann-Charlotte"),
     ("customer.name", "Ann-Charlotte Wallenstierna"),
     ("handoff.position", 12),
+    ("link.code", "ABCD-2345"),
 )
 _FORM_PREFIX = "form."
 _FORM_EXAMPLE = "FB-104233"

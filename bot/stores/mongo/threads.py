@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot.errors import StaleVersion
+from bot.model.decision import Gap
 from bot.model.event import ThreadEvent
 from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
@@ -15,7 +16,7 @@ from bot.model.numbers import RECEIPT_STATUSES, SEND_STATUSES
 from bot.model.people import ChannelIdentity, Link, LinkMark
 from bot.model.record import GapCount, LinkMade, Span, ThreadChange, ThreadRow, Turn
 from bot.model.sending import FailureKind
-from bot.model.thread import Entry, Gap, PartState, SendState, ThreadState
+from bot.model.thread import Entry, PartState, SendState, ThreadState
 from bot.stores.mongo.attempts import Attempts
 from bot.stores.mongo.changes import Changes, Where, as_it_was
 from bot.stores.mongo.collection import Document

@@ -9,6 +9,7 @@ from itertools import groupby
 import apsw
 
 from bot.embedded.database import Database
+from bot.model.decision import Gap
 from bot.model.event import ThreadEvent
 from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
@@ -17,7 +18,7 @@ from bot.model.numbers import RECEIPT_STATUSES, SEND_STATUSES
 from bot.model.people import ChannelIdentity
 from bot.model.record import GapCount, LinkMade, Span, ThreadChange, ThreadRow, Turn
 from bot.model.sending import FailureKind
-from bot.model.thread import Entry, Gap, PartState, SendState, ThreadState
+from bot.model.thread import Entry, PartState, SendState, ThreadState
 from bot.stores.sqlite.changes import write_change, write_state
 from bot.stores.sqlite.links import links_among
 from bot.stores.sqlite.listing import count_held, count_threads, list_threads, queue_of
