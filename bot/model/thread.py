@@ -406,6 +406,12 @@ class ThreadState(Value):
             return Facet(persona=persona, belief=self.belief, belief_at=self.belief_at)
         return known or Facet(persona=persona)
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing has happened: somebody was met, and nobody did anything."""
+        nowhere = self.last_at is None and self.active is None
+        return nowhere and self.episode is None and self.epoch == 0
+
     def wrote_at(self, identity: IdentityId) -> AwareDatetime | None:
         """When the customer last wrote from this address, or None."""
         return next((last.at for last in self.last_inbound if last.identity == identity), None)

@@ -336,3 +336,23 @@ async def test_what_a_filter_takes_is_counted_to_the_most(store: Store, most: in
     ):
         taken = sum(takes(wanted, row) for row in rows)
         assert await store.count(wanted, most=most) == min(taken, most), wanted
+
+
+async def test_a_thread_in_which_nothing_has_happened_is_in_no_list(store: Store) -> None:
+    (event,) = await accepted(store, "met", where=ANNA)
+    turn = await store.turn(event.thread)
+    met = turn.state.model_copy(update={"version": 1})
+    done = change(turn, event).model_copy(update={"state": met, "entries": ()})
+    assert await store.commit(done) == ()
+    await said(store, "b1", where=BO)
+    for wanted in (ThreadFilter(), ThreadFilter(owner="bot"), ThreadFilter(channel="twilio_sms")):
+        assert [row.state.thread for row in await store.threads(wanted)] == [BO.home_thread]
+        assert [row.state.thread for row in await paged(store, wanted)] == [BO.home_thread]
+    assert (await store.turn(ANNA.home_thread)).state == met
+    # Somebody did something there, without a word.
+    (second,) = await accepted(store, "came", where=ANNA, when=1)
+    here = change(await store.turn(ANNA.home_thread), second)
+    silent = here.state.model_copy(update={"last_at": None})
+    await store.commit(here.model_copy(update={"state": silent}))
+    assert await listed(store) == [BO.home_thread, ANNA.home_thread]
+    assert await listed(store, channel="twilio_sms") == [BO.home_thread, ANNA.home_thread]

@@ -104,7 +104,7 @@ def _erase_words(memory: Memory, gone: set[IdentityId]) -> None:
         del memory.sends[key]
     memory.timers = {k: one for k, one in memory.timers.items() if one.identity not in gone}
     memory.facts = {k: one for k, one in memory.facts.items() if one.identity not in gone}
-    memory.codes = {k: one for k, one in memory.codes.items() if one.source not in gone}
+    memory.codes = {k: one for k, one in memory.codes.items() if not {one.source, one.only} & gone}
     memory.links = {
         key: made
         for key, made in memory.links.items()

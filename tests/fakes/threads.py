@@ -104,7 +104,7 @@ class FakeThreads(Section):
         rows = [
             ThreadRow(state=state, identities=memory.members(thread))
             for thread, state in memory.states.items()
-            if state.last_at is not None
+            if not state.is_untouched
         ]
         found = [(_key(ThreadPlace.of(row, order), order), row) for row in rows]
         if order is ThreadOrder.WAITING:

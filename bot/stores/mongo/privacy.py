@@ -44,7 +44,7 @@ class MongoPrivacy:
         theirs: Document = {"identity": who}
         for collection in (there.entries, there.sends, there.timers, there.watermarks, there.facts):
             await collection.delete_many(theirs)
-        await there.codes.delete_many({"source": who})
+        await there.codes.delete_many({"$or": [{"source": who}, {"only": who}]})
         await there.aliases.delete_many({"$or": [{"_id": who}, theirs]})
         await there.links.delete_many({"$or": [{"one": who}, {"other": who}]})
         await there.blobs.delete_many({"$or": [{"owner": who}, {"_id": {"$in": list(blobs)}}]})

@@ -21,27 +21,27 @@ _Place = tuple[int, str]  # in rising order: the moment, counted backwards in NE
 
 _LAST: Final = """
 SELECT -last_at, id FROM threads
-WHERE absorbed_by IS NULL AND last_at BETWEEN 1 AND :at AND (last_at < :at OR id > :thread)
+WHERE absorbed_by IS NULL AND last_at BETWEEN 0 AND :at AND (last_at < :at OR id > :thread)
 ORDER BY last_at DESC, id LIMIT :limit
 """
 # One cell: threads that are listed under the same three values.
 _CELL: Final = """
 SELECT -last_at, id FROM threads
 WHERE absorbed_by IS NULL AND owner = :owner AND phase = :phase AND language = :language
-    AND last_at BETWEEN 1 AND :at AND (last_at < :at OR id > :thread)
+    AND last_at BETWEEN 0 AND :at AND (last_at < :at OR id > :thread)
 ORDER BY last_at DESC, id LIMIT :limit
 """
 _CELL_ON_CHANNEL: Final = """
 SELECT -last_at, thread FROM thread_channels
 WHERE channel = :channel AND owner = :owner AND phase = :phase AND language = :language
-    AND last_at BETWEEN 1 AND :at AND (last_at < :at OR thread > :thread)
+    AND last_at BETWEEN 0 AND :at AND (last_at < :at OR thread > :thread)
 ORDER BY last_at DESC, thread LIMIT :limit
 """
 # What one agent or one queue has, and what waits, is little: the rest is looked at row by row.
 _HELD: Final = """
 SELECT -last_at, id FROM threads
 WHERE absorbed_by IS NULL AND owner = :owner AND owner <> 'bot' AND holder = :holder
-    AND last_at BETWEEN 1 AND :at AND (last_at < :at OR id > :thread)
+    AND last_at BETWEEN 0 AND :at AND (last_at < :at OR id > :thread)
     AND phase = coalesce(:phase, phase) AND language = coalesce(:language, language)
     AND (:channel IS NULL OR EXISTS (
         SELECT 1 FROM thread_channels c WHERE c.thread = threads.id AND c.channel = :channel

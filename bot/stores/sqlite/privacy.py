@@ -65,7 +65,8 @@ DELETE FROM sends WHERE identity IN (SELECT value FROM json_each(:who));
 DELETE FROM timers WHERE identity IN (SELECT value FROM json_each(:who));
 DELETE FROM watermarks WHERE identity IN (SELECT value FROM json_each(:who));
 DELETE FROM facts WHERE identity IN (SELECT value FROM json_each(:who));
-DELETE FROM codes WHERE source IN (SELECT value FROM json_each(:who));
+DELETE FROM codes WHERE source IN (SELECT value FROM json_each(:who))
+    OR only IN (SELECT value FROM json_each(:who));
 DELETE FROM aliases WHERE alias IN (SELECT value FROM json_each(:who))
     OR identity IN (SELECT value FROM json_each(:who));
 DELETE FROM link_marks WHERE link IN (
