@@ -111,6 +111,7 @@ class Hub:
         self.upkeep = Upkeep(
             store=store, ingress=self.ingress, clock=clock, keep_requests=settings.keep_requests
         )
+        self._keep_facts(settings)
         self._secret = secret
         self._put_desk_up(settings)
         handlers = self._handlers(content, forms, settings)
@@ -135,6 +136,7 @@ class Hub:
         self.knowing.partners_off = settings.partners_off
         self.outbox.take_over(settings)
         self.upkeep.keep_requests = settings.keep_requests
+        self._keep_facts(settings)
         self.pressure.limit = settings.backlog_limit
         self.handling.grace = settings.stop_grace
         self._put_desk_up(settings)
@@ -204,6 +206,10 @@ class Hub:
             spooling=engines.spooling,
             pressure=self.pressure,
         )
+
+    def _keep_facts(self, settings: HubSettings) -> None:
+        self.upkeep.keep_visits = settings.keep_visits
+        self.upkeep.keep_facts = settings.keep_facts
 
     def _handlers(self, content: ContentSet, forms: Forms, settings: HubSettings) -> Handlers:
         store, nlu = self.engines.store, self.engines.nlu

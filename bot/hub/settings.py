@@ -97,6 +97,12 @@ class HubSettings(Value):
         ge=timedelta(0),
         description="How long raw requests are kept after their events were processed.",
     )
+    keep_visits: timedelta | None = Field(
+        timedelta(days=395), ge=timedelta(0), description="How long visits to pages are kept."
+    )
+    keep_facts: timedelta | None = Field(
+        None, ge=timedelta(0), description="How long other facts are kept; none: for ever."
+    )
     partners_off: tuple[str, ...] = Field(
         (), description="Partners whose facts are not used, as if they had told nothing."
     )

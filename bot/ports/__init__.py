@@ -39,6 +39,7 @@ from bot.model.value import AwareDatetime, Value
 from bot.ports.blobs import Blobs
 from bot.ports.cards import Cards
 from bot.ports.facts import Facts
+from bot.ports.privacy import Privacy
 
 # --- Clock -----------------------------------------------------------------------------------
 
@@ -476,7 +477,7 @@ class Search(Protocol):
         """Entries likewise, the newest first; their numbers are their sequence numbers."""
 
 
-class Store(Inbox, Threads, Outbox, Directory, Search, Blobs, Facts, Cards, Protocol):
+class Store(Inbox, Threads, Outbox, Directory, Search, Blobs, Facts, Cards, Privacy, Protocol):
     """The record of truth."""
 
     async def ready(self) -> None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         LinkMark,
         Session,
     )
+    from bot.model.privacy import LegalHold
     from bot.model.record import ConsentFact, GapCount, RawRequest, ReceiptFact, SendItem, Timer
     from bot.model.thread import Entry, Gap, ThreadState
     from tests.fakes.bus import FakeBus
@@ -114,6 +115,7 @@ class Memory:
     # what is known beside
     facts: dict[FactId, Fact] = field(default_factory=dict)
     held_facts: dict[FactId, HeldFact] = field(default_factory=dict)
+    holds: dict[IdentityId, LegalHold] = field(default_factory=dict)
     # files
     blobs: dict[BlobId, Blob] = field(default_factory=dict)
     kept_blobs: set[BlobId] = field(default_factory=set)
