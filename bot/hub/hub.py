@@ -77,7 +77,7 @@ class Hub:
         settings: HubSettings,
         secret: SecretStr,
     ) -> None:
-        store, bus, clock = engines.store, engines.bus, engines.clock
+        store, clock = engines.store, engines.clock
         self.engines = engines
         self.settings = settings
         self.personas = personas
@@ -85,15 +85,7 @@ class Hub:
         outcomes = Outcomes()
         self.feed.subscribe(outcomes.hear)
         self.pressure = Pressure(store=store, clock=clock, limit=settings.backlog_limit)
-        self.ingress = Ingress(
-            store=store,
-            bus=bus,
-            clock=clock,
-            outcomes=outcomes,
-            join_by_phone=settings.join_by_phone,
-            spooling=engines.spooling,
-            pressure=self.pressure,
-        )
+        self.ingress = self._ingress(outcomes)
         self.levels = Levels(engines.channels)
         self.desk = Desk(store=store, ingress=self.ingress, clock=clock, levels=self.levels)
         self.chat = Chat(store=store, ingress=self.ingress, clock=clock)
@@ -206,6 +198,18 @@ class Hub:
             voice=voice,
             clock=self.engines.clock,
             default_language=settings.default_language,
+        )
+
+    def _ingress(self, outcomes: Outcomes) -> Ingress:
+        engines = self.engines
+        return Ingress(
+            store=engines.store,
+            bus=engines.bus,
+            clock=engines.clock,
+            outcomes=outcomes,
+            join_by_phone=self.settings.join_by_phone,
+            spooling=engines.spooling,
+            pressure=self.pressure,
         )
 
     def _keep_facts(self, settings: HubSettings) -> None:
