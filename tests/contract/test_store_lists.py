@@ -92,7 +92,7 @@ async def every_kind(store: Store) -> list[ThreadRow]:
             for n, (owner, phase, language) in enumerate(kinds)
         )
     )
-    rows = await store.threads(limit=100)
+    rows = await store.threads(limit=1000)
     assert len(rows) == len(kinds)
     return rows
 
@@ -141,7 +141,7 @@ async def test_every_filter_takes_what_it_says_in_pages_that_fit_together(store:
     assert moments == sorted(moments, key=str, reverse=True)
     for wanted in FILTERS:
         right = [row for row in everything if takes(wanted, row)]
-        assert await store.threads(wanted, limit=100) == right, wanted
+        assert await store.threads(wanted, limit=1000) == right, wanted
         assert await paged(store, wanted, size=2) == right, wanted
         offered = [row for row in right if isinstance(row.state.owner, Offered)]
         offered.sort(
