@@ -14,6 +14,7 @@ from bot.edge.metrics import Metrics
 from bot.edge.realms import Realm
 from bot.edge.retuning import Retuning
 from bot.edge.settings import EdgeSettings
+from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
 from bot.hub.connecting import Connecting
@@ -93,6 +94,11 @@ class EdgeParts:
     def desk(self) -> Desk:
         """The agents' side of the hub."""
         return self.hub.desk
+
+    @property
+    def canned(self) -> Canned:
+        """What agents can send of the content."""
+        return self.hub.canned
 
     @property
     def chat(self) -> Chat:

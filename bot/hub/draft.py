@@ -8,21 +8,14 @@ from contextlib import contextmanager
 from bot.hub import facets
 from bot.hub.fold import apply
 from bot.model.channel import Attachment
+from bot.model.decision import Decision, Gap
 from bot.model.event import Done, Outcome, ThreadEvent, TimerBody
 from bot.model.fact import Fact
 from bot.model.ids import EntryId, EventId, IdentityId, LinkId, SendId
 from bot.model.people import Actor, BySystem, Link, LinkMark
 from bot.model.record import Absorb, SendItem, Split, ThreadChange, Timer
 from bot.model.sending import Card, Choice, Origin, Question
-from bot.model.thread import (
-    Decision,
-    Entry,
-    EntryBody,
-    Gap,
-    JourneyMoved,
-    MessageOut,
-    ThreadState,
-)
+from bot.model.thread import Entry, EntryBody, JourneyMoved, MessageOut, ThreadState
 from bot.model.value import AwareDatetime, Value
 
 

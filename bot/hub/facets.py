@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from bot.model.thread import PRIVATE, Facet, FacetsStand, Interest, ThreadState
+from bot.model.facet import PRIVATE, Facet, FacetsStand, Interest
+from bot.model.thread import ThreadState
 from bot.model.understanding import PersonaShare, Understanding
 from bot.model.value import AwareDatetime
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from bot.hub import facets
+from bot.model.facet import PRIVATE, FacetChanged, FacetsStand
 from bot.model.ids import LinkId
 from bot.model.thread import (
-    PRIVATE,
     ConsentChanged,
     ConversationStarted,
     DialogueMoved,
@@ -15,8 +15,6 @@ from bot.model.thread import (
     Entry,
     Episode,
     EpisodeChanged,
-    FacetChanged,
-    FacetsStand,
     JourneyMoved,
     LastInbound,
     MessageIn,

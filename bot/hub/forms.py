@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bot.errors import ConfigError
 from bot.hub.asking import FREE_LIMIT, PATTERN_LIMIT, StepField, read_step_field
 from bot.hub.content.fields import Fields, Place, read_fields
-from bot.model.thread import FormPosition, SlotFilled
+from bot.model.dialogue import FormPosition, SlotFilled
 from bot.model.value import Value
 
 if TYPE_CHECKING:

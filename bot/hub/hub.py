@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from bot.hub.agents import Agents
+from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
 from bot.hub.connecting import Connecting
@@ -76,7 +77,7 @@ class Hub:
         settings: HubSettings,
         secret: SecretStr,
     ) -> None:
-        store, bus, clock = engines.store, engines.bus, engines.clock
+        store, clock = engines.store, engines.clock
         self.engines = engines
         self.settings = settings
         self.personas = personas
@@ -84,24 +85,11 @@ class Hub:
         outcomes = Outcomes()
         self.feed.subscribe(outcomes.hear)
         self.pressure = Pressure(store=store, clock=clock, limit=settings.backlog_limit)
-        self.ingress = Ingress(
-            store=store,
-            bus=bus,
-            clock=clock,
-            outcomes=outcomes,
-            join_by_phone=settings.join_by_phone,
-            spooling=engines.spooling,
-            pressure=self.pressure,
-        )
+        self.ingress = self._ingress(outcomes)
         self.levels = Levels(engines.channels)
         self.desk = Desk(store=store, ingress=self.ingress, clock=clock, levels=self.levels)
         self.chat = Chat(store=store, ingress=self.ingress, clock=clock)
-        self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
-        self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
-        self.knowing = Knowing(store, partners_off=settings.partners_off)
-        self.organisations = Organisations(
-            store=store, knowing=self.knowing, clock=clock, personas=personas
-        )
+        self._put_knowledge_up(settings, personas)
         self.linking = Linking(
             store=store,
             clock=clock,
@@ -118,11 +106,14 @@ class Hub:
         self.upkeep = Upkeep(
             store=store, ingress=self.ingress, clock=clock, keep_requests=settings.keep_requests
         )
+        self._keep_facts(settings)
         self._secret = secret
         self._put_desk_up(settings)
+        handlers = self._handlers(content, forms, settings)
+        self.canned = self._canned(content, handlers.voice, settings)
         self.converse = Converse(
             engines,
-            handlers=self._handlers(content, forms, settings),
+            handlers=handlers,
             feed=self.feed,
             max_tries=settings.max_tries,
         )
@@ -140,11 +131,22 @@ class Hub:
         self.knowing.partners_off = settings.partners_off
         self.outbox.take_over(settings)
         self.upkeep.keep_requests = settings.keep_requests
+        self._keep_facts(settings)
         self.pressure.limit = settings.backlog_limit
         self.handling.grace = settings.stop_grace
         self._put_desk_up(settings)
-        self.converse.take_over(
-            self._handlers(content, forms, settings), max_tries=settings.max_tries
+        handlers = self._handlers(content, forms, settings)
+        self.canned = self._canned(content, handlers.voice, settings)
+        self.converse.take_over(handlers, max_tries=settings.max_tries)
+
+    def _put_knowledge_up(self, settings: HubSettings, personas: Personas) -> None:
+        """What is known of customers beside what they say."""
+        store, clock = self.engines.store, self.engines.clock
+        self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
+        self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
+        self.knowing = Knowing(store, partners_off=settings.partners_off)
+        self.organisations = Organisations(
+            store=store, knowing=self.knowing, clock=clock, personas=personas
         )
 
     def _put_desk_up(self, settings: HubSettings) -> None:
@@ -188,6 +190,31 @@ class Hub:
                 group.create_task(self.upkeep.run(), name="upkeep")
             elif work.intake:
                 group.create_task(self.upkeep.run_mending(), name="mending")
+
+    def _canned(self, content: ContentSet, voice: Voice, settings: HubSettings) -> Canned:
+        return Canned(
+            desk=self.desk,
+            content=content,
+            voice=voice,
+            clock=self.engines.clock,
+            default_language=settings.default_language,
+        )
+
+    def _ingress(self, outcomes: Outcomes) -> Ingress:
+        engines = self.engines
+        return Ingress(
+            store=engines.store,
+            bus=engines.bus,
+            clock=engines.clock,
+            outcomes=outcomes,
+            join_by_phone=self.settings.join_by_phone,
+            spooling=engines.spooling,
+            pressure=self.pressure,
+        )
+
+    def _keep_facts(self, settings: HubSettings) -> None:
+        self.upkeep.keep_visits = settings.keep_visits
+        self.upkeep.keep_facts = settings.keep_facts
 
     def _handlers(self, content: ContentSet, forms: Forms, settings: HubSettings) -> Handlers:
         store, nlu = self.engines.store, self.engines.nlu

@@ -63,10 +63,11 @@ class Knowing:
     ) -> list[Fact]:
         """Facts about these identities, the newest first; `before` is the place to go on from."""
         found: list[Fact] = []
-        while len(found) < limit:
-            page = await self._store.facts(identities, kinds=kinds, before=before, limit=_PAGE)
+        while (wanted := min(limit - len(found), _PAGE)) > 0:
+            size = _PAGE if self.partners_off else wanted
+            page = await self._store.facts(identities, kinds=kinds, before=before, limit=size)
             found += [fact for fact in page if fact.partner not in self.partners_off]
-            if len(page) < _PAGE:
+            if len(page) < size:
                 break
             before = FactPlace.of(page[-1])
         return found[:limit]

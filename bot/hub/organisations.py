@@ -16,11 +16,11 @@ from bot.errors import Conflict, NotFound
 from bot.hub.journey import likeliest
 from bot.hub.knowing import Knowing
 from bot.hub.personas import Personas
+from bot.model.facet import Facet
 from bot.model.fact import BuyingRole, Fact, Membership
 from bot.model.ids import FactId, IdentityId, ThreadId
 from bot.model.people import ChannelIdentity
 from bot.model.record import Turn
-from bot.model.thread import Facet
 from bot.model.understanding import Need, StageShare
 from bot.model.value import AwareDatetime, Value
 from bot.ports import Clock, Store

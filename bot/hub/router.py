@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from bot.hub.asking import StepField
 from bot.hub.forms import Form, Forms, FormStep, answer, open_step, start
 from bot.hub.settings import HubSettings
+from bot.model.dialogue import Dialogue, FormPosition
 from bot.model.sending import Choice
-from bot.model.thread import Dialogue, FormPosition, MessageIn
+from bot.model.thread import MessageIn
 from bot.model.understanding import Understanding
 from bot.model.value import Value
 

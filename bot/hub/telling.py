@@ -51,6 +51,11 @@ _Moment = Annotated[AwareDatetime, BeforeValidator(_text_only)]
 ToldBody = Annotated[Told, Field(discriminator="kind")]
 
 
+def login_address(realm: str, sub: str) -> Address:
+    """Where a system of the business's own knows a customer."""
+    return Address(channel=LOGIN, account=realm, user=sub)
+
+
 class Subject(Value):
     """Whom a fact is about: a log-in or customer number (`realm` and `sub`), or an identity."""
 
@@ -75,7 +80,7 @@ class Subject(Value):
         """The log-in's address; None for an identity."""
         if self.realm is None or self.sub is None:
             return None
-        return Address(channel=LOGIN, account=self.realm, user=self.sub)
+        return login_address(self.realm, self.sub)
 
 
 class ToldFact(Value):

@@ -15,20 +15,16 @@ from bot.hub.fold import fold
 from bot.hub.rebuild import every_entry
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
+from bot.model.dialogue import Dialogue
 from bot.model.event import Rejected
+from bot.model.facet import PRIVATE, Facet, FacetBy, FacetChanged, FacetsStand
 from bot.model.ids import EpisodeId, IdentityId, LinkId, ThreadId
 from bot.model.people import Actor, BySystem, Link, LinkMark, Mark
 from bot.model.record import LinkMade, Split
 from bot.model.thread import (
-    PRIVATE,
-    Dialogue,
     DialogueMoved,
     Entry,
     EpisodeChanged,
-    Facet,
-    FacetBy,
-    FacetChanged,
-    FacetsStand,
     JourneyMoved,
     MessageIn,
     OwnedByBot,

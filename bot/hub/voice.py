@@ -73,25 +73,22 @@ class Voice:
             gap=next((one.gap for one in found if one.gap), None),
         )
 
-    def _resolve(self, line: Line, speaking: Speaking) -> Resolution:
+    def moment(self, speaking: Speaking, *variables: tuple[str, str]) -> Moment:
+        """What the choice of content rests on here; `variables` beside what is known anyhow."""
         channel = speaking.identity.address.channel
-        variables = {
-            **_customer(speaking.identity),
-            "channel": channel,
-            **dict(line.variables),
-        }
-        return self._content.resolve(
-            line.slot,
-            Moment(
-                channel=channel,
-                locale=self._language(speaking),
-                persona=speaking.state.facet,
-                stage=likeliest(speaking.state.belief),
-                need=speaking.need,
-                now=speaking.now,
-                variables=Variables.of(variables),
-            ),
+        known = {**_customer(speaking.identity), "channel": channel, **dict(variables)}
+        return Moment(
+            channel=channel,
+            locale=self._language(speaking),
+            persona=speaking.state.facet,
+            stage=likeliest(speaking.state.belief),
+            need=speaking.need,
+            now=speaking.now,
+            variables=Variables.of(known),
         )
+
+    def _resolve(self, line: Line, speaking: Speaking) -> Resolution:
+        return self._content.resolve(line.slot, self.moment(speaking, *line.variables))
 
     def _language(self, speaking: Speaking) -> Language:
         """What the customer writes, else what the provider says of them, else the default."""

@@ -9,10 +9,13 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from bot.model.channel import Attachment, Press, ReceiptStatus
+from bot.model.decision import Decision, Gap
+from bot.model.dialogue import Dialogue
+from bot.model.facet import PRIVATE, Facet, FacetBy, FacetChanged, FacetsStand
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
 from bot.model.people import Actor, Proof
 from bot.model.sending import Card, Choice, FailureKind, Question, TemplateUse
-from bot.model.understanding import Language, Need, StageShare, Understanding
+from bot.model.understanding import Language, StageShare, Understanding
 from bot.model.value import AwareDatetime, Value
 
 # --- who may speak ---------------------------------------------------------------------------
@@ -50,43 +53,6 @@ class OwnedByNobody(Value):
 
 Owner = Annotated[OwnedByBot | Offered | OwnedByAgent | OwnedByNobody, Field(discriminator="kind")]
 OwnerKind = Literal["bot", "offered", "agent", "none"]
-
-
-# --- why the bot said what it said -----------------------------------------------------------
-
-
-class Candidate(Value):
-    """One content variant that was looked at: chosen, or the reason it was not."""
-
-    variant: str
-    verdict: str
-
-
-class Decision(Value):
-    """Who answers, with what, and why (shown to agents and marketers as the trace).
-
-    `rule` is the router's rule that decided; `snapshot` the hash of the live content set.
-    """
-
-    rule: str
-    slot: str | None = None
-    variant: str | None = None
-    snapshot: str | None = None
-    locale: str | None = None
-    missing_locale: bool = False
-    candidates: tuple[Candidate, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-class Gap(Value):
-    """Demand that met no content there: the cell of the matrix that was empty."""
-
-    slot: str
-    locale: str
-    channel: str
-    stage: str | None = None
-    persona: str | None = None
-    fallback: str | None = None
 
 
 # --- entries ---------------------------------------------------------------------------------
@@ -269,13 +235,6 @@ class Phase(StrEnum):
         return self in {Phase.RESOLVED, Phase.ABANDONED}
 
 
-class FacetBy(StrEnum):
-    """Who says to which facet a case belongs."""
-
-    CUE = "cue"
-    AGENT = "agent"
-
-
 class EpisodeChanged(Value):
     """A case was opened or reopened, waits, is snoozed `until` a moment, is over, or was linked.
 
@@ -293,38 +252,6 @@ class EpisodeChanged(Value):
     since: AwareDatetime | None = None
     facet: str | None = None
     facet_by: FacetBy | None = None
-
-
-class SlotFilled(Value):
-    """One answer that a form got, and from which words."""
-
-    name: str
-    value: str
-
-
-class FormPosition(Value):
-    """Where a form stands: what is filled, and which step is asked now."""
-
-    form: str
-    step: str
-    filled: tuple[SlotFilled, ...] = ()
-    misses: int = 0
-
-    def value(self, name: str) -> str | None:
-        """What this step was answered with, or None."""
-        return next((slot.value for slot in self.filled if slot.name == name), None)
-
-
-class Dialogue(Value):
-    """Where the talk stands, whatever channel it is on.
-
-    `choices` are the ones offered last, so that "2" or a title can stand for a press. `unsure`
-    counts messages in a row that were not understood.
-    """
-
-    form: FormPosition | None = None
-    choices: tuple[Choice, ...] = ()
-    unsure: int = 0
 
 
 class DialogueMoved(Value):
@@ -345,56 +272,6 @@ class JourneyMoved(Value):
     belief: tuple[StageShare, ...]
     evidence: str
     facet: str | None = None
-
-
-# Everybody speaks as this persona until they show another one.
-PRIVATE: Final = "private"
-
-
-class Interest(Value):
-    """An intent, product or category that was spoken of, and when last."""
-
-    kind: Literal["intent", "product", "category"]
-    value: str
-    at: AwareDatetime
-
-
-class Facet(Value):
-    """What is known of a customer as one persona: their journey, and what they spoke of lately.
-
-    `interests` are the latest first, a few at most; `needs` the kinds of answers asked for.
-    """
-
-    persona: str
-    belief: tuple[StageShare, ...] = ()
-    belief_at: AwareDatetime | None = None
-    interests: tuple[Interest, ...] = ()
-    needs: tuple[Need, ...] = ()
-    first_at: AwareDatetime | None = None
-    last_at: AwareDatetime | None = None
-
-
-class FacetChanged(Value):
-    """The customer speaks as this persona from here on.
-
-    By their own words (`quote` shows it), or because an agent says so. `episode`: that case is the
-    facet's from here on.
-    """
-
-    kind: Literal["facet_changed"] = "facet_changed"
-    facet: str
-    reason: FacetBy
-    quote: str = ""
-    episode: EpisodeId | None = None
-
-
-class FacetsStand(Value):
-    """All facets said anew, and the one spoken as now: threads became one, or one became two."""
-
-    kind: Literal["facets_stand"] = "facets_stand"
-    facets: tuple[Facet, ...]
-    facet: str
-    reason: Literal["linked", "unlinked"]
 
 
 EntryBody = Annotated[
@@ -528,6 +405,12 @@ class ThreadState(Value):
         if known is None and persona == self.facet:
             return Facet(persona=persona, belief=self.belief, belief_at=self.belief_at)
         return known or Facet(persona=persona)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing has happened: somebody was met, and nobody did anything."""
+        nowhere = self.last_at is None and self.active is None
+        return nowhere and self.episode is None and self.epoch == 0
 
     def wrote_at(self, identity: IdentityId) -> AwareDatetime | None:
         """When the customer last wrote from this address, or None."""

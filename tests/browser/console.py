@@ -11,6 +11,7 @@ from playwright.async_api import expect
 
 from bot.model.channel import Address
 from bot.model.listing import ThreadFilter
+from bot.model.people import Role
 from bot.model.thread import MessageOut
 from tests.browser.kit import Line, open_page
 from tests.edge.house import PASSWORD, House, until
@@ -94,9 +95,11 @@ async def log_in(page: Page, name: str = "Anna", *, password: str = PASSWORD) ->
     await page.keyboard.press("Enter")
 
 
-async def take_seat(browser: Browser, server: House, name: str = "Anna", *, at: str = "") -> Seat:
+async def take_seat(
+    browser: Browser, server: House, name: str = "Anna", *, at: str = "", role: Role = Role.AGENT
+) -> Seat:
     """A new agent's page, logged in."""
-    await server.agent(name)
+    await server.agent(name, role=role)
     page, faults = await open_page(browser, f"{server.base}/healthz")
     line = Line()
     await page.route_web_socket("**/socket.io/**", line.take)

@@ -104,7 +104,7 @@ class FakeThreads(Section):
         rows = [
             ThreadRow(state=state, identities=memory.members(thread))
             for thread, state in memory.states.items()
-            if state.last_at is not None
+            if not state.is_untouched
         ]
         found = [(_key(ThreadPlace.of(row, order), order), row) for row in rows]
         if order is ThreadOrder.WAITING:
@@ -131,6 +131,9 @@ class FakeThreads(Section):
             ThreadFilter(queue=name), order=ThreadOrder.WAITING, limit=max(most, 0)
         )
         return [row.state.thread for row in rows]
+
+    async def count(self, wanted: ThreadFilter, *, most: int) -> int:
+        return len(await self.threads(wanted, limit=most))
 
     async def thread_ids(self) -> list[ThreadId]:
         memory = await self._begin()

@@ -8,8 +8,8 @@ import pytest
 
 from bot.errors import ConfigError
 from bot.hub.forms import Form, Forms, FormStep, answer, open_step, parse_form, start
+from bot.model.dialogue import FormPosition, SlotFilled
 from bot.model.sending import Question, QuestionKind
-from bot.model.thread import FormPosition, SlotFilled
 from bot.model.understanding import EntityFound, Understanding
 from tests.builders import not_understood, understood
 from tests.conftest import ROOT

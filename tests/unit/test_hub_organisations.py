@@ -11,9 +11,9 @@ from bot.errors import Conflict, NotFound
 from bot.hub.organisations import MemberTold, RoleHeld, together
 from bot.hub.settings import HubSettings
 from bot.model.event import Done
+from bot.model.facet import Facet
 from bot.model.fact import BuyingRole, Fact, LegalBasis, Membership
 from bot.model.ids import FactId, IdentityId
-from bot.model.thread import Facet
 from bot.model.understanding import Need, StageShare, Understanding
 from tests.builders import at, understood
 from tests.fakes.nlu import FakeNlu

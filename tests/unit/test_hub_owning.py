@@ -360,6 +360,19 @@ async def test_a_note_is_never_sent(kit: HubKit) -> None:
     assert await changes(kit) == []
 
 
+async def test_a_note_is_kept_once_and_its_id_is_no_replys(kit: HubKit) -> None:
+    await owned(kit)
+    thread = await kit.thread(SMS, PHONE)
+    for _ in range(2):
+        assert await kit.hub.desk.note(thread, ANNA, text="VIP", client_id="1") == Done()
+    assert await kit.hub.desk.reply(thread, ANNA, text="Hej", client_id="1") == Done()
+    assert await kit.hub.desk.note(thread, ANNA, text="VIP") == Done()
+    await kit.quiet()
+    entries = await kit.entries(SMS, PHONE)
+    assert [e.body.text for e in entries if isinstance(e.body, Note)] == ["VIP", "VIP"]
+    assert kit.phone(SMS, PHONE)[-1] == "Hej"
+
+
 # --- stale drafts ----------------------------------------------------------------------------
 
 

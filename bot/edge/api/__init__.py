@@ -14,6 +14,7 @@ from bot.edge.api import (
     facts,
     files,
     organisations,
+    replies,
     session,
     threads,
 )
@@ -29,6 +30,7 @@ OPERATIONS = (
     *session.OPERATIONS,
     *threads.OPERATIONS,
     *customers.OPERATIONS,
+    *replies.OPERATIONS,
     *attachments.OPERATIONS,
     *files.OPERATIONS,
     *organisations.OPERATIONS,

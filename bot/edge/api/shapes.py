@@ -16,6 +16,7 @@ from bot.model.listing import ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.moments import micros, moment
 from bot.model.people import Agent, Role
 from bot.model.record import GapCount
+from bot.model.understanding import Language
 from bot.model.value import AwareDatetime, Value
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
@@ -196,9 +197,10 @@ class Reply(Value):
 
 
 class Note(Value):
-    """A remark that is never sent."""
+    """A remark that is never sent. The same `client_id` again changes nothing."""
 
     text: _Text
+    client_id: _ClientId | None = None
 
 
 class HandBack(Value):
@@ -266,6 +268,21 @@ class NewMember(Value):
     name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
     role: BuyingRole | None = None
     client_id: _ClientId
+
+
+# --- canned replies --------------------------------------------------------------------------
+
+
+class RepliesWanted(Value):
+    """Canned replies for a channel, with all words of `q`; in a thread, for its customer.
+
+    `language` by default the customer's, or the installation's.
+    """
+
+    channel: _ChannelName
+    language: Language | None = None
+    thread: ThreadId | None = None
+    q: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
 # --- the rest --------------------------------------------------------------------------------

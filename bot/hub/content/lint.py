@@ -16,6 +16,7 @@ from bot.hub.content.parse import Source, read_file
 from bot.hub.content.problem import Problem, Severity, format_problems
 from bot.hub.content.render import Scalar, Template, Unfit, Variables
 from bot.hub.content.tone import VOICE_FILE, VoiceRules, check_tone, load_voice
+from bot.hub.content.verdict import Verdict
 from bot.kit.sms import SmsEncoding, cost
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ __all__ = ["KNOWN_VARIABLES", "Problem", "Severity", "check", "format_problems"]
 # What the hub can fill in, with a long example for counting; any `form.*` is known too.
 KNOWN_VARIABLES: tuple[tuple[str, Scalar], ...] = (
     ("agent.name", "Ann-Charlotte"),
-    ("link.code", "ABCD-2345"),
     ("channel", "whatsapp_cloud"),
     ("customer.first_name", "Ann-Charlotte"),
     ("customer.name", "Ann-Charlotte Wallenstierna"),
     ("handoff.position", 12),
+    ("link.code", "ABCD-2345"),
 )
 _FORM_PREFIX = "form."
 _FORM_EXAMPLE = "FB-104233"
@@ -172,7 +173,7 @@ def _unfit(source: Source, unfit: Unfit) -> Problem:
         mend = f'write {{{{ {name} | fallback: "..." }}}} or put it in {{% if {name} %}}'
         message = f"variable '{name}' has no fallback: {mend}"
         return _error(source, _line_of(source, name), "variable-without-fallback", message)
-    rule = "empty-text" if "empty" in unfit.reason else "template"
+    rule = "empty-text" if unfit.reason == Verdict.EMPTY else "template"
     return _error(source, source.line, rule, unfit.reason)
 
 

@@ -66,7 +66,7 @@ def listing_query(
 
 def _from(*, waiting: bool, after: ThreadPlace | None) -> Document:
     if after is None:
-        return OFFERED if waiting else {"last_at": {"$gt": 0}}
+        return OFFERED if waiting else {"last_at": {"$gte": 0}}
     at = micros(after.at)
     if waiting:
         return {
@@ -74,7 +74,7 @@ def _from(*, waiting: bool, after: ThreadPlace | None) -> Document:
             "$or": [{"since": {"$gt": at}}, {"_id": {"$gt": after.thread}}],
         }
     return {
-        "last_at": {"$gt": 0, "$lte": at},
+        "last_at": {"$gte": 0, "$lte": at},
         "$or": [{"last_at": {"$lt": at}}, {"_id": {"$gt": after.thread}}],
     }
 

@@ -47,6 +47,7 @@ class Collections:
     # --- what is known beside ---
     facts: Collection  # _id hashed
     held_facts: Collection  # not sharded: few
+    holds: Collection  # not sharded: few
     # --- files ---
     blobs: Collection  # _id hashed
     # --- who logs in ---
@@ -130,6 +131,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     "watermarks": (Index("identity", (("identity", 1),)),),
     "facts": (
         Index("identity", (("identity", 1), ("kind", 1), ("at", -1), ("_id", -1))),
+        Index("old", (("kind", 1), ("at", 1))),
         Index(
             "claim",
             (("claim", 1), ("at", 1), ("identity", 1)),

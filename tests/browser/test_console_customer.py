@@ -1,0 +1,290 @@
+"""The console's customer card: who somebody is, links made and ended, and what goes with them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.async_api import expect
+
+from bot.model.channel import Address
+from bot.model.event import LoginSeen, SignedIn
+from bot.model.fact import Attribute, AttributeKey, Claimed, ClaimKind, Purchased
+from bot.model.ids import EventId
+from bot.model.people import Role
+from bot.model.record import Arrival, IdentitySeed
+from tests.browser.console import PATIENCE, somebody_waits, take_seat
+from tests.browser.kit import DESKTOP, PHONE, browsing, open_page, violations
+from tests.builders import fact
+from tests.edge.house import PASSWORD, until
+
+if TYPE_CHECKING:
+    from playwright.async_api import Locator, Page
+
+    from bot.model.fact import FactBody
+    from bot.model.people import Link
+    from tests.edge.house import House
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+NUMBER = "+46701740605"
+SMS = Address(channel="twilio_sms", account="demo", user=NUMBER)
+TELEGRAM = Address(channel="telegram", account="demo", user="42")
+EVIL = "<img src=x onerror=\"document.title='owned'\">@mail.se"
+
+
+def claim(value: str) -> FactBody:
+    return Claimed(what=ClaimKind.EMAIL, value=value, raw=value)
+
+
+async def two_customers(server: House) -> None:
+    """One by SMS who waits, and one on Telegram; each says to have the same e-mail."""
+    await somebody_waits(server, NUMBER)
+    await server.write("telegram", "42", "Hemligt på Telegram")
+    await until(lambda: _wrote(server, TELEGRAM))
+    order = Purchased(order="A-1", amount="1295.00", currency="SEK")
+    names = [("crm", "Anna B", False), ("shop", "Anna Berg", True)]
+    await server.store.put_facts(
+        [
+            fact(SMS, "c1", body=claim("anna@mail.se")),
+            fact(SMS, "c2", body=claim(EVIL)),
+            fact(TELEGRAM, "c3", body=claim("anna@mail.se")),
+            fact(SMS, "o1", when=9, body=order),
+            *(
+                fact(
+                    SMS,
+                    source,
+                    body=Attribute(key=AttributeKey.NAME, value=value, verified=verified),
+                ).model_copy(update={"source": source})
+                for source, value, verified in names
+            ),
+        ]
+    )
+
+
+async def _wrote(server: House, where: Address) -> bool:
+    turn = await server.store.turn(where.home_thread)
+    return turn.state.last_at is not None and not turn.events
+
+
+def card(page: Page) -> Locator:
+    return page.get_by_role("complementary", name="Om kunden")
+
+
+async def say(page: Page, button: str, *, why: str) -> None:
+    """Fill in the reason in the dialog that is open, and send it."""
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Varför").fill(why)
+    await dialog.get_by_role("button", name=button, exact=True).click()
+    await expect(dialog).to_have_count(0, timeout=PATIENCE)
+
+
+async def linked(server: House) -> Link:
+    """Have an agent link the two; gives the link."""
+    desk = await server.log_in("Berit", role=Role.ADMIN)
+    body = {"identity": TELEGRAM.identity, "reason": "r", "client_id": "c1"}
+    assert (await desk.post(f"/customers/{SMS.identity}/links", body))[0] == 200
+    (made,) = await server.store.links([SMS.identity, TELEGRAM.identity])
+    return made.link
+
+
+async def test_the_card_says_who_it_is_and_two_are_linked(server: House) -> None:
+    await two_customers(server)
+    async with browsing() as browser:
+        seat = await take_seat(browser, server, role=Role.ADMIN)
+        page = seat.page
+        await seat.open_first()
+        shown = card(page)
+        await expect(shown.locator(".level")).to_have_text(["L2 Intygad adress"])
+        await expect(shown).to_contain_text("Avsändare av sms kan förfalskas")
+        await expect(shown).to_contain_text("uppger sig vara")
+        await expect(shown).to_contain_text(EVIL)
+        await expect(shown.locator(".conflict")).to_have_text("crm säger Anna B")
+        await expect(shown).to_contain_text("Köpte A-1 för 1295.00 SEK")
+        row = seat.rows.first.locator(".level")
+        await expect(row).to_have_text("L2 Intygad adress")
+
+        # A link needs a reason; then the two are one.
+        suggestion = shown.locator(".suggestion")
+        await expect(suggestion).to_contain_text("E-post anna@mail.se: båda uppger den")
+        await suggestion.get_by_role("button", name="Koppla till").click()
+        dialog = page.get_by_role("dialog", name="Koppla till en annan kund")
+        await dialog.get_by_role("button", name="Koppla", exact=True).click()
+        await expect(dialog.get_by_text("Skriv varför.")).to_be_visible()
+        await say(page, "Koppla", why="Ringde och sa sitt ordernummer")
+        await expect(shown.locator(".level").first).to_have_text("L3 Kopplad", timeout=PATIENCE)
+        await expect(shown).to_contain_text("En medarbetare intygar")
+        await expect(suggestion).to_have_count(0)
+        await expect(row).to_have_text("L3 Kopplad")
+        await expect(seat.log).to_contain_text("Två kanaler blev en kund")
+        assert await page.title() != "owned"
+        assert seat.faults.lines == []
+    (made,) = await server.store.links([SMS.identity, TELEGRAM.identity])
+    assert (made.link.reason, made.holds) == ("Ringde och sa sitt ordernummer", True)
+
+
+async def test_who_parts_under_the_agents_eyes_is_gone_at_once(server: House) -> None:
+    await two_customers(server)
+    await linked(server)
+    async with browsing() as browser:
+        seat = await take_seat(browser, server, role=Role.ADMIN)
+        page, shown = seat.page, card(seat.page)
+        await seat.open_first()
+        await expect(seat.log).to_contain_text("Hemligt på Telegram")
+        await shown.get_by_role("button", name="Koppla isär").click()
+        await say(page, "Koppla isär", why="Fel person")
+        parted = page.locator(".parted")
+        await expect(parted).to_contain_text("Kopplingen bröts", timeout=PATIENCE)
+        await expect(parted).to_have_attribute("role", "alert")
+        await expect(seat.log).not_to_contain_text("Hemligt")
+        await page.get_by_role("button", name="Jag förstår").click()
+        await expect(parted).to_have_count(0)
+        await expect(shown.locator(".level").first).to_have_text(
+            "L2 Intygad adress", timeout=PATIENCE
+        )
+        await expect(shown).not_to_contain_text("Telegram · 42")
+        await shown.get_by_text("Logg över kopplingar").click()
+        await expect(shown.locator(".level-change").first).to_contain_text("SMS")
+        assert seat.faults.lines == []
+    (made,) = await server.store.links([SMS.identity, TELEGRAM.identity])
+    assert not made.holds
+
+
+async def test_the_other_customer_is_gone_after_a_line_that_was_cut(server: House) -> None:
+    await two_customers(server)
+    link = await linked(server)
+    desk = await server.log_in("Disa", role=Role.ADMIN)
+    async with browsing() as browser:
+        seat = await take_seat(browser, server)
+        await seat.open_first()
+        await expect(seat.log).to_contain_text("Hemligt på Telegram")
+        await seat.cut()
+        url = f"{server.base}/api/v1/customers/{SMS.identity}/links/{link.id}"
+        async with desk.http.delete(
+            url,
+            params={"reason": "r", "client_id": "c2"},
+            headers={"X-CSRF-Token": desk.csrf},
+        ) as response:
+            assert response.status == 200
+        await seat.mend()
+        parted = seat.page.locator(".parted")
+        await expect(parted).to_contain_text("Kopplingen bröts", timeout=PATIENCE)
+        await expect(seat.log).not_to_contain_text("Hemligt")
+        # An agent without the right sees the card, and no buttons.
+        await expect(card(seat.page)).to_contain_text("Kan vara samma kund", timeout=PATIENCE)
+        buttons = card(seat.page).get_by_role("button", name="Koppla")
+        await expect(buttons).to_have_count(0)
+        assert seat.faults.lines == []
+
+
+async def test_a_suggestion_is_dismissed_by_the_keyboard(server: House) -> None:
+    await two_customers(server)
+    async with browsing() as browser:
+        seat = await take_seat(browser, server, role=Role.ADMIN)
+        page = seat.page
+        await seat.open_first()
+        dismiss = card(page).get_by_role("button", name="Avfärda")
+        await dismiss.focus()
+        await page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog", name="Inte samma kund")
+        await expect(dialog).to_be_visible()
+        await dialog.get_by_label("Varför").focus()
+        await page.keyboard.type("Syskon")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(dialog).to_have_count(0, timeout=PATIENCE)
+        await expect(card(page).locator(".suggestion")).to_have_count(0, timeout=PATIENCE)
+        await expect(seat.log).to_contain_text("Förslag avfärdades: Syskon")
+        # The commands are in the palette, too.
+        await page.keyboard.press("Control+k")
+        await page.get_by_label("Vad vill du göra?").fill("Koppla till")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("dialog", name="Koppla till en annan kund")).to_be_visible()
+        assert seat.faults.lines == []
+    assert await server.store.links([SMS.identity, TELEGRAM.identity]) == []
+
+
+async def test_what_is_refused_is_told(server: House) -> None:
+    await two_customers(server)
+    desk = await server.log_in("Berit", role=Role.ADMIN)
+    for number, (where, sub) in enumerate(((SMS, "1"), (TELEGRAM, "2"))):
+        login = Address(channel="login", account="shop", user=sub)
+        await _sign_in(server, where, login, key=str(number))
+    body = {"identity": TELEGRAM.identity, "reason": "r", "client_id": "c1"}
+    assert (await desk.post(f"/customers/{SMS.identity}/links", body))[0] == 409
+    async with browsing() as browser:
+        seat = await take_seat(browser, server, role=Role.ADMIN)
+        await seat.open_first()
+        suggestion = card(seat.page).locator(".suggestion")
+        await expect(suggestion).to_contain_text("Kan inte kopplas")
+        await expect(suggestion.get_by_role("button", name="Koppla")).to_have_count(0)
+        await expect(card(seat.page).locator(".level").first).to_have_text("L4 Inloggad")
+        await seat.view("Alla")
+        await seat.page.locator(f"[data-thread-row='{await _thread(server, TELEGRAM)}']").click()
+        warning = seat.log.locator(".fact[data-warns=true]")
+        await expect(warning).to_contain_text("inloggade som två olika kunder")
+        assert seat.faults.lines == []
+
+
+async def _thread(server: House, where: Address) -> str:
+    identity = await server.store.identity(where.identity)
+    assert identity is not None
+    return identity.thread
+
+
+async def _sign_in(server: House, where: Address, login: Address, *, key: str) -> None:
+    now = server.parts.clock.now()
+    made = Arrival(
+        id=EventId.of("seen", key),
+        identity=login.identity,
+        seed=IdentitySeed(address=login),
+        at=now,
+        body=LoginSeen(),
+    )
+    signed = Arrival(
+        id=EventId.of("signed", key),
+        identity=where.identity,
+        at=now,
+        body=SignedIn(login=login.identity, token=f"jti-{key}"),
+    )
+    for one in (made, signed):
+        await server.parts.ingress.submit([one])
+        await until(partial(_processed, server, one.id))
+
+
+async def _processed(server: House, event: EventId) -> bool:
+    return await server.store.outcome(event) is not None
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["wide", "narrow"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("locale", ["sv-SE", "en-GB"])
+async def test_axe_finds_nothing(
+    server: House, locale: str, size: tuple[int, int], *, dark: bool
+) -> None:
+    swedish = locale == "sv-SE"
+    await two_customers(server)
+    await server.agent("Anna", role=Role.ADMIN)
+    async with browsing() as browser:
+        page, faults = await open_page(
+            browser, f"{server.base}/desk", locale=locale, dark=dark, size=size
+        )
+        await page.get_by_label("E-post" if swedish else "E-mail").fill("anna@example.com")
+        await page.get_by_label("Lösenord" if swedish else "Password", exact=True).fill(PASSWORD)
+        await page.keyboard.press("Enter")
+        await page.locator("[data-thread-row]").first.click()
+        await expect(page.get_by_role("log")).to_be_visible()
+        if size == PHONE:
+            await page.get_by_role("log").focus()
+            await page.keyboard.press("c")
+        suggestion = page.locator(".suggestion:visible")
+        await expect(suggestion).to_be_visible(timeout=PATIENCE)
+        assert await violations(page) == []
+        name = "Koppla till " if swedish else "Link to "
+        await suggestion.get_by_role("button", name=name).click()
+        title = "Koppla till en annan kund" if swedish else "Link to another customer"
+        await expect(page.get_by_role("dialog", name=title)).to_be_visible()
+        assert await violations(page) == []
+        assert faults.lines == []
