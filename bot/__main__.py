@@ -18,7 +18,7 @@ from typing import Annotated, ParamSpec, TypeVar
 import typer
 
 from bot.app.roles import ProcessRole
-from bot.errors import SamtalError
+from bot.errors import ConfigError, SamtalError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -307,6 +307,58 @@ def facts_import(
     typer.echo(", ".join(f"{done.counts[status]} {status}" for status in FactStatus))
     if done.bad:
         raise typer.Exit(1)
+
+
+_CUSTOMER = "Thread id, identity id, or channel:account:user."
+
+
+@cli.command()
+@one_line
+def export(
+    customer: Annotated[str, typer.Argument(help=_CUSTOMER)],
+    *,
+    to: Annotated[Path, typer.Option(help="New folder to write to.")],
+    config: ConfigFile = None,
+) -> None:
+    """Write all that is known of a customer: JSON lines, and the files that were sent."""
+    from bot.app.configuration import settings_from
+    from bot.app.subjects import export_customer
+
+    for line in asyncio.run(export_customer(settings_from(config), customer, to)):
+        typer.echo(line)
+
+
+@cli.command()
+@one_line
+def erase(
+    customer: Annotated[str, typer.Argument(help=_CUSTOMER)],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="There is no way back.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Forget a customer, over all identities that are linked now."""
+    from bot.app.configuration import settings_from
+    from bot.app.subjects import erase_customer
+
+    typer.echo(asyncio.run(erase_customer(settings_from(config), customer, sure=yes)))
+
+
+@cli.command()
+@one_line
+def hold(
+    customer: Annotated[str, typer.Argument(help=_CUSTOMER)],
+    *,
+    reason: Annotated[str | None, typer.Option(help="Why the data must be kept.")] = None,
+    end: Annotated[bool, typer.Option("--end", help="It need not be kept any more.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Keep a customer from being erased, for a reason; or let it be again."""
+    from bot.app.configuration import settings_from
+    from bot.app.subjects import hold_customer
+
+    if end is (reason is not None):
+        raise ConfigError("which of the two", where="hold", mend="Give --reason, or --end.")
+    typer.echo(asyncio.run(hold_customer(settings_from(config), customer, reason=reason)))
 
 
 @cli.command()

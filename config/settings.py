@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -32,6 +32,7 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from bot.edge.realms import IdentitySettings
 from bot.edge.settings import EdgeSettings
 from bot.errors import ConfigError
 from bot.hub.settings import HubSettings
@@ -143,6 +144,7 @@ class Settings(BaseSettings):
     content: ContentSection = ContentSection()
     hub: HubSettings = HubSettings()
     edge: EdgeSettings = EdgeSettings(public_base_url="http://127.0.0.1:8080")
+    identity: IdentitySettings = IdentitySettings()
     log: LogSection = LogSection()
     channels: dict[str, dict[str, dict[str, JsonValue]]] = Field(
         default_factory=dict, description="`[channels.<channel>.<account>]`, as each channel says."
@@ -183,6 +185,7 @@ def load(path: Path | None) -> Settings:
             str(error), where="environment", mend="Write JSON, or one variable for each key."
         ) from None
     _check_engines(settings, where=where)
+    _check_realms(settings, where=where)
     return settings
 
 
@@ -214,6 +217,20 @@ def _check_engines(settings: Settings, *, where: str) -> None:
         )
 
 
+def _check_realms(settings: Settings, *, where: str) -> None:
+    """Refuse a realm for a chat that is not there: its tokens would never be taken."""
+    known = settings.channels.get("webchat", {})
+    for name, realm in settings.identity.realms.items():
+        for account in realm.accounts:
+            if account not in known:
+                there = ", ".join(sorted(known)) or "none"
+                raise ConfigError(
+                    f"there is no web chat account {account!r}",
+                    where=f"{where}: identity.realms.{name}.accounts",
+                    mend=f"There is: {there}.",
+                )
+
+
 def explained(error: ValidationError, schema: type[BaseModel], *, where: str) -> ConfigError:
     """The first fault of a validation as an error that names the key and how to mend it.
 
@@ -232,10 +249,14 @@ def explained(error: ValidationError, schema: type[BaseModel], *, where: str) ->
 
 
 def _keys(schema: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    inner: object = schema
     for part in path:
-        field = schema.model_fields.get(str(part))
-        inner = field.annotation if field else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return []
-        schema = inner
-    return sorted(schema.model_fields)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            field = inner.model_fields.get(str(part))
+            inner = field.annotation if field else None
+        else:  # of a table or a list of them: whatever the key or the place
+            inner = next(
+                iter(get_args(inner)[-1:] if get_origin(inner) is dict else get_args(inner)), None
+            )
+    known = isinstance(inner, type) and issubclass(inner, BaseModel)
+    return sorted(inner.model_fields) if known else []

@@ -18,6 +18,7 @@ from bot.ports import Channel, Provider
 from config.settings import Settings, explained
 
 Key = tuple[str, str]
+K = TypeVar("K")
 T = TypeVar("T")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -47,22 +48,22 @@ class Accounts:
     providers: Mapping[Key, Provider]
 
 
-class Current(Mapping[Key, T], Generic[T]):
-    """The accounts in force: whoever holds this sees others once they are taken over."""
+class Current(Mapping[K, T], Generic[K, T]):
+    """The accounts or realms in force: whoever holds this sees others once they are taken over."""
 
-    def __init__(self, items: Mapping[Key, T]) -> None:
+    def __init__(self, items: Mapping[K, T]) -> None:
         self._items = items
 
-    def take_over(self, items: Mapping[Key, T]) -> None:
+    def take_over(self, items: Mapping[K, T]) -> None:
         """From now on these, all at once."""
         self._items = items
 
     @override
-    def __getitem__(self, key: Key) -> T:
+    def __getitem__(self, key: K) -> T:
         return self._items[key]
 
     @override
-    def __iter__(self) -> Iterator[Key]:
+    def __iter__(self) -> Iterator[K]:
         return iter(self._items)
 
     @override

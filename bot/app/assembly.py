@@ -53,6 +53,7 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
     metrics, standing, retuning = Metrics(), Standing(), Retuning()
     channels = Current(base.loaded.accounts.channels)
     providers = Current(base.loaded.accounts.providers)
+    realms = Current(settings.identity.realms)
     live = _live(base, metrics)
     emit = live.emit if live is not None else _emitter(opened.fanout, metrics)
     wire = await stack.enter_async_context(HttpWire(emit=emit, metrics=metrics))
@@ -85,13 +86,19 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
                 live=live,
                 secret=base.secret,
                 providers=providers,
+                realms=realms,
                 probed=probed,
                 fanout=opened.fanout,
                 retuning=retuning,
             )
         )
     reach = Reach(
-        hub=hub, channels=channels, providers=providers, metrics=metrics, retune=retuning.retune
+        hub=hub,
+        channels=channels,
+        providers=providers,
+        realms=realms,
+        metrics=metrics,
+        retune=retuning.retune,
     )
     return Assembled(
         hub=hub,

@@ -13,6 +13,7 @@ from bot.app.accounts import Accounts, Current, Key, load_accounts
 from bot.app.words import Words, load_words
 from bot.edge.logs import set_level
 from bot.edge.metrics import Metrics
+from bot.edge.realms import Realm
 from bot.edge.settings import EdgeSettings
 from bot.errors import ConfigError
 from bot.hub.hub import Hub
@@ -44,14 +45,15 @@ class Reach:
     """What a reload reaches in the running process."""
 
     hub: Hub
-    channels: Current[Channel]
-    providers: Current[Provider]
+    channels: Current[Key, Channel]
+    providers: Current[Key, Provider]
+    realms: Current[str, Realm]
     metrics: Metrics
     retune: Callable[[EdgeSettings], None]
 
 
 class Reloading:
-    """Takes over content, forms, personas, the hub's settings, accounts, rates, the log's level."""
+    """Takes over content, forms, personas, the hub's settings, accounts, realms, rates, the log."""
 
     def __init__(self, first: Loaded, reach: Reach) -> None:
         self._loaded = first
@@ -92,6 +94,7 @@ class Reloading:
         settings = now.model_copy(
             update={
                 "hub": wanted.hub,
+                "identity": wanted.identity,
                 "channels": wanted.channels,
                 "content": wanted.content,
                 "edge": now.edge.model_copy(update=rates),
@@ -111,6 +114,7 @@ class Reloading:
             personas=words.personas,
             settings=fresh.settings.hub,
         )
+        reach.realms.take_over(fresh.settings.identity.realms)
         reach.retune(fresh.settings.edge)
         set_level(fresh.settings.log.level)
         self._loaded = fresh

@@ -49,7 +49,7 @@ class Files:
     async def upload(self, http: web.Request) -> web.Response:
         """Take a visitor's file; 201 says that it is kept for a day, or as long as a message."""
         self._check_origin(http)
-        visitor = self._visitor(http)
+        visitor = await self._visitor(http)
         self._limits.count(visitor)
         await self._count(visitor)
         file = await take(http, self._parts, by=ByCustomer(identity=visitor.address.identity))
@@ -97,13 +97,13 @@ class Files:
         if not chat_origin(http, self._parts.settings):
             raise Refusal(403, "This page may not carry the web chat.", slug="origin")
 
-    def _visitor(self, http: web.Request) -> Visitor:
+    async def _visitor(self, http: web.Request) -> Visitor:
         scheme, _, token = http.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise Refusal(401, "Send the visitor's token as: Authorization: Bearer <token>")
         account = {"account": http.query["account"]} if "account" in http.query else {}
         given = read(ChatAuth, ({"token": token.strip(), **account},))
-        return self._reception.visitor(given, sid="", request=http)
+        return await self._reception.visitor(given, sid="", request=http)
 
     async def _count(self, visitor: Visitor) -> None:
         tries = await self._parts.store.count_attempt(

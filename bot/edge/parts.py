@@ -11,8 +11,10 @@ from bot.edge.auth import Passwords
 from bot.edge.health import Probed
 from bot.edge.live import Live
 from bot.edge.metrics import Metrics
+from bot.edge.realms import Realm
 from bot.edge.retuning import Retuning
 from bot.edge.settings import EdgeSettings
+from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
 from bot.hub.connecting import Connecting
@@ -23,6 +25,8 @@ from bot.hub.hub import Hub
 from bot.hub.ingress import Ingress
 from bot.hub.knowing import Knowing
 from bot.hub.linking import Linking
+from bot.hub.own_channels import OwnChannels
+from bot.hub.signing_in import SigningIn
 from bot.ports import Channel, Clock, Fanout, Provider, Store, Wire
 
 Account = tuple[str, str]
@@ -33,10 +37,10 @@ class EdgeParts:
     """The hub and the edge's own pieces, as the composition root made them.
 
     `secret` signs the visitors' tokens. `providers`, keyed by (channel name, account name), are
-    played on the loopback: none, no sandbox. `probed` is what `/readyz` and `/metrics` look at
-    (None: what a process that does everything has). `webchat` is the name of the channel behind
-    `/chat`. `fanout` reaches the edges of other processes (None: there are none); `live` has the
-    same.
+    played on the loopback: none, no sandbox. `realms` are the business's own log-ins. `probed` is
+    what `/readyz` and `/metrics` look at (None: what a process that does everything has).
+    `webchat` is the name of the channel behind `/chat`. `fanout` reaches the edges of other
+    processes (None: there are none); `live` has the same.
     """
 
     settings: EdgeSettings
@@ -44,6 +48,7 @@ class EdgeParts:
     live: Live
     secret: SecretStr
     providers: Mapping[Account, Provider] = field(default_factory=dict)
+    realms: Mapping[str, Realm] = field(default_factory=dict)
     probed: Probed | None = None
     passwords: Passwords = field(default_factory=Passwords)
     webchat: str = "webchat"
@@ -91,9 +96,24 @@ class EdgeParts:
         return self.hub.desk
 
     @property
+    def canned(self) -> Canned:
+        """What agents can send of the content."""
+        return self.hub.canned
+
+    @property
     def chat(self) -> Chat:
         """The customers' side of the hub."""
         return self.hub.chat
+
+    @property
+    def signing_in(self) -> SigningIn:
+        """Visitors at the business's own log-ins."""
+        return self.hub.signing_in
+
+    @property
+    def own_channels(self) -> OwnChannels:
+        """What customers decide of their linked channels."""
+        return self.hub.own_channels
 
     @property
     def linking(self) -> Linking:

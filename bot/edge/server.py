@@ -24,8 +24,10 @@ from bot.edge.sockets.chat import ChatNamespace
 from bot.edge.sockets.chat_feed import ChatFeed
 from bot.edge.sockets.desk import DeskNamespace
 from bot.edge.sockets.dispatch import Dispatcher
+from bot.edge.sockets.present import Present
 from bot.edge.sockets.resync import Resync
 from bot.edge.sockets.visitors import VisitorLimits
+from bot.edge.sockets.waiting import Waiting
 from bot.edge.webhooks import Webhooks
 from bot.hub.feed import Feed
 
@@ -91,14 +93,17 @@ def _runner(app: web.Application) -> web.AppRunner:
 def _sockets(
     parts: EdgeParts, gate: Gatekeeper, limits: VisitorLimits
 ) -> Callable[[web.Application], AsyncIterator[None]]:
-    chat, desk = ChatNamespace(parts, limits), DeskNamespace(parts, gate)
-    dispatcher = Dispatcher([ChatFeed(parts), desk, Resync(parts.live)])
+    present, waiting = Present(parts.live, parts.clock), Waiting(parts)
+    chat, desk = ChatNamespace(parts, limits, present, waiting), DeskNamespace(parts, gate)
+    feed = ChatFeed(parts, present, waiting)
+    dispatcher = Dispatcher([waiting, feed, desk, Resync(parts.live)])
     chat.register()
     desk.register()
 
     async def run(_: web.Application) -> AsyncIterator[None]:
         dispatcher.start(parts.feed)
-        await asyncio.gather(parts.live.open(), desk.open())
+        await asyncio.gather(parts.live.open(), chat.open(), desk.open())
+        parts.live.start(waiting.run())
         yield
         await desk.leave()
         await dispatcher.close()

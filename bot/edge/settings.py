@@ -106,6 +106,18 @@ class EdgeSettings(Value):
     place_header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = Field(
         None, description="Header in which a proxy tells a visitor's country or region."
     )
+    client_codes_an_hour: int = Field(
+        20, ge=1, le=900, description="Link codes that one client address of visitors may try."
+    )
+    proofs_an_hour: int = Field(
+        5, ge=1, le=900, description="Codes that one visitor may have sent to phone numbers."
+    )
+    client_proofs_an_hour: int = Field(
+        20, ge=1, le=900, description="... and that all visitors of one client address may."
+    )
+    number_proofs_an_hour: int = Field(
+        3, ge=1, le=900, description="Codes that are sent to one phone number."
+    )
     text_limit: int = Field(4000, ge=1, description="Longest web chat text, in characters.")
     socket_max_bytes: int = Field(65_536, ge=1024, description="Largest packet of a socket.")
     backlog_bytes: int = Field(

@@ -11,11 +11,14 @@ from queue import Empty, SimpleQueue
 from typing import Self, TypeVar
 
 import apsw
+import structlog
 
 from bot.embedded.lock import FileLock
 from bot.embedded.migrations import APPLICATION_ID, MIGRATIONS, Schema, check, migrate
 from bot.embedded.writer import Writer
 from bot.errors import StoreClosed, StoreError
+
+_log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
@@ -117,6 +120,13 @@ class Database:
             self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="samtal-reader")
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._borrow, work)
 
+    async def scrub(self) -> None:
+        """Let go of old copies of pages, so that what was deleted cannot be read in the log.
+
+        What another one reads at this moment stays until the next checkpoint that can.
+        """
+        await asyncio.to_thread(_checkpoint, self.path)
+
     async def close(self) -> None:
         """Finish the writes that were begun and let go of the file; again is harmless."""
         if self._closed:
@@ -183,6 +193,8 @@ def _writable(path: Path, schema: Schema) -> apsw.Connection:
             # Every commit reaches the disk before anybody hears of it.
             connection.pragma("synchronous", "full")
             connection.pragma("foreign_keys", value=True)
+            # What is deleted is gone from the file, not only from the tables.
+            connection.pragma("secure_delete", value=True)
             connection.pragma("journal_size_limit", _LOG_LIMIT)
             connection.wal_autocheckpoint(_CHECKPOINT)
             migrate(connection, schema, name=str(path))
@@ -195,6 +207,19 @@ def _writable(path: Path, schema: Schema) -> apsw.Connection:
             "Check the path and its permissions, or restore a backup"
         ) from error
     return connection
+
+
+def _checkpoint(path: Path) -> None:
+    connection = apsw.Connection(str(path))
+    try:
+        connection.set_busy_timeout(_BUSY)
+        # Only a connection that has read knows that there is a log.
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.BusyError:
+        _log.warning("store.not_scrubbed", path=str(path))
+    finally:
+        connection.close()
 
 
 def _reader(path: Path) -> apsw.Connection:

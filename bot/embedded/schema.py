@@ -360,6 +360,7 @@ CREATE TABLE facts (
     fact TEXT NOT NULL
 ) STRICT;
 CREATE INDEX facts_identity ON facts (identity, kind, at DESC, id DESC);
+CREATE INDEX facts_old ON facts (kind, at);
 CREATE INDEX facts_claim ON facts (claim, at, identity) WHERE claim IS NOT NULL;
 
 -- what was told in a shape that we do not know
@@ -369,6 +370,12 @@ CREATE TABLE held_facts (
     held TEXT NOT NULL
 ) STRICT;
 CREATE INDEX held_facts_at ON held_facts (at, id);
+
+-- identities whose data must be kept
+CREATE TABLE holds (
+    identity TEXT PRIMARY KEY,
+    hold TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 
 _LANDMARKS = """
@@ -394,4 +401,10 @@ ALTER TABLE codes ADD COLUMN proof TEXT NOT NULL DEFAULT 'code';
 ALTER TABLE codes ADD COLUMN only TEXT;
 """
 
-VERSION_5 = _IDENTITY + _FACTS + _LANDMARKS
+# Who stands where in one queue.
+_QUEUES = """
+CREATE INDEX threads_queue ON threads (holder, since, id)
+    WHERE absorbed_by IS NULL AND owner = 'offered';
+"""
+
+VERSION_5 = _IDENTITY + _FACTS + _LANDMARKS + _QUEUES

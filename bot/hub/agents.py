@@ -22,19 +22,11 @@ from bot.model.event import (
     OfferExpired,
     Rejected,
 )
+from bot.model.facet import FacetBy, FacetChanged
 from bot.model.people import ByAgent, BySystem, ChannelIdentity
 from bot.model.record import Span
 from bot.model.sending import Origin
-from bot.model.thread import (
-    FacetBy,
-    FacetChanged,
-    MessageOut,
-    Note,
-    Offered,
-    OwnedByAgent,
-    OwnedByBot,
-    Phase,
-)
+from bot.model.thread import MessageOut, Note, Offered, OwnedByAgent, OwnedByBot, Phase
 from bot.ports import Store
 
 DeskEvent = (

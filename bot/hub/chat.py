@@ -12,13 +12,7 @@ from bot.model.event import CustomerEnds, CustomerLeavesQueue, Done, Outcome
 from bot.model.ids import EventId
 from bot.model.people import ChannelIdentity
 from bot.model.record import Arrival, Span, ThreadRow
-from bot.model.thread import (
-    EchoOut,
-    MessageIn,
-    MessageOut,
-    SendStatus,
-    ThreadState,
-)
+from bot.model.thread import EchoOut, MessageIn, MessageOut, SendStatus, ThreadState
 from bot.ports import Clock, Store
 
 _SHOWN = (MessageIn, MessageOut, EchoOut)

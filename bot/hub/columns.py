@@ -15,7 +15,7 @@ from bot.hub.telling import Misfit, ToldFact, Wrong, is_source, read_told
 from bot.model.fact import TOLD_KINDS, Told, ToldKind
 from bot.model.value import Value
 
-_OF_THE_FACT: Final = ("id", "at", "version", "partner", "legal_basis")
+_OF_THE_FACT: Final = ("id", "at", "version", "partner", "legal_basis", "facet")
 _OF_THE_SUBJECT: Final = ("realm", "sub", "identity")
 _REQUIRED: Final = ("id", "at")
 # Bytes that are no UTF-8, as `surrogateescape` reads them.

@@ -112,6 +112,9 @@ class Converse:
             change = await self._take(turn, event)
             if change is None:
                 continue
+            for part in change.splits:
+                # What waits for those who left was put on the bus for the thread they were in.
+                await self._work_off(await self._store.turn(part.state.thread))
             if change.absorb or change.splits:
                 return
             turn = turn.model_copy(update={"state": change.state})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.hub import episodes, owning
+from bot.hub import episodes, owning, queueing
 from bot.hub.claims import claim_fact, claims_in
 from bot.hub.hearing import Hearing, Spoken
 from bot.hub.linked import LinkedChannels
@@ -40,7 +40,6 @@ from bot.model.thread import (
     ConversationStarted,
     DialogueMoved,
     EchoOut,
-    Linked,
     MessageDeleted,
     MessageEdited,
     MessageIn,
@@ -70,11 +69,19 @@ _UNREAD = Understanding(
 )
 
 # Events that leave a fact in the thread and ask for little more.
-Fact = OptOut | OptIn | Edited | Deleted | Reacted | Unsupported | HelpKeyword | IdentityJoined
+Fact = OptOut | OptIn | Edited | Deleted | Reacted | Unsupported | HelpKeyword
 # Events that made an identity; nobody said anything.
 Sight = LoginSeen | VisitorSeen
 CustomerEvent = (
-    Inbound | Started | Referral | Echo | CustomerLeavesQueue | CustomerEnds | Sight | Fact
+    Inbound
+    | Started
+    | Referral
+    | Echo
+    | CustomerLeavesQueue
+    | CustomerEnds
+    | IdentityJoined
+    | Sight
+    | Fact
 )
 
 
@@ -113,6 +120,8 @@ class Customers:
                 self._ends(scene)
             case LoginSeen() | VisitorSeen():
                 pass
+            case IdentityJoined(link=link):
+                await self._linked.joined(scene, link)
             case _:
                 self._note(scene, body)
 
@@ -143,7 +152,13 @@ class Customers:
         if language:
             self._move_dialogue(scene, language=language)
         if isinstance(before.owner, Offered) and not _wrote_since(before, before.owner.since):
-            scene.notice(Line(slot="handoff.position"), rule="handoff.position")
+            await self._tell_place(scene)
+
+    async def _tell_place(self, scene: Scene) -> None:
+        place = await queueing.place_of(scene.draft.state, self._store)
+        known = place is not None and place <= queueing.COUNTED
+        variables = (("handoff.position", str(place)),) if known else ()
+        scene.notice(Line(slot="handoff.position", variables=variables), rule="handoff.position")
 
     def _keep_claims(self, scene: Scene, read: Understanding | None) -> None:
         """What somebody says is theirs, in words of their own."""
@@ -283,9 +298,6 @@ class Customers:
             case HelpKeyword():
                 # The provider answers; where it does not, an `Inbound` of the same message comes.
                 draft.add(Note(text="help keyword"), by=BySystem())
-            case IdentityJoined(link=link):
-                linked = Linked(link=link.id, one=link.one, other=link.other, proof=link.proof)
-                draft.add(linked, by=BySystem())
 
 
 def _wrote_since(state: ThreadState, since: datetime) -> bool:

@@ -28,9 +28,11 @@ from bot.model.ids import AgentId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.people import ByAgent
 from bot.model.record import Arrival, LinkMade, Span, ThreadRow
-from bot.model.thread import Entry, MessageOut, SendState
+from bot.model.thread import Entry, MessageOut, Phase, SendState
 from bot.model.value import Value
 from bot.ports import Clock, Store
+
+COUNTED_TO = 100
 
 
 class EntryView(Value):
@@ -62,11 +64,24 @@ class QueueCount(Value):
 
 
 class ThreadCounts(Value):
-    """How many threads are mine, any agent's, and waiting, also by queue."""
+    """How many threads are mine, any agent's, and waiting, also by queue.
+
+    Put aside, of the bot, and all there are may be very many: they are counted to `most`.
+    """
 
     mine: int
     agents: int
     waiting: int
+    queues: tuple[QueueCount, ...]
+    snoozed: int
+    bot: int
+    all: int
+    most: int = COUNTED_TO
+
+
+class QueueList(Value):
+    """The queues that are known: those of the settings, and every other that somebody waits in."""
+
     queues: tuple[QueueCount, ...]
 
 
@@ -117,16 +132,34 @@ class Desk:
         return ThreadLine(state=row.state, identities=row.identities, level=level)
 
     async def counts(self, agent: AgentId) -> ThreadCounts:
-        """How many threads people have in hand, and how many of them are this agent's."""
+        """How many threads there are in each view of the list, for this agent."""
         held = await self._store.counts()
         owned = [one for one in held if one.owner == "agent"]
-        queues = sorted((one for one in held if one.owner == "offered"), key=_holder)
+        queues = _queues(held)
+        snoozed, bots, everything = [
+            await self._store.count(wanted, most=COUNTED_TO)
+            for wanted in (
+                ThreadFilter(phase=Phase.SNOOZED),
+                ThreadFilter(owner="bot"),
+                ALL_THREADS,
+            )
+        ]
         return ThreadCounts(
             mine=sum(one.count for one in owned if one.holder == agent),
             agents=sum(one.count for one in owned),
-            waiting=sum(one.count for one in queues),
-            queues=tuple(QueueCount(queue=one.holder, waiting=one.count) for one in queues),
+            waiting=sum(one.waiting for one in queues),
+            queues=queues,
+            snoozed=snoozed,
+            bot=bots,
+            all=everything,
         )
+
+    async def queues(self, *known: str) -> QueueList:
+        """The queues that threads can be offered to, by name; `known` also with nobody in them."""
+        waiting = {one.queue: one for one in _queues(await self._store.counts())}
+        empty = {name: QueueCount(queue=name, waiting=0) for name in known}
+        found = empty | waiting
+        return QueueList(queues=tuple(found[name] for name in sorted(found)))
 
     async def search(
         self, text: str, *, after: SearchPlace | None = None, limit: int = 20
@@ -186,9 +219,13 @@ class Desk:
         body = AgentReplies(by=by, text=text, attachments=attachments, identity=identity, seen=seen)
         return await self._ask(thread, body, key=client_id)
 
-    async def note(self, thread: ThreadId, by: ByAgent, *, text: str) -> Outcome:
-        """Leave a remark that is never sent."""
-        return await self._ask(thread, AgentNotes(by=by, text=text))
+    async def note(
+        self, thread: ThreadId, by: ByAgent, *, text: str, client_id: str | None = None
+    ) -> Outcome:
+        """Leave a remark that is never sent; the same `client_id` again changes nothing."""
+        # Apart from the replies' ids: a reply and a note may have the same one.
+        key = None if client_id is None else f"note {client_id}"
+        return await self._ask(thread, AgentNotes(by=by, text=text), key=key)
 
     async def hand_back(self, thread: ThreadId, by: ByAgent, *, note: str = "") -> Outcome:
         """Give the thread back to the bot."""
@@ -228,8 +265,10 @@ class Desk:
         return await self._ingress.ask(arrival, patience=self._patience)
 
 
-def _holder(count: HolderCount) -> str:
-    return count.holder
+def _queues(held: list[HolderCount]) -> tuple[QueueCount, ...]:
+    """The queues that somebody waits in, by name."""
+    waiting = sorted((one.holder, one.count) for one in held if one.owner == "offered")
+    return tuple(QueueCount(queue=queue, waiting=count) for queue, count in waiting)
 
 
 async def view(store: Store, row: ThreadRow, entries: list[Entry]) -> list[EntryView]:

@@ -8,21 +8,14 @@ from contextlib import contextmanager
 from bot.hub import facets
 from bot.hub.fold import apply
 from bot.model.channel import Attachment
+from bot.model.decision import Decision, Gap
 from bot.model.event import Done, Outcome, ThreadEvent, TimerBody
 from bot.model.fact import Fact
 from bot.model.ids import EntryId, EventId, IdentityId, LinkId, SendId
 from bot.model.people import Actor, BySystem, Link, LinkMark
 from bot.model.record import Absorb, SendItem, Split, ThreadChange, Timer
-from bot.model.sending import Choice, Origin
-from bot.model.thread import (
-    Decision,
-    Entry,
-    EntryBody,
-    Gap,
-    JourneyMoved,
-    MessageOut,
-    ThreadState,
-)
+from bot.model.sending import Card, Choice, Origin, Question
+from bot.model.thread import Entry, EntryBody, JourneyMoved, MessageOut, ThreadState
 from bot.model.value import AwareDatetime, Value
 
 
@@ -30,13 +23,16 @@ class Words(Value):
     """A message to the customer, ready to go out.
 
     `shown`: what the thread says instead of the text, where that is a secret. `buttons`: the
-    channel shows the choices itself; else they stand in the text, numbered.
+    channel shows the choices itself; else they stand in the text, numbered. Cards are there for a
+    channel that shows them; for others they are in the text.
     """
 
     text: str
     shown: str | None = None
     buttons: bool = True
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     language: str | None = None
     decision: Decision | None = None
@@ -120,6 +116,8 @@ class Draft:
                 send=send,
                 text=words.text if words.shown is None else words.shown,
                 choices=words.choices,
+                cards=words.cards,
+                question=words.question,
                 attachments=words.attachments,
                 language=words.language,
                 decision=words.decision,
@@ -140,6 +138,8 @@ class Draft:
                 author_name=author_name,
                 text=words.text,
                 choices=words.choices if words.buttons else (),
+                cards=words.cards,
+                question=words.question,
                 attachments=words.attachments,
                 language=words.language,
                 at=self.now,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from bot.hub.draft import Draft
 from bot.hub.settings import HubSettings
 from bot.model.event import CaseQuiet, Rejected, SnoozeOver
+from bot.model.facet import FacetBy
 from bot.model.ids import EpisodeId
 from bot.model.people import Actor, BySystem
-from bot.model.thread import Episode, EpisodeChanged, FacetBy, OwnedByBot, Phase
+from bot.model.thread import Episode, EpisodeChanged, OwnedByBot, Phase
 from bot.model.value import AwareDatetime
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from bot.model.thread import PRIVATE, Facet, FacetsStand, Interest, ThreadState
+from bot.model.facet import PRIVATE, Facet, FacetsStand, Interest
+from bot.model.thread import ThreadState
 from bot.model.understanding import PersonaShare, Understanding
 from bot.model.value import AwareDatetime
 
@@ -40,10 +41,11 @@ def shown(personas: Sequence[PersonaShare], *, current: str) -> PersonaShare | N
 
 def heard(facet: Facet, read: Understanding, *, at: AwareDatetime) -> Facet:
     """The facet after one more message of it."""
-    interests = _latest([*facet.interests, *_interests(read, at=at)])
+    needs = {*facet.needs, read.need} if read.need and read.in_scope else facet.needs
     return facet.model_copy(
         update={
-            "interests": interests,
+            "interests": _latest([*facet.interests, *_interests(read, at=at)]),
+            "needs": tuple(sorted(needs)),
             "first_at": _first(facet.first_at, at),
             "last_at": _last(facet.last_at, at),
         }
@@ -102,6 +104,7 @@ def _merged(one: Facet, other: Facet) -> Facet:
         belief=believed.belief,
         belief_at=believed.belief_at,
         interests=_latest([*one.interests, *other.interests]),
+        needs=tuple(sorted({*one.needs, *other.needs})),
         first_at=_first(one.first_at, other.first_at),
         last_at=_last(one.last_at, other.last_at),
     )

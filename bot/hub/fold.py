@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from bot.hub import facets
+from bot.model.facet import PRIVATE, FacetChanged, FacetsStand
 from bot.model.ids import LinkId
 from bot.model.thread import (
-    PRIVATE,
     ConsentChanged,
     ConversationStarted,
     DialogueMoved,
@@ -15,8 +15,6 @@ from bot.model.thread import (
     Entry,
     Episode,
     EpisodeChanged,
-    FacetChanged,
-    FacetsStand,
     JourneyMoved,
     LastInbound,
     MessageIn,
@@ -52,7 +50,7 @@ def apply(state: ThreadState, entry: Entry) -> ThreadState:  # noqa: C901, PLR09
         case ConversationStarted() | ConsentChanged() | UnsupportedIn():
             return _here(state, entry)
         case MessageOut():
-            dialogue = state.dialogue.model_copy(update={"choices": body.choices})
+            dialogue = state.dialogue.model_copy(update={"choices": body.offered})
             spoken = _spoke(state, entry, body.text)
             return spoken.model_copy(update={"dialogue": dialogue})
         case EchoOut():

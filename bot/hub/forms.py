@@ -10,8 +10,9 @@ import re
 from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
+from bot.hub.asking import FREE_LIMIT, PATTERN_LIMIT, StepField, read_step_field
 from bot.hub.content.fields import Fields, Place, read_fields
-from bot.model.thread import FormPosition, SlotFilled
+from bot.model.dialogue import FormPosition, SlotFilled
 from bot.model.value import Value
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ _SURE = 0.5
 _VALUE = "{value}"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SLOT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
-# Answers are short; a longer text is a story in which a pattern would only match by chance.
-_PATTERN_LIMIT = 60
-_FREE_LIMIT = 1000
 _FREE_LEAST = 3
 # Words of a message that can be a wish to leave, whatever it was read as, or when it was unclear.
 _TERSE = 3
@@ -41,6 +39,7 @@ class Step(Value):
 
     `ask` and `reask` are content slots; `reask` is said when the answer did not fit. `normal` is
     how a match of the pattern is written down: `{value}` is its group `value`, or all of it.
+    `field` is how a page asks it.
     """
 
     name: str
@@ -50,6 +49,7 @@ class Step(Value):
     pattern: str | None = None
     normal: str = _VALUE
     free: bool = False
+    field: StepField | None = None
 
 
 class Form(Value):
@@ -96,7 +96,7 @@ def start(form: Form, understanding: Understanding) -> FormStep:
 
 def answer(form: Form, position: FormPosition, understanding: Understanding, text: str) -> FormStep:
     """Take a message as the answer to the question that is open."""
-    step = _step(form, position)
+    step = open_step(form, position)
     value = _fitting(step, understanding, text)
     if _cancels(form, understanding, text) or (
         value is None and _denies(form, understanding, text)
@@ -109,13 +109,8 @@ def answer(form: Form, position: FormPosition, understanding: Understanding, tex
     return _advance(form, _harvest(form, _with(position.filled, step.name, value), understanding))
 
 
-def reask(form: Form, position: FormPosition) -> str:
-    """The content slot of the open question, for asking it again after something else."""
-    return _step(form, position).ask
-
-
-def _step(form: Form, position: FormPosition) -> Step:
-    """The open step; the first unfilled one when the form's file no longer has it."""
+def open_step(form: Form, position: FormPosition) -> Step:
+    """The question that is open; the first unfilled one when the form's file no longer has it."""
     named = next((step for step in form.steps if step.name == position.step), None)
     if named is not None:
         return named
@@ -144,7 +139,7 @@ def _fitting(step: Step, understanding: Understanding, text: str) -> str | None:
     if step.entity is not None and (found := understanding.entity(step.entity)):
         return found
     said = text.strip()
-    if step.pattern is None or len(said) > _PATTERN_LIMIT:
+    if step.pattern is None or len(said) > PATTERN_LIMIT:
         return None
     match = re.fullmatch(step.pattern, said, re.IGNORECASE)
     if match is None:
@@ -156,7 +151,7 @@ def _fitting(step: Step, understanding: Understanding, text: str) -> str | None:
 def _told(text: str) -> str | None:
     """The answer to an open question; a question is none, so that the router can answer it."""
     said = text.strip()
-    return said[:_FREE_LIMIT] if len(said) >= _FREE_LEAST and not said.endswith("?") else None
+    return said[:FREE_LIMIT] if len(said) >= _FREE_LEAST and not said.endswith("?") else None
 
 
 def _advance(form: Form, filled: tuple[SlotFilled, ...]) -> FormStep:
@@ -170,7 +165,7 @@ def _advance(form: Form, filled: tuple[SlotFilled, ...]) -> FormStep:
 
 def _miss(form: Form, position: FormPosition, filled: tuple[SlotFilled, ...]) -> FormStep:
     misses = position.misses + 1
-    step = _step(form, position)
+    step = open_step(form, position)
     again = FormPosition(form=form.name, step=step.name, filled=filled, misses=misses)
     gave_up = misses >= _MISSES
     slot = _HANDOFF_SLOT if gave_up else step.reask
@@ -261,18 +256,20 @@ def parse_form(text: str, *, file: str) -> Form:
 def _parse_step(item: Fields | str, place: Place) -> Step:
     if isinstance(item, str):
         raise place.error(f"a step cannot be '{item}'", "Give it name, ask and reask.")
-    item.only("name", "ask", "reask", "entity", "pattern", "normal", "free")
+    item.only("name", "ask", "reask", "entity", "pattern", "normal", "free", "field")
     free = item.text("free")
     if free not in {None, "true", "false"}:
         raise item.at("free").error(f"field 'free' cannot be '{free}'", "Write true or false.")
+    pattern = _pattern(item)
     step = Step(
         name=item.shaped("name", _NAME, example="order_number"),
         ask=item.shaped("ask", _SLOT, example="form.return_item.order_number"),
         reask=item.shaped("reask", _SLOT, example="form.return_item.order_number.again"),
         entity=item.text("entity"),
-        pattern=_pattern(item),
+        pattern=pattern,
         normal=_normal(item),
         free=free == "true",
+        field=read_step_field(item, pattern=pattern),
     )
     if step.entity is None and step.pattern is None and not step.free:
         raise item.place.error(

@@ -6,8 +6,9 @@ from bot.hub import episodes, facets, journey
 from bot.hub.draft import Draft
 from bot.hub.personas import Personas
 from bot.hub.settings import HubSettings
+from bot.model.facet import FacetBy, FacetChanged
 from bot.model.people import BySystem
-from bot.model.thread import FacetBy, FacetChanged, JourneyMoved, ThreadState
+from bot.model.thread import JourneyMoved, ThreadState
 from bot.model.understanding import PersonaShare, Understanding, Utterance
 from bot.model.value import Value
 from bot.ports import Nlu

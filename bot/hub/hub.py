@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from bot.hub.agents import Agents
+from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
 from bot.hub.connecting import Connecting
@@ -27,13 +28,16 @@ from bot.hub.knowing import Knowing
 from bot.hub.levels import Levels
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import Linking
+from bot.hub.organisations import Organisations
 from bot.hub.outbox import Outbox
 from bot.hub.outcomes import Outcomes
+from bot.hub.own_channels import OwnChannels
 from bot.hub.persisting import persist
 from bot.hub.personas import Personas
 from bot.hub.pressure import Pressure
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
+from bot.hub.signing_in import SigningIn
 from bot.hub.suggesting import Suggesting
 from bot.hub.upkeep import Upkeep
 from bot.hub.visits import Visits
@@ -93,9 +97,7 @@ class Hub:
         self.levels = Levels(engines.channels)
         self.desk = Desk(store=store, ingress=self.ingress, clock=clock, levels=self.levels)
         self.chat = Chat(store=store, ingress=self.ingress, clock=clock)
-        self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
-        self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
-        self.knowing = Knowing(store, partners_off=settings.partners_off)
+        self._put_knowledge_up(settings, personas)
         self.linking = Linking(
             store=store,
             clock=clock,
@@ -103,16 +105,23 @@ class Hub:
             key=secret,
             lifetime=settings.link_lifetime,
         )
+        self.signing_in = SigningIn(store=store, ingress=self.ingress, clock=clock)
+        self.own_channels = OwnChannels(
+            store=store, ingress=self.ingress, clock=clock, channels=engines.channels
+        )
         self.outbox = Outbox(engines, feed=self.feed, settings=settings)
         self.feed.subscribe(self.outbox.hear)
         self.upkeep = Upkeep(
             store=store, ingress=self.ingress, clock=clock, keep_requests=settings.keep_requests
         )
+        self._keep_facts(settings)
         self._secret = secret
         self._put_desk_up(settings)
+        handlers = self._handlers(content, forms, settings)
+        self.canned = self._canned(content, handlers.voice, settings)
         self.converse = Converse(
             engines,
-            handlers=self._handlers(content, forms, settings),
+            handlers=handlers,
             feed=self.feed,
             max_tries=settings.max_tries,
         )
@@ -124,17 +133,28 @@ class Hub:
     ) -> None:
         """Go on with other words and settings; what is in hand ends with the old ones."""
         self.settings = settings
-        self.personas = personas
+        self.personas = self.organisations.personas = personas
         self.ingress.join_by_phone = settings.join_by_phone
         self.linking.lifetime = settings.link_lifetime
         self.knowing.partners_off = settings.partners_off
         self.outbox.take_over(settings)
         self.upkeep.keep_requests = settings.keep_requests
+        self._keep_facts(settings)
         self.pressure.limit = settings.backlog_limit
         self.handling.grace = settings.stop_grace
         self._put_desk_up(settings)
-        self.converse.take_over(
-            self._handlers(content, forms, settings), max_tries=settings.max_tries
+        handlers = self._handlers(content, forms, settings)
+        self.canned = self._canned(content, handlers.voice, settings)
+        self.converse.take_over(handlers, max_tries=settings.max_tries)
+
+    def _put_knowledge_up(self, settings: HubSettings, personas: Personas) -> None:
+        """What is known of customers beside what they say."""
+        store, clock = self.engines.store, self.engines.clock
+        self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
+        self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
+        self.knowing = Knowing(store, partners_off=settings.partners_off)
+        self.organisations = Organisations(
+            store=store, knowing=self.knowing, clock=clock, personas=personas
         )
 
     def _put_desk_up(self, settings: HubSettings) -> None:
@@ -178,6 +198,19 @@ class Hub:
                 group.create_task(self.upkeep.run(), name="upkeep")
             elif work.intake:
                 group.create_task(self.upkeep.run_mending(), name="mending")
+
+    def _canned(self, content: ContentSet, voice: Voice, settings: HubSettings) -> Canned:
+        return Canned(
+            desk=self.desk,
+            content=content,
+            voice=voice,
+            clock=self.engines.clock,
+            default_language=settings.default_language,
+        )
+
+    def _keep_facts(self, settings: HubSettings) -> None:
+        self.upkeep.keep_visits = settings.keep_visits
+        self.upkeep.keep_facts = settings.keep_facts
 
     def _handlers(self, content: ContentSet, forms: Forms, settings: HubSettings) -> Handlers:
         store, nlu = self.engines.store, self.engines.nlu

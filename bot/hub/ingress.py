@@ -136,9 +136,20 @@ class Ingress:
         return known
 
     async def publish(self, events: Sequence[ThreadEvent]) -> None:
-        """Wake the workers for events that are recorded; raises BusError."""
+        """Wake the workers for events that are recorded; raises BusError.
+
+        Each for the thread that its identity is in now: it may have parted from the one that it
+        was accepted for.
+        """
         if events:
-            await self._bus.publish([_envelope(event) for event in events])
+            known = {event.identity: await self._store.identity(event.identity) for event in events}
+            await self._bus.publish(
+                [
+                    Envelope(event=event.id, thread=now.thread if now else event.thread)
+                    for event in events
+                    for now in (known[event.identity],)
+                ]
+            )
 
     async def submit(self, arrivals: Sequence[Arrival]) -> Accepted:
         """Put commands or timers on the line."""

@@ -17,6 +17,7 @@ from bot.hub.router import Line, open_question
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.model.channel import LOGIN
+from bot.model.dialogue import FormPosition
 from bot.model.event import AgentLinks, Rejected, SignedIn
 from bot.model.ids import EventId, IdentityId, LinkId
 from bot.model.people import (
@@ -30,7 +31,6 @@ from bot.model.record import Span, Turn
 from bot.model.thread import (
     ConversationStarted,
     DialogueMoved,
-    FormPosition,
     JourneyMoved,
     Linked,
     LinkRefused,

@@ -72,6 +72,11 @@ class Knowing:
             before = FactPlace.of(page[-1])
         return found[:limit]
 
+    async def members(self, organisation: str, *, limit: int) -> list[Fact]:
+        """Memberships of an organisation among the newest of them, the newest first."""
+        found = await self._store.members(organisation, limit=limit)
+        return [fact for fact in found if fact.partner not in self.partners_off]
+
     async def profile(self, identities: Sequence[IdentityId]) -> list[ProfileField]:
         """The fields of the profile that anybody told, by their names."""
         told: dict[AttributeKey, list[FieldValue]] = defaultdict(list)

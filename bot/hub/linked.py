@@ -22,9 +22,9 @@ from bot.model.event import (
     Unlinks,
 )
 from bot.model.ids import IdentityId
-from bot.model.people import BySystem, ChannelIdentity, LinkMark, Mark, Proof
+from bot.model.people import BySystem, ChannelIdentity, Link, LinkMark, Mark, Proof
 from bot.model.record import LinkMade
-from bot.model.thread import LinkProposed, LinkRevealed, MessageIn, SuggestionDismissed
+from bot.model.thread import Linked, LinkProposed, LinkRevealed, MessageIn, SuggestionDismissed
 from bot.ports import Store
 
 LinkEvent = SignedIn | AgentLinks | ProposesLink | DismissesSuggestion | CodeAsked | Unlinks
@@ -73,6 +73,14 @@ class LinkedChannels:
     async def redeem(self, scene: Scene, seen: CodeSeen, message: MessageIn | None) -> bool:
         """See `Joining.redeem`."""
         return await self._joining.redeem(scene, seen, message)
+
+    async def joined(self, scene: Scene, link: Link) -> None:
+        """The store linked a newcomer on sight; alone again if whom it joined has left since."""
+        if scene.turn.identity(link.other) is None:
+            await self._unlinking.let_go(scene, link)
+            return
+        linked = Linked(link=link.id, one=link.one, other=link.other, proof=link.proof)
+        scene.draft.add(linked, by=BySystem())
 
     async def answer(self, scene: Scene, message: MessageIn) -> bool:
         """Do what a message says about links; False when it says nothing of them."""

@@ -343,6 +343,8 @@ def outbound(claim: Claim, *, at: datetime) -> Outbound:
         to=claim.address,
         text=item.text,
         choices=item.choices,
+        cards=item.cards,
+        question=item.question,
         attachments=item.attachments,
         template=item.template,
         origin=item.origin,

@@ -6,18 +6,11 @@ from collections.abc import Iterable
 
 from bot.hub.draft import Draft
 from bot.hub.settings import HubSettings
+from bot.model.dialogue import Dialogue
 from bot.model.event import OfferExpired, Rejected
 from bot.model.ids import AgentId, IdentityId
 from bot.model.people import Actor, ByAgent, BySystem, ChannelIdentity
-from bot.model.thread import (
-    Dialogue,
-    DialogueMoved,
-    Offered,
-    OwnedByAgent,
-    OwnedByBot,
-    Owner,
-    OwnerChanged,
-)
+from bot.model.thread import DialogueMoved, Offered, OwnedByAgent, OwnedByBot, Owner, OwnerChanged
 
 
 def change_owner(draft: Draft, owner: Owner, *, by: Actor, reason: str, note: str = "") -> None:

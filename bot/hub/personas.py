@@ -7,6 +7,7 @@ that the reader found. Several cues add up as 1 - (1-a)(1-b)...
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import defaultdict
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 from bot.errors import ConfigError
 from bot.hub.content.fields import Fields, read_fields
-from bot.model.thread import PRIVATE
+from bot.model.facet import PRIVATE
 from bot.model.understanding import EntityFound, Language, PersonaShare
 from bot.model.value import Value
 
@@ -78,11 +79,12 @@ class Personas:
         self, text: str, *, language: Language | None, entities: Sequence[EntityFound] = ()
     ) -> tuple[PersonaShare, ...]:
         """The personas that a text shows, the surest first; in no known language, by any cue."""
-        found: defaultdict[str, dict[Cue, str]] = defaultdict(dict)
-        for persona, cue, quote in self._phrases.found(text, language=language):
-            found[persona].setdefault(cue, quote)
+        quotes = self._phrases.found(text, language=language)
+        found: defaultdict[str, list[tuple[Cue, str]]] = defaultdict(list)
+        for looked, quote in quotes:
+            found[looked.persona].append((looked.cue, quote))
         for persona, cue, quote in self._pieces(entities):
-            found[persona].setdefault(cue, quote)
+            found[persona].append((cue, quote))
         shares = [_share(persona, cues) for persona, cues in found.items()]
         return tuple(sorted(shares, key=lambda each: (-each.share, each.persona)))
 
@@ -92,22 +94,26 @@ class Personas:
                 for piece in entities:
                     if cue.entity in {piece.kind, f"{piece.kind}:{piece.value}"}:
                         yield persona.key, cue, piece.text
+                        break
 
 
-def _share(persona: str, cues: dict[Cue, str]) -> PersonaShare:
-    doubt = 1.0
-    for cue in cues:
-        doubt *= 1 - cue.weight
-    best = max(cues, key=lambda cue: cue.weight)
-    return PersonaShare(persona=persona, share=round(1 - doubt, 6), quote=cues[best])
+def _share(persona: str, cues: Sequence[tuple[Cue, str]]) -> PersonaShare:
+    """How sure they are together; each stands in it once."""
+    doubt = math.prod(1 - cue.weight for cue, _ in cues)
+    _, quote = max(cues, key=lambda found: found[0].weight)
+    return PersonaShare(persona=persona, share=round(1 - doubt, 6), quote=quote)
 
 
 # --- looking for phrases ---------------------------------------------------------------------
 
 
 class _Looked(NamedTuple):
-    """A phrase as it is looked for: its words, the last of which may be a beginning."""
+    """A phrase as it is looked for: its words, the last of which may be a beginning.
 
+    `number` is the cue's, which may be looked for in two ways.
+    """
+
+    number: int
     persona: str
     cue: Cue
     words: tuple[str, ...]
@@ -124,29 +130,36 @@ class _Phrases:
     """Phrases by how they begin, so that a text costs by its words and not by the phrases."""
 
     def __init__(self, personas: Sequence[Persona]) -> None:
-        self._whole: defaultdict[str, list[_Looked]] = defaultdict(list)
-        self._stems: defaultdict[str, list[_Looked]] = defaultdict(list)
-        for persona in personas:
-            for cue in persona.cues:
-                for looked in _looked(persona.key, cue):
-                    first = looked.words[0]
-                    stem = looked.open and len(looked.words) == 1
-                    place = self._stems[first[:_STEM]] if stem else self._whole[first]
-                    place.append(looked)
+        self._whole: dict[str, list[_Looked]] = {}
+        self._stems: dict[str, list[_Looked]] = {}
+        cues = [(persona.key, cue) for persona in personas for cue in persona.cues]
+        for number, (persona, cue) in enumerate(cues):
+            for looked in _looked(number, persona, cue):
+                first = looked.words[0]
+                stem = looked.open and len(looked.words) == 1
+                begun, key = (self._stems, first[:_STEM]) if stem else (self._whole, first)
+                begun.setdefault(key, []).append(looked)
 
-    def found(self, text: str, *, language: Language | None) -> Iterator[tuple[str, Cue, str]]:
-        """What a text has of them, in the order of the text: persona, cue and its words."""
+    def found(self, text: str, *, language: Language | None) -> list[tuple[_Looked, str]]:
+        """What a text has of them, each once with its words, in the order of the text."""
         text = unicodedata.normalize("NFC", text[:_READ_OF_TEXT])
         words = [_Word(w[0].casefold(), w.start(), w.end()) for w in _WORD.finditer(text)]
+        found: dict[int, tuple[_Looked, str]] = {}
         for place, word in enumerate(words):
-            begun = (*self._whole[word.folded], *self._stems[word.folded[:_STEM]])
+            begun = (
+                *self._whole.get(word.folded, ()),
+                *self._stems.get(word.folded[:_STEM], ()),
+            )
             for looked in begun:
+                if looked.number in found or language not in {None, looked.cue.language}:
+                    continue
                 spoken = words[place : place + len(looked.words)]
-                if language in {None, looked.cue.language} and _fits(looked, spoken):
-                    yield looked.persona, looked.cue, text[word.start : spoken[-1].end]
+                if _fits(looked, spoken):
+                    found[looked.number] = looked, text[word.start : spoken[-1].end]
+        return list(found.values())
 
 
-def _looked(persona: str, cue: Cue) -> Iterator[_Looked]:
+def _looked(number: int, persona: str, cue: Cue) -> Iterator[_Looked]:
     """A phrase as it is written, and without marks: `företag` is found in `foretag` too.
 
     Not the other way round: `far` (father) is not found in `får` (may).
@@ -155,7 +168,7 @@ def _looked(persona: str, cue: Cue) -> Iterator[_Looked]:
         return
     phrase = unicodedata.normalize("NFC", cue.phrase.removesuffix("*")).casefold()
     for written in dict.fromkeys((phrase, _bare(phrase))):
-        yield _Looked(persona, cue, tuple(_WORD.findall(written)), cue.phrase.endswith("*"))
+        yield _Looked(number, persona, cue, tuple(_WORD.findall(written)), cue.phrase.endswith("*"))
 
 
 def _fits(looked: _Looked, spoken: Sequence[_Word]) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.hub.forms import Form, Forms, FormStep, answer, reask, start
+from bot.hub.asking import StepField
+from bot.hub.forms import Form, Forms, FormStep, answer, open_step, start
 from bot.hub.settings import HubSettings
+from bot.model.dialogue import Dialogue, FormPosition
 from bot.model.sending import Choice
-from bot.model.thread import Dialogue, FormPosition, MessageIn
+from bot.model.thread import MessageIn
 from bot.model.understanding import Understanding
 from bot.model.value import Value
 
@@ -21,11 +23,15 @@ _CHOICES = 2
 
 
 class Line(Value):
-    """One thing to say: a content slot, its variables, and choices that replace the content's."""
+    """One thing to say: a content slot, its variables, and choices that replace the content's.
+
+    `field` is how a page asks for the answer to it.
+    """
 
     slot: str
     variables: tuple[tuple[str, str], ...] = ()
     choices: tuple[Choice, ...] = ()
+    field: StepField | None = None
 
 
 class Plan(Value):
@@ -115,7 +121,7 @@ class Router:
             return self._intent(heard, other, rule="form.digression")
         if step.gave_up:
             return _hand_over(heard, rule="form.misses", reason="form_not_understood")
-        return _form_plan(heard, step, rule="form.answer")
+        return _form_plan(heard, form, step, rule="form.answer")
 
     def _digression(self, heard: Heard, form: Form) -> str | None:
         read = heard.understanding
@@ -147,7 +153,7 @@ class Router:
             return _hand_over(heard, rule=rule, reason="asked_for_human")
         form = self._forms.by_intent(intent)
         if form is not None:
-            return _form_plan(heard, start(form, heard.understanding), rule=f"{rule}.form")
+            return _form_plan(heard, form, start(form, heard.understanding), rule=f"{rule}.form")
         dialogue = heard.dialogue.model_copy(update={"unsure": 0})
         again = resumed(self._forms, dialogue)
         lines = (Line(slot=f"{_ANSWER}{intent}"), *again)
@@ -196,7 +202,10 @@ def open_question(forms: Forms, dialogue: Dialogue) -> Line | None:
     """The question that the customer has not answered yet, to be asked on another channel."""
     position = dialogue.form
     form = forms.by_name(position.form) if position else None
-    return Line(slot=reask(form, position)) if form and position else None
+    if form is None or position is None:
+        return None
+    step = open_step(form, position)
+    return Line(slot=step.ask, field=step.field)
 
 
 def _hand_over(heard: Heard, *, rule: str, reason: str) -> Plan:
@@ -204,9 +213,10 @@ def _hand_over(heard: Heard, *, rule: str, reason: str) -> Plan:
     return Plan(rule=rule, lines=(Line(slot="handoff.offered"),), dialogue=dialogue, handoff=reason)
 
 
-def _form_plan(heard: Heard, step: FormStep, *, rule: str) -> Plan:
+def _form_plan(heard: Heard, form: Form, step: FormStep, *, rule: str) -> Plan:
     dialogue = heard.dialogue.model_copy(update={"form": step.position, "unsure": 0})
-    line = Line(slot=step.slot, variables=_filled(step.position, step))
+    field = open_step(form, step.position).field if step.position else None
+    line = Line(slot=step.slot, variables=_filled(step.position, step), field=field)
     return Plan(rule=rule, lines=(line,), dialogue=dialogue)
 
 

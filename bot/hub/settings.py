@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from bot.model.understanding import Language
 from bot.model.value import Value
+
+_QueueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
 class HubSettings(Value):
@@ -29,6 +32,9 @@ class HubSettings(Value):
         0.6, ge=0, le=1, description="Certainty that a human is wanted from which one is."
     )
     queue: str = Field("support", description="Queue that threads are offered to.")
+    queues: tuple[_QueueName, ...] = Field(
+        (), description="Further queues that agents can send threads to."
+    )
     offer_timeout: timedelta = Field(
         timedelta(minutes=10), description="How long an offer waits for an agent."
     )
@@ -90,6 +96,12 @@ class HubSettings(Value):
         timedelta(days=30),
         ge=timedelta(0),
         description="How long raw requests are kept after their events were processed.",
+    )
+    keep_visits: timedelta | None = Field(
+        timedelta(days=395), ge=timedelta(0), description="How long visits to pages are kept."
+    )
+    keep_facts: timedelta | None = Field(
+        None, ge=timedelta(0), description="How long other facts are kept; none: for ever."
     )
     partners_off: tuple[str, ...] = Field(
         (), description="Partners whose facts are not used, as if they had told nothing."

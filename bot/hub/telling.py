@@ -51,6 +51,11 @@ _Moment = Annotated[AwareDatetime, BeforeValidator(_text_only)]
 ToldBody = Annotated[Told, Field(discriminator="kind")]
 
 
+def login_address(realm: str, sub: str) -> Address:
+    """Where a system of the business's own knows a customer."""
+    return Address(channel=LOGIN, account=realm, user=sub)
+
+
 class Subject(Value):
     """Whom a fact is about: a log-in or customer number (`realm` and `sub`), or an identity."""
 
@@ -75,14 +80,14 @@ class Subject(Value):
         """The log-in's address; None for an identity."""
         if self.realm is None or self.sub is None:
             return None
-        return Address(channel=LOGIN, account=self.realm, user=self.sub)
+        return login_address(self.realm, self.sub)
 
 
 class ToldFact(Value):
     """A fact as another system tells it; `source` and `id` together are told once.
 
     `data` is what the kind says, without `kind` and `version`, which stand beside it. `at` is when
-    it happened. With a `partner`, its `legal_basis` is required.
+    it happened. With a `partner`, its `legal_basis` is required. `facet` is the persona it is of.
     """
 
     source: _Word
@@ -93,6 +98,7 @@ class ToldFact(Value):
     subject: Subject
     partner: _Key | None = None
     legal_basis: LegalBasis | None = None
+    facet: _Word | None = None
     data: ToldBody
 
     @model_validator(mode="before")
@@ -139,6 +145,7 @@ class ToldFact(Value):
             body=self.data,
             partner=self.partner,
             legal_basis=self.legal_basis,
+            facet=self.facet,
         )
 
 

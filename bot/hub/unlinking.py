@@ -15,20 +15,16 @@ from bot.hub.fold import fold
 from bot.hub.rebuild import every_entry
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
+from bot.model.dialogue import Dialogue
 from bot.model.event import Rejected
+from bot.model.facet import PRIVATE, Facet, FacetBy, FacetChanged, FacetsStand
 from bot.model.ids import EpisodeId, IdentityId, LinkId, ThreadId
-from bot.model.people import Actor, BySystem, LinkMark, Mark
+from bot.model.people import Actor, BySystem, Link, LinkMark, Mark
 from bot.model.record import LinkMade, Split
 from bot.model.thread import (
-    PRIVATE,
-    Dialogue,
     DialogueMoved,
     Entry,
     EpisodeChanged,
-    Facet,
-    FacetBy,
-    FacetChanged,
-    FacetsStand,
     JourneyMoved,
     MessageIn,
     OwnedByBot,
@@ -39,6 +35,9 @@ from bot.model.thread import (
 from bot.model.understanding import Understanding
 from bot.model.value import AwareDatetime
 from bot.ports import Store
+
+# Later than any entry.
+_NOTHING_SINCE = 2**62
 
 
 @dataclass
@@ -82,7 +81,7 @@ class Unlinking:
             scene.draft.outcome = Rejected(reason="no such link holds here")
             return []
         for made in ending:
-            self._mark(scene, made, by=by, reason=reason)
+            self._mark(scene, made.link, by=by, reason=reason)
         kept = [made for made in known if made not in ending]
         split = graph.parts(among, kept)
         if len(split) > 1:
@@ -90,13 +89,23 @@ class Unlinking:
             await self._part(scene, split, kept, since=since)
         return ending
 
-    def _mark(self, scene: Scene, made: LinkMade, *, by: Actor, reason: str) -> None:
-        link, draft = made.link, scene.draft
+    async def let_go(self, scene: Scene, link: Link) -> None:
+        """A newcomer was linked with somebody who left the thread at the same moment."""
+        among = [identity.id for identity in scene.identities]
+        known = await self._store.links(among)
+        self._mark(scene, link, by=BySystem(), reason="parted meanwhile")
+        split = graph.parts(among, known)
+        if len(split) > 1:
+            await self._part(scene, split, known, since=_NOTHING_SINCE)
+
+    def _mark(self, scene: Scene, link: Link, *, by: Actor, reason: str) -> None:
+        draft = scene.draft
         mark = LinkMark(link=link.id, mark=Mark.ENDED, at=draft.now, by=by, reason=reason)
         draft.mark(mark)
         told = Unlinked(link=link.id, one=link.one, other=link.other, reason=reason)
         for identity in (link.one, link.other):
-            draft.add(told, by=by, identity=identity)
+            if scene.turn.identity(identity) is not None:
+                draft.add(told, by=by, identity=identity)
 
     async def _part(
         self,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 
 from bot.errors import BusError, StoreError
 from bot.hub.ingress import Ingress
+from bot.model.fact import FACT_KINDS, FactKind
 from bot.model.ids import EventId
 from bot.ports import Clock, Store
 
@@ -26,18 +28,24 @@ _UNUSED = timedelta(days=1)  # after that an uploaded file that no message has i
 _BATCH = 500
 _CLOCKS = timedelta(seconds=30)  # by how much others' clocks may be ahead
 _REMEMBERED = 20 * _BATCH
+_VISITS: Final[tuple[FactKind, ...]] = ("visited",)
+_OTHERS: Final = tuple(kind for kind in FACT_KINDS if kind not in _VISITS)
 
 
 class Upkeep:
     """Puts due timers on the line, recorded events that nobody processed back on the bus.
 
-    And forgets raw requests that are older than `keep_requests`, and files that nobody sent.
+    And forgets raw requests that are older than `keep_requests`, files that nobody sent, and facts
+    that have been kept for long enough.
     """
 
     def __init__(
         self, *, store: Store, ingress: Ingress, clock: Clock, keep_requests: timedelta
     ) -> None:
         self.keep_requests = keep_requests
+        # None: for ever.
+        self.keep_visits: timedelta | None = None
+        self.keep_facts: timedelta | None = None
         self._store = store
         self._ingress = ingress
         self._clock = clock
@@ -93,13 +101,21 @@ class Upkeep:
         return swept
 
     async def prune(self) -> int:
-        """Forget some of the requests and files that are old enough; how many, 0 for no more."""
+        """Forget some of what is old enough; returns how much, 0 for no more."""
         now = self._clock.now()
         requests = await self._store.prune(before=now - self.keep_requests)
         files = await self._store.prune_blobs(before=now - _UNUSED)
-        if requests or files:
-            log.info("pruned", requests=requests, files=files)
-        return requests + files
+        visits = await self._prune_facts(_VISITS, self.keep_visits)
+        facts = await self._prune_facts(_OTHERS, self.keep_facts)
+        gone = requests + files + visits + facts
+        if gone:
+            log.info("pruned", requests=requests, files=files, visits=visits, facts=facts)
+        return gone
+
+    async def _prune_facts(self, kinds: Collection[FactKind], keep: timedelta | None) -> int:
+        if keep is None:
+            return 0
+        return await self._store.prune_facts(kinds, before=self._clock.now() - keep)
 
     async def _sweep(self, *, before: datetime) -> tuple[int, int]:
         """How many were found, and how many of them were put on the bus."""

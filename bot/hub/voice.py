@@ -7,15 +7,20 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bot.hub.content import ContentSet, Moment, Resolution, Variables
+from bot.hub.content.choices import answers, written_out
 from bot.hub.draft import Words
 from bot.hub.journey import likeliest
 from bot.hub.router import Line
 from bot.hub.settings import HubSettings
+from bot.model.channel import Capabilities
 from bot.model.people import ChannelIdentity
 from bot.model.sending import Choice
 from bot.model.thread import ThreadState
 from bot.model.understanding import Language, Need
 from bot.ports import Channel
+
+_NO_CARDS = "the channel shows no cards: they were written out"
+_NOTHING = Capabilities(text_limit=0)
 
 
 class Speaking(NamedTuple):
@@ -49,36 +54,41 @@ class Voice:
             for line, one in zip(lines, found, strict=True)
         ]
         choices = next((each for each in given if each), ())
+        locale = found[0].decision.locale
+        cards = next((one.variant.cards for one in found if one.variant.cards), ())
         text = "\n\n".join(one.text for one in found)
-        buttons = len(choices) <= self._max_choices(speaking.identity)
+        notes: tuple[str, ...] = ()
+        if cards and not self._capabilities(speaking.identity).cards:
+            text, choices = written_out(text, cards), (*choices, *answers(cards))
+            cards, notes = (), (_NO_CARDS,)
+        buttons = len(choices) <= self._capabilities(speaking.identity).max_choices
         return Words(
             text=text if buttons else _numbered(text, choices),
             buttons=buttons,
             choices=choices,
-            language=found[0].decision.locale,
-            decision=found[0].decision.model_copy(update={"rule": rule}),
+            cards=cards,
+            question=next((one.field.question(locale) for one in lines if one.field), None),
+            language=locale,
+            decision=found[0].decision.model_copy(update={"rule": rule, "notes": notes}),
             gap=next((one.gap for one in found if one.gap), None),
         )
 
-    def _resolve(self, line: Line, speaking: Speaking) -> Resolution:
+    def moment(self, speaking: Speaking, *variables: tuple[str, str]) -> Moment:
+        """What the choice of content rests on here; `variables` beside what is known anyhow."""
         channel = speaking.identity.address.channel
-        variables = {
-            **_customer(speaking.identity),
-            "channel": channel,
-            **dict(line.variables),
-        }
-        return self._content.resolve(
-            line.slot,
-            Moment(
-                channel=channel,
-                locale=self._language(speaking),
-                persona=speaking.state.facet,
-                stage=likeliest(speaking.state.belief),
-                need=speaking.need,
-                now=speaking.now,
-                variables=Variables.of(variables),
-            ),
+        known = {**_customer(speaking.identity), "channel": channel, **dict(variables)}
+        return Moment(
+            channel=channel,
+            locale=self._language(speaking),
+            persona=speaking.state.facet,
+            stage=likeliest(speaking.state.belief),
+            need=speaking.need,
+            now=speaking.now,
+            variables=Variables.of(known),
         )
+
+    def _resolve(self, line: Line, speaking: Speaking) -> Resolution:
+        return self._content.resolve(line.slot, self.moment(speaking, *line.variables))
 
     def _language(self, speaking: Speaking) -> Language:
         """What the customer writes, else what the provider says of them, else the default."""
@@ -95,10 +105,10 @@ class Voice:
             for choice in choices
         )
 
-    def _max_choices(self, identity: ChannelIdentity) -> int:
+    def _capabilities(self, identity: ChannelIdentity) -> Capabilities:
         address = identity.address
         channel = self._channels.get((address.channel, address.account))
-        return channel.capabilities.max_choices if channel else 0
+        return channel.capabilities if channel else _NOTHING
 
 
 def _customer(identity: ChannelIdentity) -> dict[str, str]:

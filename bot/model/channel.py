@@ -387,7 +387,7 @@ class Capabilities(Value):
     `spoofable`: senders can make up where a message seems to come from, as with SMS.
     `extended`: names of optional abilities (`edits`, `reactions`, `typing` ...).
 
-    The hub reads `max_choices`, both windows, `rate`, `attests_phone`, `phone_addressed`,
+    The hub reads `max_choices`, `cards`, both windows, `rate`, `attests_phone`, `phone_addressed`,
     `spoofable` and `push` (whether messages reach a phone: link codes are offered for such
     channels); the web chat's edge reads `text_limit`. The API tells all of them
     (`GET /api/v1/channels`). Texts are split and titles cut by the adapter itself, by the limits
@@ -398,6 +398,7 @@ class Capabilities(Value):
     text_unit: TextUnit = TextUnit.CHARACTERS
     max_choices: int = 0
     choice_title_limit: int = 20
+    cards: bool = False
     attachments: frozenset[AttachmentType] = frozenset()
     window: timedelta | None = None
     human_window: timedelta | None = None

@@ -66,6 +66,23 @@ class Visited(Value):
     place: str | None = None
 
 
+class LoginProved(Value):
+    """Somebody proved to be at this log-in, by a token that is theirs alone from then on (R7).
+
+    `visitor` is where it was shown; the fact's id is derived from what the token calls itself.
+    """
+
+    kind: Literal["login_proved"] = "login_proved"
+    visitor: IdentityId
+    until: AwareDatetime
+
+
+class Retired(Value):
+    """The customer signed out here: whoever still has the token of this visitor is refused (R9)."""
+
+    kind: Literal["retired"] = "retired"
+
+
 # --- what other systems tell -----------------------------------------------------------------
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -244,6 +261,38 @@ class Attribute(Value):
         return True
 
 
+class BuyingRole(StrEnum):
+    """What somebody does when an organisation buys."""
+
+    USER = "user"
+    INFLUENCER = "influencer"
+    BUYER = "buyer"
+    DECIDER = "decider"
+    GATEKEEPER = "gatekeeper"
+    FINANCE = "finance"
+
+
+OrganisationKey = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, to_lower=True, max_length=100, pattern=r"^\w[\w.:-]*$"
+    ),
+]
+
+
+class Membership(Value):
+    """The customer is one of an organisation's people; what they do there may not be known.
+
+    `organisation` is what the organisation is known by: its number, its domain, or a CRM's id.
+    """
+
+    kind: Literal["membership"] = "membership"
+    version: Literal[1] = 1
+    organisation: OrganisationKey
+    name: Annotated[str, StringConstraints(max_length=200)] = ""
+    role: BuyingRole | None = None
+
+
 Told = (
     Purchased
     | Delivered
@@ -254,8 +303,9 @@ Told = (
     | StoreVisited
     | SubscriptionChanged
     | Attribute
+    | Membership
 )
-FactBody = Annotated[Claimed | Visited | Told, Field(discriminator="kind")]
+FactBody = Annotated[Claimed | Visited | LoginProved | Retired | Told, Field(discriminator="kind")]
 ToldKind = Literal[
     "purchased",
     "delivered",
@@ -266,8 +316,9 @@ ToldKind = Literal[
     "store_visited",
     "subscription_changed",
     "attribute",
+    "membership",
 ]
-FactKind = Literal["claimed", "visited", ToldKind]
+FactKind = Literal["claimed", "visited", "login_proved", "retired", ToldKind]
 TOLD_KINDS: Final[tuple[ToldKind, ...]] = get_args(ToldKind)
 FACT_KINDS: Final[tuple[FactKind, ...]] = get_args(FactKind)
 
@@ -291,7 +342,8 @@ class Fact(Value):
 
     `at` is when it happened, `received_at` when we heard. `source` names who told: `webchat`,
     `nlu`, `agent`, or an integration. Ids are derived from the source and its own id. What a
-    `partner` told is used by its legal basis, and not while that partner is turned off.
+    `partner` told is used by its legal basis, and not while that partner is turned off. `facet` is
+    the persona whose it is, where whoever tells knows that.
     """
 
     id: FactId
@@ -302,17 +354,28 @@ class Fact(Value):
     body: FactBody
     partner: str | None = None
     legal_basis: LegalBasis | None = None
+    facet: str | None = None
 
     @property
     def claim(self) -> str | None:
-        """What is claimed, as it is looked up by; None for what is no claim."""
-        body = self.body
-        return claim_key(body.what, body.value) if isinstance(body, Claimed) else None
+        """What it is looked up by beside its identity: what is claimed, or the organisation."""
+        match self.body:
+            case Claimed(what=what, value=value):
+                return claim_key(what, value)
+            case Membership(organisation=organisation):
+                return members_key(organisation)
+            case _:
+                return None
 
 
 def claim_key(what: ClaimKind, value: str) -> str:
     """What claims of the same value have in common."""
     return f"{what}:{value}"
+
+
+def members_key(organisation: str) -> str:
+    """What memberships of the same organisation have in common."""
+    return f"member:{organisation}"
 
 
 class FactPlace(Value):

@@ -86,7 +86,8 @@ class ThreadPlace(Value):
 class Listing(NamedTuple):
     """What a thread is listed under; nothing is an empty text or 0, moments are microseconds.
 
-    `holder` is the agent or the queue; `since` is only told of those that wait.
+    `holder` is the agent or the queue; `since` is only told of those that wait. A thread in which
+    nothing has happened has a `last_at` below 0, and is in no list.
     """
 
     owner: OwnerKind
@@ -111,7 +112,7 @@ class Listing(NamedTuple):
             since=since,
             phase="" if state.episode is None else state.episode.phase,
             language=state.language or "",
-            last_at=_micros(state.last_at),
+            last_at=_UNLISTED if state.is_untouched else _micros(state.last_at),
         )
 
 
@@ -121,6 +122,9 @@ class HolderCount(Value):
     owner: OwnerKind
     holder: str
     count: int
+
+
+_UNLISTED: Final = -1
 
 
 def _micros(at: datetime | None) -> int:

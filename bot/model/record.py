@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bot.model.channel import Address, Attachment, ReceiptStatus
+from bot.model.decision import Gap
 from bot.model.event import EventBody, Outcome, ThreadEvent, TimerBody
 from bot.model.fact import Fact
 from bot.model.ids import EntryId, EventId, IdentityId, SendId, ThreadId
 from bot.model.people import ChannelIdentity, Link, LinkMark, Mark
-from bot.model.sending import Choice, FailureKind, Origin, PartSent, TemplateUse
-from bot.model.thread import Entry, Gap, SendStatus, ThreadState
+from bot.model.sending import Card, Choice, FailureKind, Origin, PartSent, Question, TemplateUse
+from bot.model.thread import Entry, SendStatus, ThreadState
 from bot.model.value import AwareDatetime, Value
 
 # --- accepting -------------------------------------------------------------------------------
@@ -139,6 +140,8 @@ class SendItem(Value):
     author_name: str | None = None
     text: str = ""
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     template: TemplateUse | None = None
     language: str | None = None

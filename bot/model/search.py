@@ -108,7 +108,10 @@ def _may_be_near(term: Term) -> bool:
 def entry_text(entry: Entry) -> str:
     """What was said or noted in an entry, or nothing."""
     body = entry.body
-    if isinstance(body, MessageIn | MessageOut | EchoOut | MessageEdited | Note):
+    if isinstance(body, MessageOut):
+        cards = (line for card in body.cards for line in (card.title, card.text))
+        return "\n".join(filter(None, (body.text, *cards)))
+    if isinstance(body, MessageIn | EchoOut | MessageEdited | Note):
         return body.text
     return ""
 

@@ -41,6 +41,42 @@ class Choice(Value):
     url: str | None = None
 
 
+class Card(Value):
+    """Something shown on its own, one of several: a picture, words, and up to three buttons.
+
+    `image` is an address (https), or a path on this hub.
+    """
+
+    title: str
+    text: str = ""
+    image: str | None = None
+    buttons: tuple[Choice, ...] = ()
+
+
+class QuestionKind(StrEnum):
+    """What an answer looks like, for the keyboard and the size of an input."""
+
+    TEXT = "text"
+    LONG_TEXT = "long_text"
+    NUMBER = "number"
+    ORDER_NUMBER = "order_number"
+
+
+class Question(Value):
+    """What a message asks for, so that a page may show an input with this label.
+
+    An answer is an ordinary message; whether it is one, the form decides. `pattern` is what the
+    whole answer looks like, in any case, as browsers read it.
+    """
+
+    name: str
+    kind: QuestionKind
+    label: str
+    pattern: str | None = None
+    example: str | None = None
+    max_length: int
+
+
 class TemplateUse(Value):
     """A provider-approved template and its parameters, for channels with a closed window."""
 
@@ -60,13 +96,16 @@ class Outbound(Value):
     """One message to one person; a channel sends it in one part or several.
 
     `parts_sent` are the parts that left in earlier attempts: a resumed send skips as many.
-    `last_inbound_at` is when the person last wrote on this address (None = never).
+    `last_inbound_at` is when the person last wrote on this address (None = never). `cards` come
+    only where the channel's capabilities say so.
     """
 
     id: SendId
     to: Address
     text: str = ""
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     template: TemplateUse | None = None
     origin: Origin = Origin.BOT

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from bot.model.channel import Attachment, Press, ReceiptStatus
+from bot.model.decision import Decision, Gap
+from bot.model.dialogue import Dialogue
+from bot.model.facet import PRIVATE, Facet, FacetBy, FacetChanged, FacetsStand
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
 from bot.model.people import Actor, Proof
-from bot.model.sending import Choice, FailureKind, TemplateUse
+from bot.model.sending import Card, Choice, FailureKind, Question, TemplateUse
 from bot.model.understanding import Language, StageShare, Understanding
 from bot.model.value import AwareDatetime, Value
 
@@ -51,43 +54,6 @@ Owner = Annotated[OwnedByBot | Offered | OwnedByAgent | OwnedByNobody, Field(dis
 OwnerKind = Literal["bot", "offered", "agent", "none"]
 
 
-# --- why the bot said what it said -----------------------------------------------------------
-
-
-class Candidate(Value):
-    """One content variant that was looked at: chosen, or the reason it was not."""
-
-    variant: str
-    verdict: str
-
-
-class Decision(Value):
-    """Who answers, with what, and why (shown to agents and marketers as the trace).
-
-    `rule` is the router's rule that decided; `snapshot` the hash of the live content set.
-    """
-
-    rule: str
-    slot: str | None = None
-    variant: str | None = None
-    snapshot: str | None = None
-    locale: str | None = None
-    missing_locale: bool = False
-    candidates: tuple[Candidate, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-class Gap(Value):
-    """Demand that met no content there: the cell of the matrix that was empty."""
-
-    slot: str
-    locale: str
-    channel: str
-    stage: str | None = None
-    persona: str | None = None
-    fallback: str | None = None
-
-
 # --- entries ---------------------------------------------------------------------------------
 
 
@@ -113,11 +79,18 @@ class MessageOut(Value):
     send: SendId
     text: str
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     template: TemplateUse | None = None
     language: str | None = None
     decision: Decision | None = None
     gap: Gap | None = None
+
+    @property
+    def offered(self) -> tuple[Choice, ...]:
+        """Everything that can be chosen, on cards too."""
+        return (*self.choices, *(one for card in self.cards for one in card.buttons))
 
 
 class EchoOut(Value):
@@ -261,13 +234,6 @@ class Phase(StrEnum):
         return self in {Phase.RESOLVED, Phase.ABANDONED}
 
 
-class FacetBy(StrEnum):
-    """Who says to which facet a case belongs."""
-
-    CUE = "cue"
-    AGENT = "agent"
-
-
 class EpisodeChanged(Value):
     """A case was opened or reopened, waits, is snoozed `until` a moment, is over, or was linked.
 
@@ -285,38 +251,6 @@ class EpisodeChanged(Value):
     since: AwareDatetime | None = None
     facet: str | None = None
     facet_by: FacetBy | None = None
-
-
-class SlotFilled(Value):
-    """One answer that a form got, and from which words."""
-
-    name: str
-    value: str
-
-
-class FormPosition(Value):
-    """Where a form stands: what is filled, and which step is asked now."""
-
-    form: str
-    step: str
-    filled: tuple[SlotFilled, ...] = ()
-    misses: int = 0
-
-    def value(self, name: str) -> str | None:
-        """What this step was answered with, or None."""
-        return next((slot.value for slot in self.filled if slot.name == name), None)
-
-
-class Dialogue(Value):
-    """Where the talk stands, whatever channel it is on.
-
-    `choices` are the ones offered last, so that "2" or a title can stand for a press. `unsure`
-    counts messages in a row that were not understood.
-    """
-
-    form: FormPosition | None = None
-    choices: tuple[Choice, ...] = ()
-    unsure: int = 0
 
 
 class DialogueMoved(Value):
@@ -337,55 +271,6 @@ class JourneyMoved(Value):
     belief: tuple[StageShare, ...]
     evidence: str
     facet: str | None = None
-
-
-# Everybody speaks as this persona until they show another one.
-PRIVATE: Final = "private"
-
-
-class Interest(Value):
-    """An intent, product or category that was spoken of, and when last."""
-
-    kind: Literal["intent", "product", "category"]
-    value: str
-    at: AwareDatetime
-
-
-class Facet(Value):
-    """What is known of a customer as one persona: their journey, and what they spoke of lately.
-
-    `interests` are the latest first, a few at most.
-    """
-
-    persona: str
-    belief: tuple[StageShare, ...] = ()
-    belief_at: AwareDatetime | None = None
-    interests: tuple[Interest, ...] = ()
-    first_at: AwareDatetime | None = None
-    last_at: AwareDatetime | None = None
-
-
-class FacetChanged(Value):
-    """The customer speaks as this persona from here on.
-
-    By their own words (`quote` shows it), or because an agent says so. `episode`: that case is the
-    facet's from here on.
-    """
-
-    kind: Literal["facet_changed"] = "facet_changed"
-    facet: str
-    reason: FacetBy
-    quote: str = ""
-    episode: EpisodeId | None = None
-
-
-class FacetsStand(Value):
-    """All facets said anew, and the one spoken as now: threads became one, or one became two."""
-
-    kind: Literal["facets_stand"] = "facets_stand"
-    facets: tuple[Facet, ...]
-    facet: str
-    reason: Literal["linked", "unlinked"]
 
 
 EntryBody = Annotated[
@@ -488,6 +373,12 @@ class ThreadState(Value):
         if known is None and persona == self.facet:
             return Facet(persona=persona, belief=self.belief, belief_at=self.belief_at)
         return known or Facet(persona=persona)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing has happened: somebody was met, and nobody did anything."""
+        nowhere = self.last_at is None and self.active is None
+        return nowhere and self.episode is None and self.epoch == 0
 
     def wrote_at(self, identity: IdentityId) -> AwareDatetime | None:
         """When the customer last wrote from this address, or None."""

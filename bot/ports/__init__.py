@@ -12,9 +12,9 @@ from typing import Protocol
 
 from bot.model.channel import Attachment, Capabilities, Received, Request
 from bot.model.event import Outcome, ThreadEvent
-from bot.model.ids import AgentId, EntryId, EventId, IdentityId, SendId, ThreadId
+from bot.model.ids import EntryId, EventId, IdentityId, SendId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
-from bot.model.people import Agent, ApiToken, ChannelIdentity, LinkCode, Session
+from bot.model.people import ChannelIdentity
 from bot.model.phone import PhoneWrites, ProviderTook
 from bot.model.record import (
     Acceptance,
@@ -38,7 +38,9 @@ from bot.model.understanding import Understanding, Utterance
 from bot.model.value import AwareDatetime, Value
 from bot.ports.blobs import Blobs
 from bot.ports.cards import Cards
+from bot.ports.directory import Directory
 from bot.ports.facts import Facts
+from bot.ports.privacy import Privacy
 
 # --- Clock -----------------------------------------------------------------------------------
 
@@ -341,6 +343,15 @@ class Threads(Protocol):
     async def counts(self) -> list[HolderCount]:
         """How many threads each queue is offered and each agent owns, in no order."""
 
+    async def queue(self, name: str, *, most: int) -> list[ThreadId]:
+        """The threads offered to a queue, who has waited longest first; none beyond `most`.
+
+        Those of the same moment come by their ids.
+        """
+
+    async def count(self, wanted: ThreadFilter, *, most: int) -> int:
+        """How many threads a filter takes; counted to `most` and no further."""
+
     async def thread_ids(self) -> list[ThreadId]:
         """All threads there are (for rebuilding); not those that went up in another one."""
 
@@ -407,49 +418,6 @@ class Outbox(Protocol):
         """The send that this provider id belongs to, or None."""
 
 
-class Directory(Protocol):
-    """People who log in, and the small secrets with a lifetime."""
-
-    async def put_agent(self, agent: Agent) -> None:
-        """Add a person or replace the one with this id; raises Conflict on a taken e-mail."""
-
-    async def agent(self, agent: AgentId) -> Agent | None:
-        """The person, or None."""
-
-    async def agent_by_email(self, email: str) -> Agent | None:
-        """The person with this e-mail (any case), or None."""
-
-    async def agents(self) -> list[Agent]:
-        """All people, by name."""
-
-    async def put_session(self, session: Session) -> None:
-        """Remember a log-in."""
-
-    async def session(self, token_hash: str, *, now: datetime) -> Session | None:
-        """The log-in, or None when unknown or expired (from `expires_at` on)."""
-
-    async def end_session(self, token_hash: str) -> None:
-        """Forget a log-in."""
-
-    async def put_token(self, token: ApiToken) -> None:
-        """Remember a machine's token."""
-
-    async def token(self, token_hash: str) -> ApiToken | None:
-        """The machine's token, or None."""
-
-    async def put_code(self, code: LinkCode) -> None:
-        """Remember a link code; an earlier one of its source for the same account is void."""
-
-    async def code(self, code_hash: str, *, now: datetime) -> LinkCode | None:
-        """The code, or None when unknown, void, used or expired (from `expires_at` on)."""
-
-    async def count_attempt(self, key: str, *, now: datetime, window: timedelta) -> int:
-        """Count one attempt under a key; returns how many there were within the window.
-
-        This one counts too; one that lies exactly a window back does not.
-        """
-
-
 class Search(Protocol):
     """Full text: what was said or noted, and who the customers are. See `bot/model/search.py`."""
 
@@ -467,7 +435,7 @@ class Search(Protocol):
         """Entries likewise, the newest first; their numbers are their sequence numbers."""
 
 
-class Store(Inbox, Threads, Outbox, Directory, Search, Blobs, Facts, Cards, Protocol):
+class Store(Inbox, Threads, Outbox, Directory, Search, Blobs, Facts, Cards, Privacy, Protocol):
     """The record of truth."""
 
     async def ready(self) -> None:

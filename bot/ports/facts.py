@@ -42,6 +42,9 @@ class Facts(Protocol):
     async def claimants(self, what: ClaimKind, value: str, *, limit: int = 20) -> list[IdentityId]:
         """Identities that claim this (as `Claimed.value` has it), by the first claim of each."""
 
+    async def members(self, organisation: str, *, limit: int = 500) -> list[Fact]:
+        """Memberships of this organisation (as `Membership.organisation` has it), newest first."""
+
     async def hold_facts(self, held: Sequence[HeldFact]) -> list[FactId]:
         """Put into quarantine; returns which were new, in the order given.
 

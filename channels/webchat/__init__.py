@@ -77,6 +77,7 @@ class Adapter:
             text_unit=TextUnit.CHARACTERS,
             max_choices=20,
             choice_title_limit=80,
+            cards=True,
             attachments=frozenset(AttachmentType),
             receipts=frozenset({ReceiptStatus.DELIVERED, ReceiptStatus.READ}),
             push=False,
@@ -128,7 +129,7 @@ class Adapter:
         return f"{page}#{quote(code, safe='')}" if page else None
 
     def _problem(self, message: Outbound) -> str | None:
-        if not (message.text.strip() or message.attachments):
+        if not (message.text.strip() or message.cards or message.attachments):
             return "there is nothing in it"
         length, limit = measure(message.text, TextUnit.CHARACTERS), self._settings.max_text_length
         # Never split: the entry is one, and a page that replays shows it as one.
@@ -143,6 +144,8 @@ class Adapter:
             name=message.author_name,
             text=message.text,
             choices=message.choices,
+            cards=message.cards,
+            question=message.question,
             attachments=message.attachments,
             language=message.language,
             channel=self.name,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from bot.model.channel import Attachment
-from bot.model.sending import Choice
+from bot.model.sending import Card, Choice, Question
 from bot.model.value import AwareDatetime, Value
 
 LONGEST_TEXT = 10_000
@@ -57,6 +57,8 @@ class ToVisitor(Value):
     name: str | None = None
     text: str = ""
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     language: str | None = None
     channel: str

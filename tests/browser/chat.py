@@ -9,6 +9,8 @@ from playwright.async_api import expect
 if TYPE_CHECKING:
     from playwright.async_api import Locator, Page
 
+    from tests.edge.house import House
+
 PATIENCE = 20_000  # milliseconds; machines that run these are busy
 GREETING = (
     "Hej och välkommen till Fjällbutiken! Jag är butikens bot och svarar direkt. "
@@ -37,3 +39,16 @@ async def choose(page: Page, label: str) -> None:
 
 def texts(page: Page, author: str) -> Locator:
     return page.locator(f".message.{author}:not(#hello) .text")
+
+
+async def press(server: House, page: Page, intent: str, title: str) -> None:
+    """Press what the content offers for an intent, as another tab of the same visitor."""
+    token = await page.evaluate("localStorage.getItem('samtal.token')")
+    tab = await server.visitor(token=token, language=await _language(page))
+    pressed = {"id": f"press-{intent}", "payload": f"intent:{intent}", "title": title}
+    assert (await tab.do("press", pressed))["ok"] is True
+
+
+async def _language(page: Page) -> str:
+    language: str = await page.locator("section.widget").get_attribute("lang") or "sv"
+    return language

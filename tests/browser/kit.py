@@ -51,12 +51,19 @@ class Faults:
 
 
 @contextlib.asynccontextmanager
-async def browsing() -> AsyncIterator[Browser]:
-    """The browser; skips the test where there is none (never in CI, which has one)."""
+async def browsing(*, keeps_pages: bool = False) -> AsyncIterator[Browser]:
+    """The browser; skips the test where there is none (never in CI, which has one).
+
+    `keeps_pages`: a page that was left is kept whole, as people's browsers do, for coming back.
+    """
     if CHROMIUM is None:
         do_without("no Chromium: install one (apt-get install chromium)")
     async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = await play.chromium.launch(
+            executable_path=CHROMIUM,
+            args=FLAGS,
+            ignore_default_args=["--disable-back-forward-cache"] if keeps_pages else None,
+        )
         try:
             yield browser
         finally:

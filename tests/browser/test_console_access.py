@@ -10,6 +10,7 @@ from playwright.async_api import expect
 
 from tests.browser.console import somebody_waits
 from tests.browser.kit import DESKTOP, PHONE, browsing, open_page, violations
+from tests.browser.test_files import LETTER, PICTURE, PROGRAM
 from tests.edge.house import PASSWORD
 
 if TYPE_CHECKING:
@@ -77,6 +78,91 @@ async def test_axe_finds_nothing(
         await page.keyboard.press("Control+k")
         await expect(page.get_by_role("dialog")).to_be_visible()
         found["palette"] = await violations(page)
+        assert {place: lines for place, lines in found.items() if lines} == {}
+        assert faults.lines == []
+
+
+# Buttons and fields of what lies over the page or opens in it, in Swedish and English.
+OVER_WORDS = {
+    "sv-SE": ("Inloggad som Anna", "Inställningar", "Ändra kortkommandon", "Sessionen har gått ut"),
+    "en-GB": ("Logged in as Anna", "Preferences", "Change keyboard shortcuts", "Your session"),
+}
+
+
+async def _log_in(page: Page, locale: str, *, password: str = PASSWORD) -> None:
+    email, secret, *_ = WORDS[locale]
+    await page.get_by_label(email).fill("anna@example.com")
+    await page.get_by_label(secret, exact=True).fill(password)
+    await page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("locale", ["sv-SE", "en-GB"])
+async def test_axe_finds_nothing_in_what_helps_to_write(
+    server: House, locale: str, *, dark: bool
+) -> None:
+    await server.agent("Anna")
+    await somebody_waits(server)
+    found: dict[str, list[str]] = {}
+    async with browsing() as browser:
+        page, faults = await open_page(
+            browser, f"{server.base}/desk", locale=locale, dark=dark, size=PHONE
+        )
+        await _log_in(page, locale)
+        await page.locator("[data-thread-row]").click()
+        await page.get_by_role("log").focus()
+        await page.keyboard.press("c")
+        await expect(page.get_by_role("dialog")).to_contain_text("+46701234567")
+        found["card"] = await violations(page)
+        await _closed(page)
+        await page.get_by_label(WORDS[locale][3]).press_sequentially("/")
+        await expect(page.get_by_role("option").nth(20)).to_be_attached()
+        found["canned"] = await violations(page)
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".from-content")).to_be_visible()
+        files = page.locator(".composer input[type=file]")
+        await files.set_input_files([PICTURE, LETTER, PROGRAM])
+        await expect(page.locator(".attaching li:not([aria-busy])")).to_have_count(3)
+        found["files"] = await violations(page)
+        assert {place: lines for place, lines in found.items() if lines} == {}
+        assert faults.lines == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("locale", ["sv-SE", "en-GB"])
+async def test_axe_finds_nothing_in_the_settings_and_when_a_session_ends(
+    server: House, locale: str, *, dark: bool
+) -> None:
+    menu, settings, keys, ended = OVER_WORDS[locale]
+    anna = await server.agent("Anna")
+    await somebody_waits(server)
+    found: dict[str, list[str]] = {}
+    async with browsing() as browser:
+        page, faults = await open_page(browser, f"{server.base}/desk", locale=locale, dark=dark)
+        await _log_in(page, locale)
+        await page.locator("[data-thread-row]").click()
+        await page.get_by_role("button", name=menu).click()
+        await expect(page.get_by_role("menuitem", name=settings)).to_be_visible()
+        found["menu"] = await violations(page)
+        await page.get_by_role("menuitem", name=settings).click()
+        dialog = page.get_by_role("dialog", name=settings)
+        await expect(dialog.get_by_role("switch").first).to_be_visible()
+        found["preferences"] = await violations(page)
+        await dialog.get_by_role("button", name=keys).click()
+        await page.get_by_role("dialog", name=keys).locator("li button").first.click()
+        await page.keyboard.press("n")
+        await expect(page.get_by_role("alert").filter(has_text="N ")).to_be_visible()
+        found["keys"] = await violations(page)
+        await page.keyboard.press("Escape")
+        await _closed(page)
+        await server.store.put_agent(anna.model_copy(update={"active": False}))
+        await page.keyboard.press("a")
+        dialog = page.get_by_role("dialog", name=ended)
+        await expect(dialog).to_be_visible()
+        found["ended"] = await violations(page)
+        await _log_in(page, locale, password="not this one")
+        await expect(dialog.get_by_role("alert")).to_be_visible()
+        found["wrong"] = await violations(page)
         assert {place: lines for place, lines in found.items() if lines} == {}
         assert faults.lines == []
 

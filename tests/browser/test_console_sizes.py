@@ -22,9 +22,21 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-THREADS, ENTRIES = 1_000, 2_000
+THREADS, ENTRIES = 1_000, 10_000
 MOST_ROWS = 40
 MOST_LINES = 60
+# Goes up until there is nothing older; gives the most lines that were in the page at a time.
+TO_THE_START = """async log => {
+  const drawn = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+  let most = 0;
+  while (!log.innerText.includes("Här börjar samtalet")) {
+    log.scrollTop = 0;
+    await drawn();
+    most = Math.max(most, log.querySelectorAll(".line").length);
+  }
+  log.scrollTop = 0;
+  return most;
+}"""
 
 
 async def _many_threads() -> Memory:
@@ -102,4 +114,25 @@ async def test_a_long_thread_is_few_lines_and_keeps_its_place() -> None:
         assert await lines.count() <= MOST_LINES
         await anna.press("Till det senaste")
         await expect(last).to_be_in_viewport()
+        assert anna.faults.lines == []
+
+
+async def test_all_of_a_long_thread_is_read_page_by_page() -> None:
+    async with house(memory=await _a_long_thread()) as server, browsing() as browser:
+        anna = await take_seat(browser, server)
+        asked: list[str] = []
+        anna.page.on(
+            "request", lambda one: asked.append(one.url) if "/entries?before=" in one.url else None
+        )
+        await anna.open_first(view="Alla")
+        await expect(anna.log.get_by_text(f"Rad {ENTRIES - 1} ")).to_be_in_viewport(
+            timeout=PATIENCE
+        )
+        assert await anna.log.evaluate(TO_THE_START) <= MOST_LINES
+        await expect(anna.log.get_by_text("Rad 0", exact=True)).to_be_in_viewport(timeout=PATIENCE)
+        # The newest hundred came with `watch`; each page of the others was asked for once.
+        assert len(asked) == len(set(asked)) == (ENTRIES - 100) // 200 + 1
+        await anna.press("Till det senaste")
+        await expect(anna.log.get_by_text(f"Rad {ENTRIES - 1} ")).to_be_in_viewport()
+        assert await anna.log.locator(".line").count() <= MOST_LINES
         assert anna.faults.lines == []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.chat import open_chat, say, texts
+from tests.browser.chat import choose, open_chat, press, say, texts
 from tests.browser.kit import DESKTOP, PHONE, browsing, open_page, violations
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 _SMS = {"sv-SE": "Fortsätt på SMS", "en-GB": "Continue on SMS"}
+_HUMAN = {"sv-SE": "Prata med en människa", "en-GB": "Talk to a human"}
 _FORGET = {"sv-SE": "Glöm mig på den här enheten", "en-GB": "Forget me on this device"}
 
 
@@ -45,6 +46,31 @@ async def test_axe_finds_nothing(
         await page.locator("#menu-button").click()
         await page.get_by_role("button", name=_FORGET[locale]).click()
         await expect(page.locator("#confirm")).to_be_visible()
+        assert await violations(page) == []
+        assert faults.lines == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("locale", ["sv-SE", "en-GB"])
+async def test_axe_finds_nothing_in_cards_questions_and_the_queue(
+    server: House, locale: str, dark: bool, size: tuple[int, int]
+) -> None:
+    async with browsing() as browser:
+        page, faults = await open_page(browser, server.base, locale=locale, dark=dark, size=size)
+        await open_chat(page)
+        await say(page, "Hej" if locale == "sv-SE" else "Hello")
+        await expect(texts(page, "bot")).to_have_count(1)
+        await press(server, page, "product.advice.tent", "?")
+        await expect(page.locator(".card .choice")).to_have_count(3)
+        assert await violations(page) == []
+        await press(server, page, "return.start", "!")
+        await expect(page.locator(".card .choice")).to_have_count(0)
+        await page.locator("#answer").press("Enter")
+        await expect(page.locator("#answer-wrong")).not_to_be_empty()
+        assert await violations(page) == []
+        await choose(page, _HUMAN[locale])
+        await expect(page.locator("#queue")).to_be_visible()
         assert await violations(page) == []
         assert faults.lines == []
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.model.decision import Gap
 from bot.model.event import OfferExpired
 from bot.model.ids import EventId
 from bot.model.record import Absorb, Split, Timer
-from bot.model.thread import Gap, ThreadState
+from bot.model.thread import ThreadState
 from tests.builders import (
     acceptance,
     address,

@@ -11,6 +11,7 @@ from bot.model.fact import (
     FACT_KINDS,
     Attribute,
     AttributeKey,
+    BuyingRole,
     Claimed,
     ClaimKind,
     Delivered,
@@ -19,7 +20,10 @@ from bot.model.fact import (
     HeldFact,
     Item,
     LegalBasis,
+    LoginProved,
+    Membership,
     Purchased,
+    Retired,
     Returned,
     Severity,
     StoreVisited,
@@ -54,6 +58,8 @@ BODIES: tuple[FactBody, ...] = (
         time_zone="Europe/Stockholm",
         place="SE",
     ),
+    LoginProved(visitor=WEB.identity, until=at(60)),
+    Retired(),
     Purchased(
         order="A-1",
         amount="1295.00",
@@ -69,6 +75,7 @@ BODIES: tuple[FactBody, ...] = (
     StoreVisited(store="Umeå"),
     SubscriptionChanged(subscription="S-1", plan="gas", state=SubscriptionState.PAUSED),
     Attribute(key=AttributeKey.BIRTHDAY, value="1984-05-31", verified=True),
+    Membership(organisation="556677-8899", name="Firman AB", role=BuyingRole.DECIDER),
 )
 
 
@@ -178,6 +185,30 @@ async def test_claims_are_found_by_their_value_the_first_first(store: Store) -> 
     assert await store.claimants(ClaimKind.CUSTOMER_NUMBER, "anna@example.com") == [
         people[3].identity
     ]
+
+
+async def test_the_members_of_an_organisation_are_found_the_newest_first(store: Store) -> None:
+    for where in (ANNA, WEB, BO):
+        await said(store, f"{where.user}-1", where=where)
+    firm = Membership(organisation="firm.example", name="Firman")
+    buyer = firm.model_copy(update={"role": BuyingRole.BUYER})
+    other = Membership(organisation="firm.example.com", role=BuyingRole.USER)
+    claimed = Claimed(what=ClaimKind.EMAIL, value="firm.example", raw="firm.example")
+    told = [
+        fact(ANNA, "1", when=5, body=firm),
+        fact(BO, "2", when=9, body=firm),
+        fact(ANNA, "3", when=7, body=buyer),
+        fact(WEB, "4", when=7, body=firm).model_copy(update={"facet": "business"}),
+        fact(WEB, "5", when=8, body=other),
+        fact(WEB, "6", when=8, body=claimed),
+    ]
+    await store.put_facts(told)
+    newest = [told[1], *sorted(told[2:4], key=lambda one: one.id, reverse=True), told[0]]
+    assert await store.members("firm.example") == newest
+    assert await store.members("firm.example", limit=3) == newest[:3]
+    assert await store.members("firm.example", limit=0) == []
+    assert await store.members("example") == []
+    assert await store.members("firm.example.com") == [told[4]]
 
 
 async def test_facts_are_written_with_the_change_or_not_at_all(store: Store) -> None:

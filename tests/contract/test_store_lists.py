@@ -11,15 +11,7 @@ import pytest
 from bot.model.ids import AgentId, EpisodeId
 from bot.model.listing import HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.record import Absorb, ThreadRow
-from bot.model.thread import (
-    Episode,
-    Offered,
-    OwnedByAgent,
-    OwnedByBot,
-    OwnedByNobody,
-    Owner,
-    Phase,
-)
+from bot.model.thread import Episode, Offered, OwnedByAgent, OwnedByBot, OwnedByNobody, Owner, Phase
 from tests.builders import acceptance, address, arrival, at, change, joining, link
 from tests.contract.committing import ANNA, BO, WEB, accepted, said
 
@@ -295,3 +287,72 @@ async def test_counts_are_of_what_people_have_in_hand(store: Store) -> None:
         ],
         key=lambda one: one.holder,
     )
+
+
+# --- queues ----------------------------------------------------------------------------------
+
+
+async def test_a_queue_is_of_those_offered_to_it_who_has_waited_longest_first(
+    store: Store,
+) -> None:
+    people = [address(f"p{n}") for n in range(6)]
+    waits = [("support", 9), ("returns", 1), ("support", 4), ("support", 4), ("support", 2)]
+    for n, (name, since) in enumerate(waits):
+        owner = Offered(queue=name, since=at(since), reason="asked")
+        await stands(store, people[n], owner=owner, when=n)
+    await stands(store, people[5], owner=OWNERS[4], when=5)
+    tied = sorted([people[2].home_thread, people[3].home_thread])
+    queue = [people[4].home_thread, *tied, people[0].home_thread]
+    assert await store.queue("support", most=100) == queue
+    assert await store.queue("support", most=2) == queue[:2]
+    assert await store.queue("returns", most=100) == [people[1].home_thread]
+    assert await store.queue("support", most=0) == []
+    assert await store.queue("nobody-knows", most=100) == []
+
+
+async def test_who_is_accepted_or_absorbed_leaves_the_queue(store: Store) -> None:
+    waits = Offered(queue="support", since=at(1), reason="asked")
+    for n, where in enumerate((ANNA, BO, WEB)):
+        await stands(store, where, owner=waits, when=n)
+    assert len(await store.queue("support", most=100)) == 3
+    await stands(store, BO, owner=OWNERS[4], when=4)
+    await absorb(store, ANNA, WEB)
+    assert await store.queue("support", most=100) == [WEB.home_thread]
+
+
+@pytest.mark.parametrize("most", [0, 1, 5, 1000])
+async def test_what_a_filter_takes_is_counted_to_the_most(store: Store, most: int) -> None:
+    assert await store.count(ThreadFilter(), most=most) == 0
+    rows = await every_kind(store)
+    for wanted in (
+        ThreadFilter(),
+        ThreadFilter(owner="bot"),
+        ThreadFilter(phase=Phase.SNOOZED),
+        ThreadFilter(agent=EVA),
+        ThreadFilter(queue="returns", language="sv"),
+        ThreadFilter(owner="bot", channel="web"),
+        ThreadFilter(owner="bot", queue="returns"),
+        ThreadFilter(queue="none"),
+    ):
+        taken = sum(takes(wanted, row) for row in rows)
+        assert await store.count(wanted, most=most) == min(taken, most), wanted
+
+
+async def test_a_thread_in_which_nothing_has_happened_is_in_no_list(store: Store) -> None:
+    (event,) = await accepted(store, "met", where=ANNA)
+    turn = await store.turn(event.thread)
+    met = turn.state.model_copy(update={"version": 1})
+    done = change(turn, event).model_copy(update={"state": met, "entries": ()})
+    assert await store.commit(done) == ()
+    await said(store, "b1", where=BO)
+    for wanted in (ThreadFilter(), ThreadFilter(owner="bot"), ThreadFilter(channel="twilio_sms")):
+        assert [row.state.thread for row in await store.threads(wanted)] == [BO.home_thread]
+        assert [row.state.thread for row in await paged(store, wanted)] == [BO.home_thread]
+    assert (await store.turn(ANNA.home_thread)).state == met
+    # Somebody did something there, without a word.
+    (second,) = await accepted(store, "came", where=ANNA, when=1)
+    here = change(await store.turn(ANNA.home_thread), second)
+    silent = here.state.model_copy(update={"last_at": None})
+    await store.commit(here.model_copy(update={"state": silent}))
+    assert await listed(store) == [BO.home_thread, ANNA.home_thread]
+    assert await listed(store, channel="twilio_sms") == [BO.home_thread, ANNA.home_thread]

@@ -23,12 +23,13 @@ from typing_extensions import override
 
 from bot.errors import SamtalError
 from bot.model.channel import ReceiptStatus
+from bot.model.decision import Gap
 from bot.model.listing import ThreadFilter
 from bot.model.people import ByBot, LinkCode, LinkMark, Mark
 from bot.model.record import Absorb, Acceptance, Settlement, Split
 from bot.model.search import parsed
 from bot.model.sending import PartSent
-from bot.model.thread import Gap, SendStatus, ThreadState
+from bot.model.thread import SendStatus, ThreadState
 from bot.model.value import Value
 from tests.builders import (
     LAPSES,

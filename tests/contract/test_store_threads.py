@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.errors import StaleVersion, StoreError
+from bot.model.decision import Gap
+from bot.model.dialogue import Dialogue
 from bot.model.event import Done
 from bot.model.ids import EventId, SendId, ThreadId
 from bot.model.record import Absorb, ThreadRow
-from bot.model.thread import Dialogue, Gap, Note, SendStatus, ThreadState
+from bot.model.thread import Note, SendStatus, ThreadState
 from tests.builders import (
     address,
     at,

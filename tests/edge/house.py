@@ -23,6 +23,7 @@ from bot.edge.clock import SystemClock
 from bot.edge.live import Live
 from bot.edge.metrics import Metrics
 from bot.edge.parts import EdgeParts
+from bot.edge.realms import Realm
 from bot.edge.server import make_runner
 from bot.edge.settings import EdgeSettings
 from bot.edge.wire import HttpWire
@@ -245,6 +246,15 @@ class Browser:
         answer: dict[str, Any] = await self.client.call(event, data, namespace="/chat", timeout=10)
         return answer
 
+    async def sign_in(self, token: str) -> dict[str, Any]:
+        return await self.do("sign_in", {"token": token})
+
+    async def linked(self) -> list[dict[str, Any]]:
+        """The visitor's own channels, as they are told."""
+        answer = await self.do("linked", {})
+        channels: list[dict[str, Any]] = answer["channels"]
+        return channels
+
     async def say(self, text: str, *, key: str) -> dict[str, Any]:
         return await self.do("message", {"id": key, "text": text})
 
@@ -395,6 +405,7 @@ async def house(
     site: Site | None = None,
     fanout: Fanout | None = None,
     work: Work = EVERYTHING,
+    realms: Mapping[str, Realm] | None = None,
     hub_settings: HubSettings | None = None,
     **settings: object,
 ) -> AsyncIterator[House]:
@@ -402,6 +413,7 @@ async def house(
 
     With the `memory` of an earlier one it is the same server after a restart. With the `site` of
     another and a `fanout`, it is one of several processes; `work` says what it does of the work.
+    `realms` are the business's own log-ins.
     """
     site = site or Site.new(memory)
     with socket.create_server(("127.0.0.1", port)) as listening:
@@ -422,6 +434,7 @@ async def house(
                 providers=providers if sandbox else {},
                 passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)),
                 fanout=fanout,
+                realms=realms or {},
             )
             async with (
                 working(hub, fanout, work=work, metrics=live.metrics),

@@ -123,6 +123,16 @@ async def test_an_answer_reaches_the_tabs_of_a_visitor_at_every_edge(apart: Proc
     assert stranger.texts() == []
 
 
+async def test_a_place_in_the_queue_changes_at_every_edge(apart: Processes) -> None:
+    before, behind = await apart.one.visitor(), await apart.two.visitor()
+    for place, visitor in enumerate((before, behind), 1):
+        await visitor.do("ask_human", {"id": "h1"})
+        await until_all([visitor], lambda one: bool(one.told("owner")))
+        assert visitor.told("owner")[0]["place"] == place
+    await before.do("leave_queue", {})
+    await until(lambda: behind.told("owner")[-1]["place"] == 1)
+
+
 async def test_events_of_one_client_stay_in_order_through_all_processes(apart: Processes) -> None:
     here = await apart.one.visitor()
     there = await apart.two.visitor(token=here.token)

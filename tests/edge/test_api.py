@@ -178,14 +178,27 @@ async def test_a_machine_has_a_token_and_needs_no_csrf(server: House) -> None:
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        (Role.AGENT, {"/threads", "/threads/counts", "/search?q=x", "/channels", "/session"}),
+        (
+            Role.AGENT,
+            {
+                "/threads",
+                "/threads/counts",
+                "/queues",
+                "/search?q=x",
+                "/replies?channel=webchat",
+                "/channels",
+                "/session",
+            },
+        ),
         (Role.AUTHOR, {"/gaps", "/channels", "/session"}),
         (
             Role.ADMIN,
             {
                 "/threads",
                 "/threads/counts",
+                "/queues",
                 "/search?q=x",
+                "/replies?channel=webchat",
                 "/gaps",
                 "/channels",
                 "/session",
@@ -200,7 +213,9 @@ async def test_roles(server: House, role: Role, allowed: set[str]) -> None:
     everything = {
         "/threads",
         "/threads/counts",
+        "/queues",
         "/search?q=x",
+        "/replies?channel=webchat",
         "/gaps",
         "/channels",
         "/session",
@@ -220,6 +235,7 @@ async def test_roles(server: House, role: Role, allowed: set[str]) -> None:
         "/session",
         "/threads",
         "/threads/counts",
+        "/queues",
         "/search?q=x",
         "/threads/x/entries",
         "/gaps",
@@ -394,19 +410,40 @@ async def test_lists_are_filtered_ordered_and_paged(server: House) -> None:
         assert (first + second, end) == (whole, None), query
     status, counts = await desk.get("/threads/counts")
     waiting = [{"queue": queue, "waiting": 3}]
+    others = {"snoozed": 0, "bot": 0, "all": 3, "most": 100}
     assert (status, counts) == (
         200,
-        {"mine": 0, "agents": 0, "waiting": 3, "queues": waiting},
+        {"mine": 0, "agents": 0, "waiting": 3, "queues": waiting, **others},
     )
     bo = await server.log_in("Bo")
     thread = rows["threads"][0]["state"]["thread"]
     assert (await bo.post(f"/threads/{thread}/accept"))[0] == 200
     waiting = [{"queue": queue, "waiting": 2}]
-    held = {"agents": 1, "waiting": 2, "queues": waiting}
+    held = {"agents": 1, "waiting": 2, "queues": waiting, **others}
     assert (await desk.get("/threads/counts"))[1] == {"mine": 0, **held}
     assert (await bo.get("/threads/counts"))[1] == {"mine": 1, **held}
     me = (await bo.get("/session"))[1]["id"]
     assert len((await listed(f"agent={me}"))[0]) == 1
+    tomorrow = (server.parts.clock.now() + timedelta(days=1)).isoformat()
+    assert (await bo.post(f"/threads/{thread}/snooze", {"until": tomorrow}))[0] == 200
+    assert (await bo.get("/threads/counts"))[1] == {"mine": 1, **held, "snoozed": 1}
+
+
+async def test_queues_are_those_of_the_settings_and_those_that_somebody_waits_in(
+    server: House,
+) -> None:
+    thread = await _offered(server)
+    desk = await server.log_in("Anna")
+    assert await desk.get("/queues") == (200, {"queues": [{"queue": "support", "waiting": 1}]})
+    assert (await desk.post(f"/threads/{thread}/accept"))[0] == 200
+    transfer = {"queue": "vip", "note": "n"}
+    assert (await desk.post(f"/threads/{thread}/transfer", transfer))[0] == 200
+    server.hub.settings = server.hub.settings.model_copy(update={"queues": ("returns", "vip")})
+    status, found = await desk.get("/queues")
+    assert (status, [(one["queue"], one["waiting"]) for one in found["queues"]]) == (
+        200,
+        [("returns", 0), ("support", 0), ("vip", 1)],
+    )
 
 
 async def test_searching(server: House) -> None:
@@ -533,6 +570,50 @@ async def test_a_reply_is_sent_once_however_often_it_is_asked_for(server: House)
     await asyncio.sleep(0.1)
     shown = [one["text"] for one in await server.screen("twilio_sms", "+46701234567")]
     assert shown.count("Hej från Anna") == 1
+
+
+async def test_a_note_is_kept_once_however_often_it_is_asked_for(server: House) -> None:
+    thread = await _thread(server)
+    anna, bo = await server.log_in("Anna"), await server.log_in("Bo")
+    note = {"text": "VIP", "client_id": "c-1"}
+    answers = await asyncio.gather(*(anna.post(f"/threads/{thread}/note", note) for _ in range(3)))
+    assert answers == [(200, {"status": "done"})] * 3
+    # A colleague's page may have come to the same id.
+    assert (await bo.post(f"/threads/{thread}/note", note))[0] == 200
+    _, found = await anna.get(f"/threads/{thread}/entries")
+    notes = [view["entry"] for view in found["entries"] if view["entry"]["body"]["kind"] == "note"]
+    assert [one["by"]["name"] for one in notes] == ["Anna", "Bo"]
+    status, wrong = await anna.post(f"/threads/{thread}/note", {"text": "x", "client_id": "a b"})
+    assert (status, wrong["errors"][0]["where"]) == (422, "body.client_id")
+
+
+async def test_canned_replies_are_the_contents(server: House) -> None:
+    thread = await _thread(server, "Hej")
+    anna = await server.log_in("Anna")
+    asked = f"/replies?channel=twilio_sms&language=sv&thread={thread}&q=N%C3%84R%20delivery.time"
+    status, found = await anna.get(asked)
+    (reply,) = found.pop("replies")
+    assert (status, found) == (200, {"language": "sv"})
+    assert reply.pop("variant").startswith("answers/answer.delivery.time/sms.sv@")
+    assert reply == {
+        "slot": "answer.delivery.time",
+        "title": "När kommer det?",
+        "text": "Varor i lager är framme inom 2 till 4 vardagar. Du får ett sms när paketet finns "
+        "att hämta.",
+    }
+    for language in ("sv", "en"):
+        _, found = await anna.get(f"/replies?channel=telegram&language={language}&thread={thread}")
+        assert len(found["replies"]) > 20
+        assert not [one for one in found["replies"] if "{" in one["title"] + one["text"]]
+    assert (await anna.get("/replies?channel=telegram&thread=thr_nope"))[0] == 404
+    for query, where in (
+        ("language=sv", "query.channel"),
+        ("channel=SMS", "query.channel"),
+        ("channel=telegram&language=fi", "query.language"),
+        (f"channel=telegram&q={'x' * 201}", "query.q"),
+    ):
+        status, wrong = await anna.get(f"/replies?{query}")
+        assert (status, [one["where"] for one in wrong["errors"]]) == (422, [where])
 
 
 async def test_a_draft_is_refused_when_a_colleague_has_replied_since(server: House) -> None:

@@ -13,7 +13,7 @@ from bot.edge.sockets.tokens import VisitorTokens
 from bot.errors import StoreError
 from bot.model.channel import Address, ReceiptStatus
 from bot.model.thread import SendStatus
-from tests.edge.house import SECRET, Browser, House, house, until
+from tests.edge.house import SECRET, Browser, House, house, until, until_all
 
 if TYPE_CHECKING:
     from tests.edge.house import Desk
@@ -414,6 +414,28 @@ async def test_an_agent_who_types_is_seen_typing(server: House) -> None:
     assert seat.told("typing")[0]["who"] == "customer"
 
 
+async def test_what_is_replayed_says_its_language_its_cards_and_what_it_asks_for(
+    server: House,
+) -> None:
+    visitor = await server.visitor(language="en")
+    for key, intent in (("p1", "product.advice.tent"), ("p2", "return.start")):
+        await visitor.do("press", {"id": key, "payload": f"intent:{intent}", "title": "?"})
+    asked = await visitor.hears("order number")
+    advice = await visitor.hears("tunnel tent")
+    again = await server.visitor(token=visitor.token)
+    replayed = {one["id"]: one for one in again.told("message")}
+    assert [one["language"] for one in (asked, advice)] == ["en", "en"]
+    assert [card["title"] for card in advice["cards"]] == ["Abisko 2", "Sarek 3"]
+    assert asked["question"]["label"] == "Order number"
+    for live in (asked, advice):
+        known = replayed[live["id"]]
+        for name in ("language", "cards", "question"):
+            assert known.get(name) == live.get(name)
+    assert {
+        one.get("language") for one in again.told("message") if one["author"] == "customer"
+    } == {None}
+
+
 async def test_leaving_the_queue(server: House) -> None:
     visitor = await server.visitor()
     await visitor.do("ask_human", {"id": "h1"})
@@ -422,6 +444,37 @@ async def test_leaving_the_queue(server: House) -> None:
     )
     assert await visitor.do("leave_queue", {}) == {"ok": True}
     await until(lambda: visitor.told("owner")[-1]["owner"] == "bot")
+
+
+async def test_who_waits_is_told_the_place_in_the_queue_and_when_it_changes(
+    server: House,
+) -> None:
+    visitors = [await server.visitor() for _ in range(3)]
+    first, second, third = visitors
+    for n, visitor in enumerate(visitors, 1):
+        await visitor.do("ask_human", {"id": "h1"})
+        await until_all([visitor], lambda one: bool(one.told("owner")))
+        told = {"owner": "waiting", "queue": "support", "place": n}
+        assert visitor.told("owner") == [told]
+    again = await server.visitor(token=third.token)
+    assert again.told("welcome")[0]["state"] == {"owner": "waiting", "queue": "support", "place": 3}
+    desk: Desk = await server.log_in("Anna")
+    thread = (await server.store.queue("support", most=1))[0]
+    assert (await desk.post(f"/threads/{thread}/accept"))[0] == 200
+    await second.do("leave_queue", {})
+    await until_all(
+        (third, again),
+        lambda tab: bool(tab.told("owner")) and tab.told("owner")[-1]["place"] == 1,
+    )
+    assert first.told("owner")[-1] == {"owner": "agent", "name": "Anna"}
+    assert second.told("owner")[-1] == {"owner": "bot"}
+    before = [len(visitor.told("owner")) for visitor in visitors]
+    stranger = await server.visitor()
+    await stranger.do("ask_human", {"id": "h1"})
+    await until(lambda: bool(stranger.told("owner")))
+    assert stranger.told("owner")[-1]["place"] == 2
+    await asyncio.sleep(2.5)  # what moved behind them is not told to those before
+    assert [len(visitor.told("owner")) for visitor in visitors] == before
 
 
 async def test_ending_the_conversation_releases_the_agent(server: House) -> None:

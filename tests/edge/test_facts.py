@@ -105,6 +105,25 @@ async def test_a_fact_is_kept_of_somebody_new_and_again_it_is_known(
     assert await kept(server) == [found]
 
 
+async def test_a_fact_may_name_the_facet_and_a_membership_the_organisation(
+    server: House, crm: Teller
+) -> None:
+    firm = {"organisation": "Firman.example", "name": "Firman", "role": "finance"}
+    results = await crm.tell(
+        told("1", facet="business"),
+        told("2", kind="membership", data=firm),
+        told("3", kind="membership", data={**firm, "role": "boss"}),
+    )
+    assert [one["status"] for one in results] == ["taken", "taken", "refused"]
+    facts = {fact.body.kind: fact for fact in await kept(server)}
+    assert facts["purchased"].facet == "business"
+    assert facts["membership"].facet is None
+    assert await server.store.members("firman.example") == [facts["membership"]]
+    desk = await server.log_in()
+    _, found = await desk.get("/organisations/firman.example")
+    assert [held["source"] for member in found["members"] for held in member["roles"]] == ["crm"]
+
+
 async def test_somebody_new_has_a_thread_in_which_nothing_has_happened(
     server: House, crm: Teller
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.errors import NotFound
-from bot.model.fact import FACT_KINDS, FactPlace, claim_key
+from bot.model.fact import FACT_KINDS, FactPlace, claim_key, members_key
 from tests.fakes.memory import Section
 
 if TYPE_CHECKING:
@@ -53,6 +53,12 @@ class FakeFacts(Section):
         claims = [one for one in memory.facts.values() if one.claim == claim_key(what, value)]
         claims.sort(key=lambda claim: (claim.at, claim.identity))
         return list(dict.fromkeys(claim.identity for claim in claims))[: max(limit, 0)]
+
+    async def members(self, organisation: str, *, limit: int = 500) -> list[Fact]:
+        memory = await self._begin()
+        key = members_key(organisation)
+        found = [fact for fact in memory.facts.values() if fact.claim == key]
+        return sorted(found, key=_key, reverse=True)[: max(limit, 0)]
 
     async def hold_facts(self, held: Sequence[HeldFact]) -> list[FactId]:
         memory = await self._begin()

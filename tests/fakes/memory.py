@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.errors import StoreError
     from bot.model.blob import Blob
     from bot.model.channel import Address
+    from bot.model.decision import Gap
     from bot.model.event import Outcome, ThreadEvent
     from bot.model.fact import Fact, HeldFact
     from bot.model.ids import (
@@ -41,8 +42,9 @@ if TYPE_CHECKING:
         LinkMark,
         Session,
     )
+    from bot.model.privacy import LegalHold
     from bot.model.record import ConsentFact, GapCount, RawRequest, ReceiptFact, SendItem, Timer
-    from bot.model.thread import Entry, Gap, ThreadState
+    from bot.model.thread import Entry, ThreadState
     from tests.fakes.bus import FakeBus
 
 _FAR = list(ReceiptStatus)
@@ -114,6 +116,7 @@ class Memory:
     # what is known beside
     facts: dict[FactId, Fact] = field(default_factory=dict)
     held_facts: dict[FactId, HeldFact] = field(default_factory=dict)
+    holds: dict[IdentityId, LegalHold] = field(default_factory=dict)
     # files
     blobs: dict[BlobId, Blob] = field(default_factory=dict)
     kept_blobs: set[BlobId] = field(default_factory=set)

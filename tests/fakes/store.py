@@ -8,12 +8,21 @@ from tests.fakes.directory import FakeDirectory
 from tests.fakes.facts import FakeFacts
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.outbox import FakeOutbox
+from tests.fakes.privacy import FakePrivacy
 from tests.fakes.search import FakeSearch
 from tests.fakes.threads import FakeThreads
 
 
 class FakeStore(
-    FakeInbox, FakeThreads, FakeOutbox, FakeDirectory, FakeSearch, FakeBlobs, FakeFacts, FakeCards
+    FakeInbox,
+    FakeThreads,
+    FakeOutbox,
+    FakeDirectory,
+    FakeSearch,
+    FakeBlobs,
+    FakeFacts,
+    FakeCards,
+    FakePrivacy,
 ):
     """The record of truth, for as long as its `Memory` lives.
 

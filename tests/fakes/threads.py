@@ -7,7 +7,14 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from bot.errors import StaleVersion, StoreError
-from bot.model.listing import ALL_THREADS, HolderCount, Listing, ThreadOrder, ThreadPlace
+from bot.model.listing import (
+    ALL_THREADS,
+    HolderCount,
+    Listing,
+    ThreadFilter,
+    ThreadOrder,
+    ThreadPlace,
+)
 from bot.model.moments import micros
 from bot.model.record import GapCount, ThreadRow, Turn
 from bot.model.splitting import leads, refusal
@@ -18,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
-    from bot.model.listing import ThreadFilter
     from bot.model.people import ChannelIdentity
     from bot.model.record import Absorb, LinkMade, Span, ThreadChange
     from bot.model.thread import Entry
@@ -98,7 +104,7 @@ class FakeThreads(Section):
         rows = [
             ThreadRow(state=state, identities=memory.members(thread))
             for thread, state in memory.states.items()
-            if state.last_at is not None
+            if not state.is_untouched
         ]
         found = [(_key(ThreadPlace.of(row, order), order), row) for row in rows]
         if order is ThreadOrder.WAITING:
@@ -119,6 +125,15 @@ class FakeThreads(Section):
             for (owner, holder), count in held.items()
             if holder
         ]
+
+    async def queue(self, name: str, *, most: int) -> list[ThreadId]:
+        rows = await self.threads(
+            ThreadFilter(queue=name), order=ThreadOrder.WAITING, limit=max(most, 0)
+        )
+        return [row.state.thread for row in rows]
+
+    async def count(self, wanted: ThreadFilter, *, most: int) -> int:
+        return len(await self.threads(wanted, limit=most))
 
     async def thread_ids(self) -> list[ThreadId]:
         memory = await self._begin()
@@ -192,11 +207,16 @@ def _check(memory: Memory, change: ThreadChange) -> None:
     _check_facts(memory, change)
     if any(entry.id in memory.entry_seqs for entry in change.entries):
         raise StaleVersion(f"event {change.event} has left entries in thread {thread} before")
+    _check_links(memory, change)
+
+
+def _check_links(memory: Memory, change: ThreadChange) -> None:
     known = {*memory.links, change.link.id if change.link else None}
     if any(mark.link not in known for mark in change.marks):
         raise StoreError("a mark is of an unknown link")
     taken = {identity.thread for identity in memory.identities.values()}
-    refused = change.splits and refusal(change, memory.members(thread), taken=taken)
+    members = memory.members(change.state.thread)
+    refused = change.splits and refusal(change, members, taken=taken)
     if refused:
         raise StoreError(refused)
 

@@ -9,7 +9,8 @@ import pytest
 
 from bot.hub.journey import likeliest
 from bot.model.event import Done
-from bot.model.thread import Episode, FacetBy, FacetChanged, MessageIn
+from bot.model.facet import FacetBy, FacetChanged
+from bot.model.thread import Episode, MessageIn
 from tests.hubs import ANNA, HubKit, assert_rebuilds, only_thread
 from tests.journeys.texts import words
 

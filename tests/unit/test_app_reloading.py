@@ -6,6 +6,8 @@ import io
 import json
 import logging
 import sys
+from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,6 +58,7 @@ class Process:
         first = loaded(settings())
         self.hub = kit.hub
         self.channels = Current(first.accounts.channels)
+        self.realms = Current(first.settings.identity.realms)
         self.metrics = Metrics()
         self.tuned: list[EdgeSettings] = []
         retuning = Retuning()
@@ -66,6 +69,7 @@ class Process:
                 hub=kit.hub,
                 channels=self.channels,
                 providers=Current(first.accounts.providers),
+                realms=self.realms,
                 metrics=self.metrics,
                 retune=retuning.retune,
             ),
@@ -103,6 +107,17 @@ async def test_accounts_come_and_go_for_whoever_holds_the_mapping(kit: HubKit) -
     assert held["webchat", "site"] is not before
     assert await process.reloading.reload(lambda: settings(channels={}))
     assert (len(held), held.get(("webchat", "site"))) == (0, None)
+
+
+async def test_a_key_takes_over_from_another_without_a_restart(kit: HubKit) -> None:
+    process = Process(kit)
+    assert dict(process.realms) == {}
+    for kids in (("old",), ("old", "new"), ("new",)):
+        keys = [{"kid": kid, "algorithm": "HS256", "secret": kid * 16} for kid in kids]
+        shop = {"accounts": ["site"], "audience": "samtal", "keys": keys}
+        wanted = settings(identity={"realms": {"shop": shop}})
+        assert await process.reloading.reload(partial(copy, wanted))
+        assert [key.kid for key in process.realms["shop"].keys] == list(kids)
 
 
 @pytest.mark.parametrize("error", [ConfigError("x", where="y", mend="z"), LookupError("a fault")])

@@ -82,7 +82,7 @@ def test_clean_content_has_no_problems(folder: Path) -> None:
             "unknown-variable",
             (
                 "variable 'order.eta' is unknown; known: agent.name, channel, customer.first_name, "
-                "customer.name, handoff.position, form.*"
+                "customer.name, handoff.position, link.code, form.*"
             ),
         ),
         (
@@ -186,8 +186,8 @@ def test_english_is_not_held_to_swedish_rules(folder: Path) -> None:
             "stages: [loyalty]",
             (
                 "field 'stages' is unknown. Did you mean 'stage'? Known fields: "
-                "slot, locale, persona, stage, channel, need, type, valid, when, choices, goal, "
-                "revision_note."
+                "slot, locale, persona, stage, channel, need, type, valid, when, choices, cards, "
+                "goal, revision_note."
             ),
         ),
         (
@@ -277,6 +277,31 @@ def test_titles_of_choices(folder: Path) -> None:
         ("a.b/x.sv.md", 1, "error", "same-choice", "choice 'Ja' stands twice"),
         ("topic.human/default.sv.md", 1, "error", "long-choice", message),
     ]
+
+
+def test_cards_that_are_too_much(folder: Path) -> None:
+    button = "{title: Ja}"
+    cards = [
+        f"{{title: {'t' * 61}, text: {'x' * 161}, buttons: [{button}, B, C, D]}}",
+        *(f"{{title: K{number}}}" for number in range(9)),
+        "{title: Sist, buttons: [Ja, Visa alla våra tält nu]}",
+    ]
+    put(folder, "x.sv", "stage: [loyalty]", f"cards: [{', '.join(cards)}]", text="Hej")
+    of = f"of card '{'t' * 61}' has"
+    assert [(one[3], one[4]) for one in found(folder)] == [
+        ("long-card", f"the text {of} 161 characters; 160 at most"),
+        ("long-card", f"the title {of} 61 characters; 60 at most"),
+        ("long-choice", "choice 'Visa alla våra tält nu' has 22 characters; 20 at most"),
+        ("many-buttons", f"card '{'t' * 61}' has 4 buttons; 3 at most"),
+        ("many-cards", "11 cards; 10 at most"),
+        ("same-choice", "choice 'Ja' stands twice"),
+    ]
+
+
+def test_cards_count_where_they_are_written_out(folder: Path) -> None:
+    cards = [f"{{title: K{number}, text: {'x' * 150}}}" for number in range(5)]
+    put(folder, "x.sv", "stage: [loyalty]", f"cards: [{', '.join(cards)}]", text="Hej")
+    assert [one[3] for one in found(folder)] == ["long-text"]
 
 
 def test_a_file_in_the_wrong_place(folder: Path) -> None:

@@ -13,13 +13,15 @@ from bot.errors import ConfigError
 from bot.hub.content import ContentSet
 from bot.hub.content.parse import format_variant, parse, read_file
 from bot.hub.content.variant import Condition, ContentType, Operator, Variant
-from bot.model.sending import Choice, ChoiceKind
+from bot.model.sending import Card, Choice, ChoiceKind
 from bot.model.understanding import Need
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "support/answer.delivery.time/business.sv.md"
+CARD = "Write it like `{title: Abisko 2, text: ...}`."
+PICTURE = "Begin it with `https://`, or with `/` for a picture of this hub."
 FULL = """\
 ---
 slot: answer.delivery.time
@@ -118,7 +120,8 @@ CONDITION = "Write it like `{field: order.status, op: in, value: [packed, shippe
             (
                 "x.md:4: field 'stages' is unknown. Did you mean 'stage'? "
                 "Known fields: slot, locale, "
-                "persona, stage, channel, need, type, valid, when, choices, goal, revision_note."
+                "persona, stage, channel, need, type, valid, when, choices, cards, "
+                "goal, revision_note."
             ),
         ),
         (head("stage: a", "stage: b"), "x.md:5: field 'stage' stands twice. Keep one of the two."),
@@ -170,6 +173,38 @@ CONDITION = "Write it like `{field: order.status, op: in, value: [packed, shippe
             f"x.md:4: the comparison 'exists' takes no value. {CONDITION}",
         ),
         (head("when: {all: [x]}"), f"x.md:4: field 'when' cannot hold 'x'. {CONDITION}"),
+        (
+            head("cards: [Abisko 2]"),
+            f"x.md:4: field 'cards' cannot hold 'Abisko 2'. {CARD}",
+        ),
+        (
+            head("cards:", "  - text: Lätt"),
+            "x.md:5: field 'title' is missing. Add `title: Abisko 2`.",
+        ),
+        (
+            head("cards:", "  - title: A", "    image: http://a.example/b.png"),
+            f"x.md:6: field 'image' cannot be 'http://a.example/b.png'. {PICTURE}",
+        ),
+        (
+            head("cards:", "  - title: A", "    image: //a.example/b.png"),
+            f"x.md:6: field 'image' cannot be '//a.example/b.png'. {PICTURE}",
+        ),
+        (
+            head("cards:", "  - title: A", '    text: "Hej {{ customer.name }}"'),
+            "x.md:6: field 'text' of a card cannot have variables. Put them in the text above.",
+        ),
+        (
+            head("cards:", "  - title: A", "    buttons: [{title: B, url: 'http://b'}]"),
+            "x.md:6: field 'url' cannot be 'http://b'. Begin it with `https://`.",
+        ),
+        (
+            head("cards:", "  - title: A", "    buttons: ['']"),
+            "x.md:6: field 'buttons' holds an empty title. Write a title.",
+        ),
+        (
+            head("cards:", "  - title: A", "    footer: B"),
+            "x.md:6: field 'footer' is unknown. Known fields: title, text, image, buttons.",
+        ),
         (head("choices: Ja"), "x.md:4: field 'choices' is no list. Begin each item with `- `."),
         (
             head("choices:", "  - {payload: x}"),
@@ -246,6 +281,10 @@ def test_a_revision_is_of_the_content_not_of_its_layout() -> None:
     assert changed.revision != one.revision
 
 
+def _plain(words: str) -> bool:
+    return "{{" not in words and "{%" not in words
+
+
 _word = st.from_regex(r"\A[a-z][a-z0-9_-]{0,8}\Z")
 _line = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 _title = _line.map(str.strip).filter(bool)
@@ -260,6 +299,13 @@ _choices = st.one_of(
     st.builds(
         Choice, title=_title, kind=st.just(ChoiceKind.URL), url=st.just("https://a.example/?q=1#x")
     ),
+)
+_cards = st.builds(
+    Card,
+    title=_title.filter(_plain),
+    text=_body.map(str.strip).filter(_plain),
+    image=st.none() | st.sampled_from(["https://a.example/b.png", "/files/blb_1/b.png"]),
+    buttons=st.lists(_choices, max_size=3).map(tuple),
 )
 _conditions = st.one_of(
     st.builds(
@@ -284,6 +330,7 @@ _variants = st.builds(
     valid_from=st.none() | _time,
     when=st.lists(_conditions, max_size=2).map(tuple),
     choices=st.lists(_choices, max_size=3).map(tuple),
+    cards=st.lists(_cards, max_size=2).map(tuple),
     goal=st.just("") | _line,
     revision_note=st.just("") | _line,
     text=_body.map(str.strip),

@@ -13,7 +13,7 @@ from bot.errors import ConfigError
 from bot.hub.content import ContentSet, Moment, Variables
 from bot.hub.content.parse import Source, format_variant
 from bot.hub.content.variant import Condition, Operator, Variant
-from bot.model.thread import Gap
+from bot.model.decision import Gap
 from bot.model.understanding import Need
 from tests.builders import START
 

@@ -10,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from bot.hub.content import ContentSet, Moment, Variables
+from bot.hub.content.choices import answers
 from bot.hub.content.lint import check, format_problems
 from bot.hub.content.parse import format_variant, read_file
 from bot.hub.forms import Forms
@@ -119,7 +120,16 @@ def test_no_slot_is_there_that_nobody_says(content: ContentSet, forms: Forms) ->
 
 def test_pressing_a_choice_leads_somewhere(content: ContentSet) -> None:
     payloads = {choice.payload for each in content.variants for choice in each.choices}
+    payloads |= {one.payload for each in content.variants for one in answers(each.cards)}
     assert payloads <= {f"intent:{intent}" for intent in intents()}
+
+
+def test_every_picture_of_a_card_is_there(content: ContentSet) -> None:
+    pictures = {card.image for each in content.variants for card in each.cards}
+    assert pictures == {"/static/tent-light.svg", "/static/tent-tunnel.svg"}
+    for picture in pictures:
+        assert picture is not None
+        assert (ROOT / "web/public" / picture.removeprefix("/static/")).is_file()
 
 
 @pytest.mark.parametrize("locale", ["sv", "en"])

@@ -157,7 +157,8 @@ def test_a_file_that_is_not_there(till: Till) -> None:
 
 def test_every_kind_has_its_columns() -> None:
     assert columns("attribute") == (
-        *("id", "at", "version", "partner", "legal_basis", "realm", "sub", "identity"),
+        *("id", "at", "version", "partner", "legal_basis", "facet"),
+        *("realm", "sub", "identity"),
         *("key", "value", "verified"),
     )
     for kind in TOLD_KINDS:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.errors import ConfigError
-from bot.hub.forms import Form, Forms, FormStep, answer, parse_form, reask, start
-from bot.model.thread import FormPosition, SlotFilled
+from bot.hub.forms import Form, Forms, FormStep, answer, open_step, parse_form, start
+from bot.model.dialogue import FormPosition, SlotFilled
+from bot.model.sending import Question, QuestionKind
 from bot.model.understanding import EntityFound, Understanding
 from tests.builders import not_understood, understood
 from tests.conftest import ROOT
@@ -160,7 +161,7 @@ def test_a_miss_keeps_what_else_was_said(form: Form) -> None:
 
 
 def test_the_question_can_be_asked_again_after_something_else(form: Form) -> None:
-    assert reask(form, position("size", ORDER, misses=1)) == "form.return_item.size"
+    assert open_step(form, position("size", ORDER, misses=1)).ask == "form.return_item.size"
 
 
 # --- getting out -----------------------------------------------------------------------------
@@ -243,7 +244,7 @@ def test_a_long_story_is_kept_in_part() -> None:
 
 def test_a_step_that_is_gone_is_replaced_by_the_first_open_one(form: Form) -> None:
     old = position("colour", ORDER)
-    assert reask(form, old) == "form.return_item.size"
+    assert open_step(form, old).ask == "form.return_item.size"
     assert answer(form, old, NOTHING, "42").slot == "form.return_item.done"
 
 
@@ -332,6 +333,74 @@ def test_a_mistake_is_named(old: str, new: str, message: str) -> None:
     assert str(error.value).startswith(message)
     if not message.endswith(" "):
         assert str(error.value) == message
+
+
+FIELD = """\
+    pattern: '(?:size )?(?P<value>[0-9]+)'
+    field:
+      kind: number
+      label: {sv: Storlek, en: Size}
+      example: size 42
+"""
+
+
+def test_a_page_asks_in_the_customers_language() -> None:
+    field = parse_form(TEXT + FIELD, file="f.yaml").steps[0].field
+    assert field is not None
+    assert field.question("en") == Question(
+        name="one",
+        kind=QuestionKind.NUMBER,
+        label="Size",
+        pattern="(?:size )?(?<value>[0-9]+)",
+        example="size 42",
+        max_length=60,
+    )
+    assert [field.question(one).label for one in ("sv", "de", None)] == ["Storlek"] * 3
+    free = parse_form(TEXT + FIELD.partition("\n")[2], file="f.yaml").steps[0].field
+    assert free is not None
+    assert (free.question("sv").pattern, free.question("sv").max_length) == (None, 1000)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "kind: number",
+            "kind: date",
+            (
+                "f.yaml:14: field 'kind' cannot be 'date'. "
+                "Use one of: text, long_text, number, order_number."
+            ),
+        ),
+        ("en: Size", "de: Size", "f.yaml:15: field 'de' is unknown. Known fields: sv, en."),
+        (", en: Size", "", "f.yaml:15: field 'en' is missing. Add `en: Order number`."),
+        (
+            "size 42",
+            "XL",
+            "f.yaml:16: the example 'XL' does not fit the step's pattern. Give one that does.",
+        ),
+        (
+            "(?:size )?",
+            "(?i)",
+            (
+                "f.yaml:16: the step's pattern cannot be told to a page. "
+                "Leave out flags, comments, \\A, \\Z and back references."
+            ),
+        ),
+        ("      kind: number", "      sort: number", "f.yaml:14: field 'sort' is unknown. "),
+    ],
+)
+def test_a_mistake_in_how_a_page_asks_is_named(old: str, new: str, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_form(TEXT + FIELD.replace(old, new, 1), file="f.yaml")
+    assert str(error.value).startswith(message)
+
+
+def test_every_shipped_question_has_an_input() -> None:
+    steps = [step for form in Forms.load(ROOT / "config" / "forms").all for step in form.steps]
+    asked = {(step.name, step.field.kind.value) for step in steps if step.field}
+    assert asked == {("order_number", "order_number"), ("size", "text"), ("fault", "long_text")}
+    assert all(step.field for step in steps)
 
 
 @pytest.mark.parametrize(

@@ -16,21 +16,10 @@ from bot.hub.scene import Scene
 from bot.hub.unlinking import Unlinking
 from bot.hub.voice import Voice
 from bot.model.event import Done, Rejected, ThreadEvent, Unlinks
+from bot.model.facet import Facet, FacetBy, FacetChanged, FacetsStand, Interest
 from bot.model.ids import EntryId, EpisodeId, EventId
 from bot.model.people import BySystem
-from bot.model.thread import (
-    Entry,
-    EpisodeChanged,
-    Facet,
-    FacetBy,
-    FacetChanged,
-    FacetsStand,
-    Interest,
-    JourneyMoved,
-    MessageOut,
-    Phase,
-    ThreadState,
-)
+from bot.model.thread import Entry, EpisodeChanged, JourneyMoved, MessageOut, Phase, ThreadState
 from bot.model.understanding import EntityFound, StageShare
 from tests.builders import at, understood
 from tests.fakes.nlu import FakeNlu

@@ -16,6 +16,8 @@ from bot.errors import StaleVersion
 from bot.hub.fold import apply, fold
 from bot.hub.rebuild import rebuild_all, rebuilt
 from bot.model.channel import Echo
+from bot.model.dialogue import Dialogue
+from bot.model.facet import Facet
 from bot.model.ids import EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
 from bot.model.listing import ThreadFilter
 from bot.model.people import ByAgent, ByCustomer, BySystem, Proof
@@ -24,14 +26,12 @@ from bot.model.sending import CallResult, Choice, Lost, Reply, Unreached
 from bot.model.thread import (
     ConsentChanged,
     ConversationStarted,
-    Dialogue,
     DialogueMoved,
     EchoOut,
     Entry,
     EntryBody,
     Episode,
     EpisodeChanged,
-    Facet,
     JourneyMoved,
     LastInbound,
     Linked,

@@ -16,6 +16,7 @@ from bot.errors import NotFound, StaleVersion
 from bot.hub.graph import visible_since
 from bot.hub.linking import ALPHABET, code_in, new_code
 from bot.model.channel import ReceiptStatus
+from bot.model.dialogue import FormPosition
 from bot.model.event import AgentNotes
 from bot.model.ids import EventId, IdentityId, LinkId
 from bot.model.people import ByCustomer, BySystem, Link, LinkMark, Mark, Proof
@@ -24,7 +25,6 @@ from bot.model.sending import Unreached
 from bot.model.thread import (
     Entry,
     EpisodeChanged,
-    FormPosition,
     Linked,
     LinkRefused,
     MessageIn,

@@ -26,7 +26,7 @@ from bot.model.thread import (
     Phase,
     SendStatus,
 )
-from tests.hubs import ANNA, BO, HubKit, assert_rebuilds, hub_kit
+from tests.hubs import ANNA, BO, HubKit, assert_rebuilds, hub_kit, shipped_content
 from tests.records import ON_ONE_MACHINE, record_of
 
 SMS, PHONE = "twilio_sms", "+46701234567"
@@ -90,6 +90,17 @@ async def test_the_bot_keeps_silent_while_offered_but_for_one_word_on_the_queue(
     said = [e for e in await kit.entries(SMS, PHONE) if isinstance(e.body, MessageOut)]
     assert [entry.by for entry in said] == [BySystem(), BySystem()]
     assert (await kit.state(SMS, PHONE)).epoch == 1
+
+
+async def test_the_word_on_the_queue_says_the_place_there() -> None:
+    async with hub_kit(content=shipped_content()) as kit:
+        await kit.write(SMS, "+46709999999", "människa")
+        await kit.pass_time(1)
+        await offered(kit)
+        await kit.write(SMS, PHONE, "hallå?")
+        assert kit.phone(SMS, PHONE)[-1] == (
+            "Du har plats 2 i kön. En kollega svarar så snart det går."
+        )
 
 
 async def test_each_wait_has_its_own_word_on_the_queue(kit: HubKit) -> None:
@@ -347,6 +358,19 @@ async def test_a_note_is_never_sent(kit: HubKit) -> None:
     assert (last.by, last.body) == (BO, Note(text="viktig kund"))
     assert kit.phone(SMS, PHONE) == shown
     assert await changes(kit) == []
+
+
+async def test_a_note_is_kept_once_and_its_id_is_no_replys(kit: HubKit) -> None:
+    await owned(kit)
+    thread = await kit.thread(SMS, PHONE)
+    for _ in range(2):
+        assert await kit.hub.desk.note(thread, ANNA, text="VIP", client_id="1") == Done()
+    assert await kit.hub.desk.reply(thread, ANNA, text="Hej", client_id="1") == Done()
+    assert await kit.hub.desk.note(thread, ANNA, text="VIP") == Done()
+    await kit.quiet()
+    entries = await kit.entries(SMS, PHONE)
+    assert [e.body.text for e in entries if isinstance(e.body, Note)] == ["VIP", "VIP"]
+    assert kit.phone(SMS, PHONE)[-1] == "Hej"
 
 
 # --- stale drafts ----------------------------------------------------------------------------

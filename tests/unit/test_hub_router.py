@@ -7,8 +7,9 @@ import pytest
 from bot.hub.router import Heard, Line, Plan, Router, answered
 from bot.hub.settings import HubSettings
 from bot.model.channel import Attachment, AttachmentType, Press, PressKind
+from bot.model.dialogue import Dialogue, FormPosition, SlotFilled
 from bot.model.sending import Choice
-from bot.model.thread import Dialogue, FormPosition, MessageIn, SlotFilled
+from bot.model.thread import MessageIn
 from bot.model.understanding import EntityFound, Guess, Understanding
 from tests.builders import not_understood, understood
 from tests.hubs import shipped_content, shipped_forms

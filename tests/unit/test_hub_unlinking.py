@@ -7,14 +7,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from bot.model.channel import LOGIN, Address
 from bot.model.event import AgentLinks, Done, LoginSeen, Outcome, Rejected, SignedIn, Unlinks
 from bot.model.ids import EventId, IdentityId, LinkId
 from bot.model.people import ByCustomer, Proof
-from bot.model.record import Arrival, IdentitySeed, LinkMade
+from bot.model.record import Arrival, Envelope, IdentitySeed, LinkMade, ThreadChange
 from bot.model.sending import Unreached
 from bot.model.thread import (
+    Entry,
     Linked,
     LinkRefused,
     LinkRevealed,
@@ -28,6 +30,7 @@ from bot.model.thread import (
 )
 from tests.builders import understood
 from tests.fakes.nlu import FakeNlu
+from tests.fakes.store import FakeStore
 from tests.hubs import ANNA, TABLE, HubKit, assert_rebuilds, hub_kit
 from tests.records import ON_ONE_MACHINE, record_of
 
@@ -465,3 +468,58 @@ async def test_a_device_that_many_share_is_linked_no_more(kit: HubKit) -> None:
     await kit.pass_time(timedelta(days=30))
     await kit.write(*phones[3], await kit.link(WEB, phones[3]))
     assert len((await kit.turn(*WEB)).identities) == 5
+
+
+# --- at the same moment ----------------------------------------------------------------------
+
+
+async def test_what_waited_while_they_parted_is_answered_where_it_belongs() -> None:
+    store = FakeStore()
+    async with hub_kit(store=store, nlu=NLU) as kit:
+        await kit.chat("v1", "leverans")
+        made = await joined(kit)
+    async with hub_kit(store=store, nlu=NLU, clock=kit.clock, wire=kit.wire, working=False) as kit:
+        body = Unlinks(by=ANNA, links=(made.link.id,), reason="two people")
+        parting = Arrival(
+            id=EventId.new(), identity=kit.identity(*WEB), at=kit.clock.now(), body=body
+        )
+        (event,) = (await kit.hub.ingress.submit([parting])).events
+        await kit.deliver("twilio_sms", kit.webhook(*SMS, "öppettider"))
+        later = kit.clock.now() + timedelta(days=1)
+        (waiting,) = [
+            one for one in await store.unprocessed(before=later, limit=9) if one.id != event.id
+        ]
+        assert waiting.thread == event.thread
+        await kit.hub.converse.handle(Envelope(event=event.id, thread=event.thread), tries=1)
+        assert await store.outcome(waiting.id) == Done()
+        assert (await said(kit, SMS))[1:] == ["öppettider"]
+        assert await said(kit, WEB) == ["leverans"]
+
+
+async def test_a_newcomer_whose_twin_left_at_that_moment_is_a_customer_alone() -> None:
+    whatsapp = ("twilio_whatsapp", SMS[1])
+
+    class Crowded(FakeStore):
+        """Somebody comes between the look at the thread and the commit that splits it."""
+
+        kit: HubKit
+
+        @override
+        async def commit(self, change: ThreadChange) -> tuple[Entry, ...]:
+            if change.splits and await self.identity(self.kit.identity(*whatsapp)) is None:
+                webhook = self.kit.webhook(*whatsapp, "öppettider")
+                await self.kit.deliver("twilio_whatsapp", webhook)
+            return await super().commit(change)
+
+    store = Crowded()
+    async with hub_kit(store=store, nlu=NLU) as kit:
+        store.kit = kit
+        await kit.chat("v1", "leverans")
+        made = await joined(kit)
+        assert isinstance(await ended(kit, made), Done)
+        threads = [await kit.thread(*who) for who in (WEB, SMS, whatsapp)]
+        assert threads == [kit.address(*who).home_thread for who in (WEB, SMS, whatsapp)]
+        assert await said(kit, whatsapp) == ["öppettider"]
+        assert await said(kit, WEB) == ["leverans"]
+        assert kit.phone(*whatsapp) == ["[answer.store.hours]"]
+        await assert_rebuilds(kit)

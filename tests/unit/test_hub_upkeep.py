@@ -14,10 +14,11 @@ from typing_extensions import override
 from bot.errors import BusError, StoreError
 from bot.hub.settings import HubSettings
 from bot.model.blob import Blob, BlobFacts
+from bot.model.fact import StoreVisited, TrafficSource, Visited
 from bot.model.ids import BlobId
 from bot.model.people import ByCustomer
 from bot.model.record import Envelope
-from tests.builders import START
+from tests.builders import START, fact
 from tests.fakes.bus import FakeBus
 from tests.fakes.clock import settle
 from tests.fakes.store import FakeStore
@@ -215,3 +216,34 @@ async def test_timers_that_could_not_be_published_are_swept_too() -> None:
             bus.away = False
             await kit.clock.advance(3)
             assert (await kit.state(SMS, PHONE)).owner.kind == "bot"
+
+
+@pytest.mark.parametrize(("keep_facts", "left"), [(None, ["told"]), (400 * DAY, [])])
+async def test_visits_go_after_a_while_and_other_facts_when_it_is_said(
+    keep_facts: timedelta | None, left: list[str]
+) -> None:
+    settings = HubSettings(keep_visits=390 * DAY, keep_facts=keep_facts)
+    async with hub_kit(settings=settings) as kit:
+        await kit.write(SMS, PHONE, "Hej")
+        await kit.quiet()
+        where = kit.address(SMS, PHONE)
+        visit = Visited(page="shop.example.com/", source=TrafficSource.DIRECT)
+        facts = {
+            "visit": fact(where, "visit", body=visit),
+            "told": fact(where, "told", body=StoreVisited(store="Umeå")),
+        }
+        await kit.store.put_facts(list(facts.values()))
+
+        async def kept() -> list[str]:
+            there = await kit.store.facts([where.identity])
+            return [key for key, one in facts.items() if one in there]
+
+        await kit.clock.advance(389 * DAY)
+        await kit.hub.upkeep.prune()
+        assert await kept() == ["visit", "told"]
+        await kit.clock.advance(2 * DAY)
+        await kit.hub.upkeep.prune()
+        assert await kept() == ["told"]
+        await kit.clock.advance(20 * DAY)
+        await kit.hub.upkeep.prune()
+        assert await kept() == left

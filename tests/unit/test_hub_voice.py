@@ -23,6 +23,14 @@ GREETING = """choices:
   - {title: "Var är min order?", payload: "intent:order.status"}
   - {title: "Öppna kartan", url: "https://example.com/karta"}
 """
+TENTS = """choices: [Fler]
+cards:
+  - {title: Abisko, text: Lätt, image: /static/a.svg, buttons: [Abisko i lager]}
+  - title: Sarek
+    buttons:
+      - {title: Läs mer, url: "https://example.com/sarek"}
+      - {title: Sarek i lager, payload: "intent:stock.check"}
+"""
 HELLO = "Hej{% if customer.first_name %} {{ customer.first_name }}{% endif %}!"
 SOURCES = (
     ("fallback.safe", "en", "", "Safe"),
@@ -35,6 +43,7 @@ SOURCES = (
     ("clarify.choices", "sv", "", "Menar du?"),
     ("topic.delivery", "sv", "", "Leverans"),
     ("topic.order", "sv", "", "Order"),
+    ("answer.tent", "sv", TENTS, "Två tält:"),
     ("only.swedish", "sv", "", "Bara svenska"),
 )
 CONTENT = ContentSet(
@@ -70,6 +79,35 @@ def test_choices_are_buttons_where_the_channel_has_them() -> None:
     words = spoken("answer.greet")
     assert (words.text, words.buttons) == ("Hej!", True)
     assert [choice.title for choice in words.choices] == ["Var är min order?", "Öppna kartan"]
+
+
+def test_cards_are_shown_where_the_channel_has_them() -> None:
+    words = spoken("answer.tent")
+    assert (words.text, words.buttons) == ("Två tält:", True)
+    assert [card.title for card in words.cards] == ["Abisko", "Sarek"]
+    assert [choice.title for choice in words.choices] == ["Fler"]
+    assert words.decision is not None
+    assert words.decision.notes == ()
+
+
+@pytest.mark.parametrize("channel", ["telegram", "messenger"])
+def test_cards_are_words_where_it_has_buttons_alone(channel: str) -> None:
+    words = spoken("answer.tent", channel=channel)
+    assert words.text == ("Två tält:\n\nAbisko\nLätt\n\nSarek\nLäs mer: https://example.com/sarek")
+    assert (words.cards, words.buttons) == ((), True)
+    titles = ["Fler", "Abisko i lager", "Sarek i lager"]
+    assert [choice.title for choice in words.choices] == titles
+    assert words.decision is not None
+    assert words.decision.notes == ("the channel shows no cards: they were written out",)
+
+
+def test_answers_on_cards_are_numbers_where_it_has_none() -> None:
+    words = spoken("answer.tent", channel="twilio_sms")
+    assert words.text == (
+        "Två tält:\n\nAbisko\nLätt\n\nSarek\nLäs mer: https://example.com/sarek\n"
+        "1. Fler\n2. Abisko i lager\n3. Sarek i lager"
+    )
+    assert (words.cards, words.buttons) == ((), False)
 
 
 def test_choices_are_numbers_where_it_has_none_and_addresses_are_written_out() -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.errors import StaleVersion
+from bot.model.decision import Gap
 from bot.model.ids import SendId, ThreadId
 from bot.model.people import LinkCode
 from bot.model.record import Absorb
-from bot.model.thread import Gap
 from tests.builders import address, at, change, entry, link, reply, send_item, spans
 from tests.contract.committing import ANNA, WEB, accepted
 from tests.unit.mongo_house import House, new_database

@@ -13,6 +13,7 @@ from bot.model.listing import LANGUAGES, PHASES, ThreadFilter, ThreadOrder, Thre
 from bot.model.thread import Phase
 from bot.stores.mongo import MongoStore
 from bot.stores.mongo.listing import listing_query
+from bot.stores.mongo.schema import OFFERED
 from tests.builders import START
 from tests.servers import unique_name
 
@@ -93,3 +94,12 @@ def test_a_page_looks_at_few_threads_and_sorts_none(raw: Database[Raw], *, furth
         # A page of each cell at the most, or what all agents and queues have in hand.
         assert stats["totalKeysExamined"] <= 2 * cells + 2 * MANY // 40 + 2 * LIMIT, (wanted, stats)
         assert stats["totalDocsExamined"] <= 2 * MANY // 40 + LIMIT, wanted
+
+
+def test_a_queue_is_read_from_its_index_alone(raw: Database[Raw]) -> None:
+    query = {"holder": "support", **OFFERED}
+    sort = [("since", 1), ("_id", 1)]
+    told: Any = raw.threads.find(query, {"_id": 1}).sort(sort).limit(LIMIT).explain()
+    stats = told["executionStats"]
+    assert (stats["totalDocsExamined"], stats["nReturned"]) == (0, LIMIT)
+    assert stats["totalKeysExamined"] == LIMIT

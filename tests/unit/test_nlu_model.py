@@ -116,7 +116,7 @@ def test_training_without_vectors_says_so(tmp_path: Path) -> None:
 
 def test_the_report_counts_what_was_used() -> None:
     report = shop_report()
-    assert report.intents == 42
+    assert report.intents == 44
     assert report.examples + report.repeats == len(
         load_corpus(Path(__file__).parents[2] / "config" / "nlu").examples
     )

@@ -155,3 +155,64 @@ def test_sqlite_is_for_one_process(role: ProcessRole, monkeypatch: pytest.Monkey
     check_role(load(None), ProcessRole.ALL)
     with pytest.raises(ConfigError, match=r"^sandbox: "):
         check_role(load(None), role)
+
+
+SECRET = "a secret of the shop and of the chat"
+
+
+def realm(**other: object) -> str:
+    said = {"accounts": ["site"], "audience": "samtal", **other}
+    lines = [f"{name} = {value!r}".replace("'", '"') for name, value in said.items()]
+    return "[channels.webchat.site]\n[identity.realms.shop]\n" + "\n".join(lines)
+
+
+def key(**other: str) -> str:
+    said = {"kid": "k1", "algorithm": "HS256", "secret": SECRET, **other}
+    lines = [f'{name} = """{value}"""' for name, value in said.items() if value]
+    return "\n[[identity.realms.shop.keys]]\n" + "\n".join(lines)
+
+
+def test_a_realm_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "samtal.toml"
+    file.write_text(realm() + key() + key(kid="k2"), "utf-8")
+    shop = load(file).identity.realms["shop"]
+    assert (shop.longest.total_seconds(), shop.leeway.total_seconds()) == (3600, 30)
+    assert [one.kid for one in shop.keys] == ["k1", "k2"]
+    assert SECRET not in repr(shop)
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "what"),
+    [
+        (realm(accounts=["shop"]) + key(), "realms.shop.accounts", "no web chat account 'shop'"),
+        (realm(), "realms.shop.keys", "is missing"),
+        (realm() + key(secret="short"), "shop.keys.0", "at least 32 bytes"),
+        (realm() + key(secret=""), "shop.keys.0", "at least 32 bytes"),
+        (realm() + key(algorithm="none"), "shop.keys.0.algorithm", "Input should be"),
+        (realm() + key(algorithm="HS512"), "shop.keys.0.algorithm", "Input should be"),
+        (realm() + key(algorithm="RS256"), "shop.keys.0", "not a secret"),
+        (realm() + key(public_key="x"), "shop.keys.0", "not a public_key"),
+        (realm() + key(algorithm="RS256", secret="", public_key="x"), "keys.0", "PEM"),
+        (realm() + key(secret="-----BEGIN PUBLIC KEY-----" * 2), "shop.keys.0", "PEM"),
+        (realm() + key() + key(), "realms.shop", "same kid"),
+        (realm(longest="P2D") + key(), "realms.shop.longest", "less than or equal"),
+        (realm() + key(colour="red"), "shop.keys.0.colour", "unknown key"),
+    ],
+)
+def test_a_realm_that_proves_nothing_is_refused(
+    text: str, where: str, what: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "samtal.toml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load(file)
+    assert where in str(refused.value)
+    assert what in str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
+def test_an_unknown_key_of_a_realm_is_told_with_its_neighbour(tmp_path: Path) -> None:
+    file = tmp_path / "samtal.toml"
+    file.write_text(realm(audiense="x") + key(), "utf-8")
+    with pytest.raises(ConfigError, match="Did you mean `audience`"):
+        load(file)

@@ -267,6 +267,7 @@ HOT = {
     "a cell of a channel": listing._CELL_ON_CHANNEL,  # noqa: SLF001
     "threads of an agent": listing._HELD,  # noqa: SLF001
     "threads that wait": listing._WAITING,  # noqa: SLF001
+    "a queue": listing._QUEUE,  # noqa: SLF001
     "counts": listing._COUNTS,  # noqa: SLF001
     "channels": listing._ON_CHANNELS,  # noqa: SLF001
     "search": search._ENTRIES,  # noqa: SLF001

@@ -6,7 +6,18 @@ import json
 
 from aiohttp import web
 
-from bot.edge.api import agents, attachments, catalog, customers, facts, files, session, threads
+from bot.edge.api import (
+    agents,
+    attachments,
+    catalog,
+    customers,
+    facts,
+    files,
+    organisations,
+    replies,
+    session,
+    threads,
+)
 from bot.edge.api.openapi import document
 from bot.edge.api.route import BASE, add_to
 from bot.edge.auth import Gatekeeper
@@ -19,8 +30,10 @@ OPERATIONS = (
     *session.OPERATIONS,
     *threads.OPERATIONS,
     *customers.OPERATIONS,
+    *replies.OPERATIONS,
     *attachments.OPERATIONS,
     *files.OPERATIONS,
+    *organisations.OPERATIONS,
     *catalog.OPERATIONS,
     *facts.OPERATIONS,
     *agents.OPERATIONS,

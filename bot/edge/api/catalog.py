@@ -14,9 +14,9 @@ from bot.edge.api.shapes import (
     PersonaNames,
     PersonaOut,
 )
+from bot.model.facet import PRIVATE
 from bot.model.people import Role
 from bot.model.record import DeadLetter
-from bot.model.thread import PRIVATE
 
 
 @operation(

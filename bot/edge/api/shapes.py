@@ -10,11 +10,13 @@ from bot.edge.auth import SHORTEST_PASSWORD
 from bot.hub.desk import EntryView, ThreadLine, ThreadPage
 from bot.hub.searching import SearchHit, SearchPage, SearchPlace
 from bot.model.channel import Attachment, AttachmentType, Capabilities
+from bot.model.fact import BuyingRole, OrganisationKey
 from bot.model.ids import AgentId, BlobId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.listing import ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.moments import micros, moment
 from bot.model.people import Agent, Role
 from bot.model.record import GapCount
+from bot.model.understanding import Language
 from bot.model.value import AwareDatetime, Value
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
@@ -195,9 +197,10 @@ class Reply(Value):
 
 
 class Note(Value):
-    """A remark that is never sent."""
+    """A remark that is never sent. The same `client_id` again changes nothing."""
 
     text: _Text
+    client_id: _ClientId | None = None
 
 
 class HandBack(Value):
@@ -244,6 +247,42 @@ class OneAttachment(Value):
     thread: ThreadId
     seq: int = Field(ge=1)
     index: int = Field(ge=0, le=99)
+
+
+# --- organisations ---------------------------------------------------------------------------
+
+
+class OneOrganisation(Value):
+    """The organisation in the path: its number, its domain, or a CRM's id."""
+
+    key: OrganisationKey
+
+
+class NewMember(Value):
+    """One of an organisation's people: which identity, what the organisation is called, the role.
+
+    `role` none: it is not known. The same `client_id` again changes nothing.
+    """
+
+    identity: IdentityId
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    role: BuyingRole | None = None
+    client_id: _ClientId
+
+
+# --- canned replies --------------------------------------------------------------------------
+
+
+class RepliesWanted(Value):
+    """Canned replies for a channel, with all words of `q`; in a thread, for its customer.
+
+    `language` by default the customer's, or the installation's.
+    """
+
+    channel: _ChannelName
+    language: Language | None = None
+    thread: ThreadId | None = None
+    q: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
 # --- the rest --------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from bot.edge.api.shapes import (
 )
 from bot.edge.problems import Mistake, Refusal
 from bot.edge.uploads import attachments
-from bot.hub.desk import ThreadCounts, ThreadLine
+from bot.hub.desk import QueueList, ThreadCounts, ThreadLine
 from bot.model.channel import Attachment
 from bot.model.event import Outcome, Rejected
 from bot.model.ids import IdentityId, ThreadId
@@ -48,8 +48,21 @@ async def list_threads(ask: Ask, query: ThreadsWanted) -> ThreadList:
 
 @operation("GET", "/threads/counts", summary="Count threads", tag="threads", roles=AT_THE_DESK)
 async def count_threads(ask: Ask) -> ThreadCounts:
-    """Threads that wait, by queue too, and that agents own; those of the bot are not counted."""
+    """Threads that wait, by queue too, and that agents own.
+
+    Those put aside, those of the bot, and all of them are counted to `most`: that many or more.
+    """
     return await ask.parts.desk.counts(ask.principal.by.agent)
+
+
+@operation("GET", "/queues", summary="List queues", tag="threads", roles=AT_THE_DESK)
+async def list_queues(ask: Ask) -> QueueList:
+    """The queues that a thread can be offered to, by name, and how many wait in each.
+
+    Those of the settings (`hub.queue`, `hub.queues`), and others that somebody waits in.
+    """
+    settings = ask.parts.hub.settings
+    return await ask.parts.desk.queues(settings.queue, *settings.queues)
 
 
 @operation("GET", "/search", summary="Search threads", tag="threads", roles=AT_THE_DESK)
@@ -150,8 +163,13 @@ async def reply_in_thread(ask: Ask, path: OneThread, body: Reply) -> CommandDone
     errors=_LOST,
 )
 async def note_in_thread(ask: Ask, path: OneThread, body: Note) -> CommandDone:
-    """A remark for colleagues; the customer never gets it."""
-    return await _done(ask, ask.parts.desk.note(path.thread, ask.principal.by, text=body.text))
+    """A remark for colleagues; the customer never gets it.
+
+    Repeat it with the same `client_id` when no answer came.
+    """
+    key = None if body.client_id is None else f"{ask.principal.id}:{body.client_id}"
+    command = ask.parts.desk.note(path.thread, ask.principal.by, text=body.text, client_id=key)
+    return await _done(ask, command)
 
 
 @operation(
@@ -286,6 +304,7 @@ async def _done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:
 OPERATIONS = (
     list_threads,
     count_threads,
+    list_queues,
     search_threads,
     get_thread,
     list_entries,

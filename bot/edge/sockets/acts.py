@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from pydantic import JsonValue
-
 from bot.edge.clients import on_site
 from bot.edge.parts import EdgeParts
 from bot.edge.problems import Mistake, Refusal, too_many
@@ -28,6 +26,7 @@ from bot.edge.sockets.shapes import Ack, document
 from bot.edge.sockets.visitors import Visitor
 from bot.edge.uploads import attachments
 from bot.errors import BusError
+from bot.hub.linking import code_in
 from bot.hub.visits import Visit
 from bot.model.event import Rejected
 from bot.model.ids import EventId
@@ -133,8 +132,7 @@ class Acts:
         )
         if tries > self._parts.settings.codes_an_hour:
             raise too_many(_HOUR.total_seconds(), what="too many codes were asked for")
-        if await self._parts.store.identity(identity) is None:
-            await self._start(visitor, Opened())
+        await self.begin(visitor)
         offer = await self._parts.linking.offer(
             identity, channel=target.channel, account=target.account
         )
@@ -176,12 +174,31 @@ class Acts:
         )
         return {"kept": kept}
 
+    async def begin(self, visitor: Visitor) -> None:
+        """Make somebody of a visitor who has done nothing yet."""
+        if await self._parts.store.identity(visitor.address.identity) is None:
+            await self._start(visitor, Opened())
+
     async def _start(self, visitor: Visitor, opened: Opened) -> Ack:
         event: Ack = {"event": "started", "id": opened.id or EventId.new()}
         ref: Ack = {} if opened.ref is None else {"ref": opened.ref}
         return await self._take(visitor, event | ref)
 
-    async def _take(self, visitor: Visitor, event: dict[str, JsonValue]) -> Ack:
+    async def _count_code(self, visitor: Visitor, event: Ack) -> None:
+        """A code that is tried counts by the client's address too (R3); raises Refusal."""
+        texts = (event.get("text"), event.get("ref"))
+        if not any(isinstance(text, str) and code_in(text) for text in texts):
+            return
+        tries = await self._parts.store.count_attempt(
+            f"code:client:{visitor.client}", now=self._parts.clock.now(), window=_HOUR
+        )
+        if tries > self._parts.settings.client_codes_an_hour:
+            # No 429: the page would keep it and try again, before all that is written after it.
+            why = "Too many codes were tried from here. Wait an hour."
+            raise Refusal(403, why, slug="too-many-codes")
+
+    async def _take(self, visitor: Visitor, event: Ack) -> Ack:
+        await self._count_code(visitor, event)
         request = socket_request(
             {"visitor": visitor.address.user, **visitor.profile, **event},
             settings=self._parts.settings,

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.edge.parts import EdgeParts
 from bot.edge.sockets.early import EarlySends
-from bot.edge.sockets.shapes import Ack, ChatMessage, chat_message, chat_state, document
+from bot.edge.sockets.present import Present
+from bot.edge.sockets.shapes import Ack, ChatMessage, chat_message, document
 from bot.edge.sockets.visitors import NAMESPACE, room_of
+from bot.edge.sockets.waiting import Waiting
 from bot.hub.desk import EntryView
 from bot.hub.feed import Announcement, EventEnded, Missed, SendMoved, ThreadMoved
 from bot.model.channel import Address
-from bot.model.ids import SendId
+from bot.model.ids import IdentityId, SendId
 from bot.model.people import ChannelIdentity
-from bot.model.thread import Entry, MessageOut, OwnerChanged, SendStatus
+from bot.model.thread import (
+    Entry,
+    Linked,
+    LinkRevealed,
+    MessageOut,
+    OwnerChanged,
+    SendStatus,
+    Unlinked,
+)
+from bot.model.value import Value
 
 # Sends to other channels that are under way; the oldest are forgotten (a reconnect shows them).
 _WAITING = 10_000
@@ -25,6 +36,7 @@ _UNDER_WAY = {SendStatus.QUEUED, SendStatus.SENDING}
 class _Waiting:
     """A message under way: who is told here when it left, and who when it could not."""
 
+    identity: IdentityId
     message: ChatMessage
     others: tuple[str, ...]
     rooms: tuple[str, ...]
@@ -39,8 +51,10 @@ class ChatFeed:
     the message itself.
     """
 
-    def __init__(self, parts: EdgeParts) -> None:
+    def __init__(self, parts: EdgeParts, present: Present, waiting: Waiting) -> None:
+        self._in_queues = waiting
         self._live = parts.live
+        self._present = present
         self._webchat = parts.webchat
         self._waiting: OrderedDict[SendId, _Waiting] = OrderedDict()
         self._early = EarlySends()
@@ -67,10 +81,29 @@ class ChatFeed:
         browsers = [one for one in moved.identities if one.address.channel == self._webchat]
         rooms = tuple(room_of(one.address.user) for one in browsers)
         addresses = {one.id: one.address for one in moved.identities}
+        if moved.parted:
+            self._part(moved, rooms)
+        if moved.parted or _any(moved, Unlinked, LinkRevealed):
+            for one in browsers:
+                await self._present.reset_all(one.address.user)
         for entry in moved.entries:
             await self._entry(entry, addresses[entry.identity], rooms, browsers)
-        if any(isinstance(entry.body, OwnerChanged) for entry in moved.entries):
-            await self._tell(rooms, "owner", document(chat_state(moved.state)))
+        if moved.parted or _any(moved, OwnerChanged):
+            shown = await self._in_queues.shown(moved.state, rooms=rooms)
+            await self._tell(rooms, "owner", document(shown))
+        if _any(moved, Linked, Unlinked, LinkRevealed):
+            await self._tell(rooms, "linked", {})
+
+    def _part(self, moved: ThreadMoved, rooms: tuple[str, ...]) -> None:
+        """What is still under way to those who were the same customer is not for these any more."""
+        own = {one.id for one in moved.identities}
+        for send, waiting in list(self._waiting.items()):
+            if waiting.identity not in own and {*waiting.others, *waiting.rooms} & {*rooms}:
+                self._waiting[send] = replace(
+                    waiting,
+                    others=tuple(one for one in waiting.others if one not in rooms),
+                    rooms=tuple(one for one in waiting.rooms if one not in rooms),
+                )
 
     async def _entry(
         self,
@@ -86,7 +119,7 @@ class ChatFeed:
             await self._tell(rooms, "message", document(message))
             return
         others = tuple(room_of(one.address.user) for one in browsers if one.id != entry.identity)
-        waiting = _Waiting(message=message, others=others, rooms=rooms)
+        waiting = _Waiting(identity=entry.identity, message=message, others=others, rooms=rooms)
         ended = self._early.take(entry.body.send)
         if ended is not None:
             await self._ended(waiting, ended.status)
@@ -114,3 +147,7 @@ class ChatFeed:
     async def _tell(self, rooms: tuple[str, ...], event: str, data: Ack) -> None:
         for room in rooms:
             await self._live.emit_here(NAMESPACE, room, event, data)
+
+
+def _any(moved: ThreadMoved, *kinds: type[Value]) -> bool:
+    return any(isinstance(entry.body, kinds) for entry in moved.entries)

@@ -117,8 +117,8 @@ class DeskNamespace:
 
     async def _moved(self, moved: ThreadMoved) -> None:
         thread = moved.state.thread
-        if moved.state.last_at is None and not moved.parted:
-            return  # nothing has happened there yet, and it is in no list
+        if moved.state.is_untouched and not moved.parted:
+            return  # it is in no list
         if moved.absorbed is not None:
             await self._follow(moved.absorbed, thread)
         absorbed: Ack = {} if moved.absorbed is None else {"absorbed": moved.absorbed}

@@ -7,6 +7,7 @@ from typing import Annotated, Self, TypeVar
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from bot.edge.problems import Mistake, Refusal, mistakes
+from bot.edge.signing import LONGEST_TOKEN
 from bot.model.ids import BlobId, EntryId, ThreadId
 from bot.model.value import Value
 
@@ -20,6 +21,7 @@ class ChatAuth(Value):
     token: Annotated[str, StringConstraints(max_length=128)] | None = None
     account: Name | None = None
     last_seq: int = Field(0, ge=0)
+    identity_token: Annotated[str, StringConstraints(max_length=LONGEST_TOKEN)] | None = None
     language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,35}$")] | None = None
 
 
@@ -99,6 +101,32 @@ class PageSeen(Value):
     title: Annotated[str, StringConstraints(max_length=1000)] = ""
     referrer: Annotated[str, StringConstraints(max_length=4000)] = ""
     time_zone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$")] | None = None
+
+
+class Again(Value):
+    """What the visitor wants to be shown: what came after an entry number."""
+
+    last_seq: int = Field(0, ge=0)
+
+
+class LoggedIn(Value):
+    """A token of the business's own log-in."""
+
+    token: Annotated[str, StringConstraints(max_length=LONGEST_TOKEN)]
+
+
+class OneChannel(Value):
+    """One of the visitor's own channels, by what `linked` calls it."""
+
+    identity: Annotated[str, StringConstraints(max_length=64)]
+
+
+class Claim(Value):
+    """A number that the visitor says is theirs, on a channel where a code can be sent to it."""
+
+    channel: Name
+    account: Name
+    address: Annotated[str, StringConstraints(max_length=40)]
 
 
 class Watch(Value):

@@ -15,10 +15,11 @@ from bot.ports import Clock, Fanout
 log = structlog.get_logger("samtal.sessions")
 
 SUBJECT = "sessions"
+VISITORS = "visitors"
 
 
 class Ended(Value):
-    """A session ended; only the hash of its cookie travels."""
+    """A session ended; only the hash of its cookie, or of a visitor's token, travels."""
 
     token_hash: str
 
@@ -26,8 +27,15 @@ class Ended(Value):
 class EndedSessions:
     """Tells other edges of log-outs, and hears theirs; without a fan-out it does neither."""
 
-    def __init__(self, fanout: Fanout | None, *, clock: Clock, tally: Tally | None = None) -> None:
-        self._circle = Circle(fanout, subject=SUBJECT, tally=tally) if fanout else None
+    def __init__(
+        self,
+        fanout: Fanout | None,
+        *,
+        clock: Clock,
+        tally: Tally | None = None,
+        subject: str = SUBJECT,
+    ) -> None:
+        self._circle = Circle(fanout, subject=subject, tally=tally) if fanout else None
         self._clock = clock
 
     @property

@@ -8,9 +8,10 @@ from pydantic import JsonValue
 
 from bot.edge.problems import Refusal
 from bot.hub.desk import EntryView
+from bot.hub.own_channels import OwnChannel
 from bot.model.channel import Attachment
 from bot.model.people import ByAgent, ByBot, ByCustomer, BySystem
-from bot.model.sending import Choice
+from bot.model.sending import Card, Choice, Question
 from bot.model.thread import (
     EchoOut,
     MessageIn,
@@ -42,9 +43,12 @@ class ChatMessage(Value):
     name: str | None = None
     text: str = ""
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
+    question: Question | None = None
     attachments: tuple[Attachment, ...] = ()
     channel: str
     account: str
+    language: str | None = None
     external_id: str | None = None
     send: str | None = None
     status: SendStatus | None = None
@@ -52,11 +56,17 @@ class ChatMessage(Value):
 
 
 class ChatState(Value):
-    """Who answers now."""
+    """Who answers now.
+
+    `place` is that in the queue, 101 for anywhere behind the first hundred; `minutes` is about how
+    long it takes from there, when that is known.
+    """
 
     owner: Literal["bot", "waiting", "agent", "nobody"] = "bot"
     name: str | None = None
     queue: str | None = None
+    place: int | None = None
+    minutes: int | None = None
     language: str | None = None
 
 
@@ -81,6 +91,7 @@ def chat_message(view: EntryView, *, aside: bool) -> ChatMessage | None:
     if not isinstance(body, MessageIn | MessageOut | EchoOut):
         return None
     author, name = _author(view)
+    ours = body if isinstance(body, MessageOut) else None
     return ChatMessage(
         id=view.entry.id,
         seq=view.entry.seq,
@@ -88,12 +99,15 @@ def chat_message(view: EntryView, *, aside: bool) -> ChatMessage | None:
         author=author,
         name=name,
         text=body.text,
-        choices=body.choices if isinstance(body, MessageOut) else (),
+        choices=ours.choices if ours else (),
+        cards=ours.cards if ours else (),
+        question=ours.question if ours else None,
         attachments=body.attachments,
         channel=view.address.channel,
         account=view.address.account,
+        language=ours.language if ours else None,
         external_id=None if isinstance(body, MessageOut) else body.external_id,
-        send=body.send if isinstance(body, MessageOut) else None,
+        send=ours.send if ours else None,
         status=view.send.status if view.send else None,
         aside=aside,
     )
@@ -111,6 +125,13 @@ def _author(view: EntryView) -> tuple[Author, str | None]:
             return "agent", name
         case BySystem():
             return "system", None
+
+
+def linked_channel(own: OwnChannel, *, handle: str) -> Ack:
+    """One of the customer's channels as the customer sees it; `identity` is what to call it by."""
+    shown, sure = document(own), document(own.assurance)
+    del shown["assurance"]
+    return {**shown, **sure, "identity": handle}
 
 
 def document(value: Value) -> Ack:

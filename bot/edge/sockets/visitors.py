@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from aiohttp import web
@@ -94,14 +94,18 @@ class Reception:
         self._settings = parts.settings
         self._channels = parts.channels
         self._webchat = parts.webchat
+        self._signing_in = parts.signing_in
         self._tokens = VisitorTokens(parts.secret)
 
-    def visitor(self, given: ChatAuth, *, sid: str, request: web.BaseRequest) -> Visitor:
-        """The visitor behind a connection; raises Refusal for a token that is not ours."""
+    async def visitor(self, given: ChatAuth, *, sid: str, request: web.BaseRequest) -> Visitor:
+        """The visitor behind a connection; raises Refusal for a token that is not ours.
+
+        Or not any more: after a sign-out it is good for nothing.
+        """
         client = client_address(request, trusted=self._settings.trusted_proxies)
         account, channel = self._account(given.account)
         user = self._user(given.token, account)
-        return Visitor(
+        visitor = Visitor(
             sid=sid,
             address=Address(channel=channel.name, account=account, user=user),
             channel=channel,
@@ -111,13 +115,26 @@ class Reception:
             profile={"language": given.language} if given.language else {},
             surroundings=Surroundings.of(request, self._settings),
         )
+        if given.token is not None and await self._signing_in.is_retired(visitor.address):
+            raise _not_ours()
+        return visitor
+
+    def fresh(self, visitor: Visitor) -> Visitor:
+        """Somebody new in the place of a visitor."""
+        account, user = visitor.address.account, self._tokens.new_visitor()
+        return replace(
+            visitor,
+            address=visitor.address.model_copy(update={"user": user}),
+            token=self._tokens.sign(user, account=account),
+            last_seq=0,
+        )
 
     def _user(self, token: str | None, account: str) -> str:
         if token is None:
             return self._tokens.new_visitor()
         known = self._tokens.visitor(token, account=account)
         if known is None:
-            raise Refusal(401, "This visitor token is not ours.", slug="visitor-token")
+            raise _not_ours()
         return known
 
     def _account(self, wanted: str | None) -> tuple[str, Channel]:
@@ -132,3 +149,7 @@ class Reception:
             known = ", ".join(sorted(accounts)) or "none is configured"
             raise Refusal(404, f"There is no such web chat account; there is: {known}")
         return wanted, accounts[wanted]
+
+
+def _not_ours() -> Refusal:
+    return Refusal(401, "This visitor token is not ours.", slug="visitor-token")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bot.errors import ConfigError
 from bot.hub.content.render import Broken, Template, compile_text
 from bot.hub.content.variant import Condition, Operator, Variant
+from bot.hub.content.verdict import Verdict
 
 if TYPE_CHECKING:
     from bot.hub.content.moment import Moment
@@ -45,9 +46,9 @@ def prepare(source: Source, *, time_zone: str) -> Prepared:
         template=template,
         specificity=variant.specificity,
         strings=variant.strings,
-        only_persona=f"persona is not {' or '.join(variant.persona)}",
-        only_stage=f"stage is not {' or '.join(variant.stage)}",
-        only_channel=f"channel is not {' or '.join(variant.channel)}",
+        only_persona=Verdict.PERSONA.of(wanted=" or ".join(variant.persona)),
+        only_stage=Verdict.STAGE.of(wanted=" or ".join(variant.stage)),
+        only_channel=Verdict.CHANNEL.of(wanted=" or ".join(variant.channel)),
     )
 
 
@@ -61,21 +62,21 @@ def misfit(candidate: Prepared, moment: Moment) -> str | None:
     if variant.channel and not on_channel(variant.channel, moment.channel):
         return candidate.only_channel
     if variant.need is not None and moment.need is not variant.need:
-        return f"need is not {variant.need}"
+        return Verdict.NEED.of(wanted=variant.need)
     return _untimely(variant, moment) or _unmet(variant, moment)
 
 
 def _untimely(variant: Variant, moment: Moment) -> str | None:
     if variant.valid_from is not None and moment.now < variant.valid_from:
-        return f"begins {variant.valid_from.isoformat()}"
+        return Verdict.BEGINS.of(at=variant.valid_from.isoformat())
     if variant.valid_to is not None and moment.now >= variant.valid_to:
-        return f"ended {variant.valid_to.isoformat()}"
+        return Verdict.ENDED.of(at=variant.valid_to.isoformat())
     return None
 
 
 def _unmet(variant: Variant, moment: Moment) -> str | None:
     failed = next((each for each in variant.when if not holds(each, moment.variables)), None)
-    return None if failed is None else f"condition fails: {failed.wording}"
+    return None if failed is None else Verdict.CONDITION.of(condition=failed.wording)
 
 
 def on_channel(wanted: tuple[str, ...], channel: str) -> bool:

@@ -23,7 +23,8 @@ from bot.hub.content.candidate import Prepared, misfit, prepare
 from bot.hub.content.moment import Moment, Resolution
 from bot.hub.content.parse import Source, read_file
 from bot.hub.content.render import Unfit
-from bot.model.thread import Candidate, Decision, Gap
+from bot.hub.content.verdict import Verdict
+from bot.model.decision import Candidate, Decision, Gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from bot.hub.content.variant import Variant
 
 SAFE_SLOT = "fallback.safe"
-_CHOSEN = "chosen"
 
 
 class ContentSet:
@@ -103,7 +103,7 @@ class ContentSet:
         ranked: list[tuple[tuple[int, int, int, str], Prepared]] = []
         for candidate in self._slots.get(slot, ()):
             locale = candidate.variant.locale
-            reason = "locale is not in the chain" if locale not in chain else None
+            reason = Verdict.LOCALE.of() if locale not in chain else None
             reason = reason or misfit(candidate, moment)
             if reason is None:
                 ranked.append((_rank(candidate, moment.locale, chain), candidate))
@@ -142,14 +142,14 @@ def _first_fit(
     chosen: tuple[Prepared, str] | None = None
     for candidate in ranked:
         if chosen is not None:
-            verdicts.append(Candidate(variant=candidate.id, verdict="another is closer"))
+            verdicts.append(Candidate(variant=candidate.id, verdict=Verdict.CLOSER.of()))
             continue
         text = candidate.template.render(moment.variables)
         if isinstance(text, Unfit):
             verdicts.append(Candidate(variant=candidate.id, verdict=text.reason))
             continue
         chosen = (candidate, text)
-        verdicts.append(Candidate(variant=candidate.id, verdict=_CHOSEN))
+        verdicts.append(Candidate(variant=candidate.id, verdict=Verdict.CHOSEN.of()))
     return chosen
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
 from bot.hub.content.candidate import prepare
+from bot.hub.content.choices import written_out
 from bot.hub.content.library import ContentSet, content_files
 from bot.hub.content.overlap import check_overlaps
 from bot.hub.content.parse import Source, read_file
 from bot.hub.content.problem import Problem, Severity, format_problems
 from bot.hub.content.render import Scalar, Template, Unfit, Variables
 from bot.hub.content.tone import VOICE_FILE, VoiceRules, check_tone, load_voice
+from bot.hub.content.verdict import Verdict
 from bot.kit.sms import SmsEncoding, cost
 
 if TYPE_CHECKING:
@@ -27,11 +29,11 @@ __all__ = ["KNOWN_VARIABLES", "Problem", "Severity", "check", "format_problems"]
 # What the hub can fill in, with a long example for counting; any `form.*` is known too.
 KNOWN_VARIABLES: tuple[tuple[str, Scalar], ...] = (
     ("agent.name", "Ann-Charlotte"),
-    ("link.code", "ABCD-2345"),
     ("channel", "whatsapp_cloud"),
     ("customer.first_name", "Ann-Charlotte"),
     ("customer.name", "Ann-Charlotte Wallenstierna"),
     ("handoff.position", 12),
+    ("link.code", "ABCD-2345"),
 )
 _FORM_PREFIX = "form."
 _FORM_EXAMPLE = "FB-104233"
@@ -40,6 +42,10 @@ _UNREADABLE = "unreadable"
 _EMPTY_FALLBACK = re.compile(r"""fallback:\s*(?:""|'')""")
 _LONG_TEXT = 700
 _LONG_TITLE = 20
+_MANY_CARDS = 10
+_CARD_TITLE = 60
+_CARD_TEXT = 160
+_CARD_BUTTONS = 3
 # Texts of these slots are shown as choices.
 _TITLE_SLOTS = "topic."
 _MANY_SEGMENTS = 3
@@ -115,6 +121,7 @@ def _check_one(source: Source, voice: VoiceRules) -> Iterator[Problem]:
     yield from _check_variables(source, template)
     yield from _check_renderings(source, template)
     yield from _check_choices(source)
+    yield from _check_cards(source)
     yield from check_tone(source, voice)
 
 
@@ -166,11 +173,12 @@ def _unfit(source: Source, unfit: Unfit) -> Problem:
         mend = f'write {{{{ {name} | fallback: "..." }}}} or put it in {{% if {name} %}}'
         message = f"variable '{name}' has no fallback: {mend}"
         return _error(source, _line_of(source, name), "variable-without-fallback", message)
-    rule = "empty-text" if "empty" in unfit.reason else "template"
+    rule = "empty-text" if unfit.reason == Verdict.EMPTY else "template"
     return _error(source, source.line, rule, unfit.reason)
 
 
 def _check_length(source: Source, text: str) -> Iterator[Problem]:
+    text = written_out(text, source.variant.cards)  # as channels without cards say it
     if not any(name.rpartition("_")[2] == "sms" for name in source.variant.channel):
         if len(text) > _LONG_TEXT:
             message = f"longer than {_LONG_TEXT} characters; people read two short messages sooner"
@@ -194,6 +202,8 @@ def _check_length(source: Source, text: str) -> Iterator[Problem]:
 
 def _check_choices(source: Source) -> Iterator[Problem]:
     titles = [choice.title for choice in source.variant.choices]
+    # Where there are no cards, the answers on them stand in one list with the choices.
+    titles += [choice.title for card in source.variant.cards for choice in card.buttons]
     if source.variant.slot.startswith(_TITLE_SLOTS):
         titles.append(source.variant.text)
     for title in titles:
@@ -202,6 +212,23 @@ def _check_choices(source: Source) -> Iterator[Problem]:
             yield _error(source, 1, "long-choice", message)
     for title in sorted({title for title in titles if titles.count(title) > 1}):
         yield _error(source, 1, "same-choice", f"choice '{title}' stands twice")
+
+
+def _check_cards(source: Source) -> Iterator[Problem]:
+    cards = source.variant.cards
+    if len(cards) > _MANY_CARDS:
+        yield _error(source, 1, "many-cards", f"{len(cards)} cards; {_MANY_CARDS} at most")
+    for card in cards:
+        for name, words, most in (
+            ("title", card.title, _CARD_TITLE),
+            ("text", card.text, _CARD_TEXT),
+        ):
+            if len(words) > most:
+                message = f"the {name} of card '{card.title}' has {len(words)} characters; {most}"
+                yield _error(source, 1, "long-card", f"{message} at most")
+        if len(card.buttons) > _CARD_BUTTONS:
+            message = f"card '{card.title}' has {len(card.buttons)} buttons; {_CARD_BUTTONS}"
+            yield _error(source, 1, "many-buttons", f"{message} at most")
 
 
 # --- slots -----------------------------------------------------------------------------------

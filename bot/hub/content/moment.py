@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.hub.content.variant import Variant
+    from bot.model.decision import Decision, Gap
     from bot.model.sending import Choice
-    from bot.model.thread import Decision, Gap
     from bot.model.understanding import Need
 
 

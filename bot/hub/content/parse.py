@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from bot.hub.content.choices import format_cards, format_choices, quoted, read_card, read_choice
 from bot.hub.content.fields import Fields, Place, read_fields
 from bot.hub.content.variant import Condition, ContentType, Operator, Variant
-from bot.model.sending import Choice, ChoiceKind
 from bot.model.understanding import Need
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _FIELDS = (
     "valid",
     "when",
     "choices",
+    "cards",
     "goal",
     "revision_note",
 )
@@ -75,7 +76,8 @@ def parse(text: str, *, file: str) -> Source:
         valid_from=valid_from,
         valid_to=valid_to,
         when=_conditions(fields),
-        choices=tuple(_choice(item, fields.at("choices")) for item in fields.items("choices")),
+        choices=tuple(read_choice(one, fields.at("choices")) for one in fields.items("choices")),
+        cards=tuple(read_card(one, fields.at("cards")) for one in fields.items("cards")),
         goal=fields.text("goal") or "",
         revision_note=fields.text("revision_note") or "",
         text=body,
@@ -171,23 +173,6 @@ def _condition(item: Fields | str, place: Place) -> Condition:
     return Condition(field=field, op=op, values=values)
 
 
-def _choice(item: Fields | str, place: Place) -> Choice:
-    if isinstance(item, str):
-        if not item.strip():
-            raise place.error("field 'choices' holds an empty title", "Write a title.")
-        return Choice(title=item.strip())
-    item.only("title", "payload", "url")
-    url = item.text("url")
-    if url is not None and not url.startswith("https://"):
-        raise item.at("url").error(f"field 'url' cannot be '{url}'", "Begin it with `https://`.")
-    return Choice(
-        title=item.required("title", example="Ja tack"),
-        payload=item.text("payload"),
-        kind=ChoiceKind.REPLY if url is None else ChoiceKind.URL,
-        url=url,
-    )
-
-
 # --- writing ---------------------------------------------------------------------------------
 
 
@@ -205,9 +190,10 @@ def format_variant(variant: Variant) -> str:
         head.append(f"need: {variant.need}")
     if variant.type is not ContentType.SERVICE:
         head.append(f"type: {variant.type}")
-    head += _format_valid(variant) + _format_when(variant) + _format_choices(variant)
+    head += _format_valid(variant) + _format_when(variant)
+    head += format_choices(variant.choices) + format_cards(variant.cards)
     head += [
-        f"{name}: {_quoted(value)}"
+        f"{name}: {quoted(value)}"
         for name, value in (("goal", variant.goal), ("revision_note", variant.revision_note))
         if value
     ]
@@ -216,7 +202,7 @@ def format_variant(variant: Variant) -> str:
 
 def _format_valid(variant: Variant) -> list[str]:
     bounds = (("from", variant.valid_from), ("to", variant.valid_to))
-    given = [f"{name}: {_quoted(time.isoformat())}" for name, time in bounds if time is not None]
+    given = [f"{name}: {quoted(time.isoformat())}" for name, time in bounds if time is not None]
     return [f"valid: {{{', '.join(given)}}}"] if given else []
 
 
@@ -227,30 +213,5 @@ def _format_when(variant: Variant) -> list[str]:
 
 
 def _format_condition(condition: Condition) -> str:
-    values = f", value: [{', '.join(map(_quoted, condition.values))}]" if condition.values else ""
+    values = f", value: [{', '.join(map(quoted, condition.values))}]" if condition.values else ""
     return f"{{field: {condition.field}, op: {condition.op}{values}}}"
-
-
-def _format_choices(variant: Variant) -> list[str]:
-    if not variant.choices:
-        return []
-    return ["choices:", *(f"  - {_format_choice(choice)}" for choice in variant.choices)]
-
-
-def _format_choice(choice: Choice) -> str:
-    given = [f"title: {_quoted(choice.title)}"]
-    if choice.payload is not None:
-        given.append(f"payload: {_quoted(choice.payload)}")
-    if choice.url is not None:
-        given.append(f"url: {_quoted(choice.url)}")
-    return f"{{{', '.join(given)}}}" if len(given) > 1 else _quoted(choice.title)
-
-
-def _quoted(value: str) -> str:
-    return f'"{"".join(map(_escaped, value))}"'
-
-
-def _escaped(character: str) -> str:
-    if character in '"\\':
-        return f"\\{character}"
-    return character if character.isprintable() else f"\\U{ord(character):08x}"

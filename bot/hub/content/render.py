@@ -19,6 +19,8 @@ from babel.dates import format_date, format_datetime
 from liquid import BoundTemplate, Environment, FalsyStrictUndefined, is_undefined
 from liquid.exceptions import FilterArgumentError, LiquidError, UndefinedError
 
+from bot.hub.content.verdict import Verdict
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -97,18 +99,18 @@ class Template:
     def render(self, variables: Variables) -> str | Unfit:
         """The text filled in, or why it cannot be said; never raises, whatever the variables."""
         if self.bound is None:
-            return self.text or Unfit("the text is empty")
+            return self.text or Unfit(Verdict.EMPTY.of())
         if not self.names.isdisjoint(variables.groups):
             group = min(self.names & variables.groups)
-            return Unfit(f"{group} is a group of variables, not one")
+            return Unfit(Verdict.GROUP.of(name=group))
         try:
             text = self.bound.render(variables.tree).strip()
         except UndefinedError as error:
             missing = _name_at(self.text, error)
-            return Unfit(f"variable {missing} is not known", missing)
+            return Unfit(Verdict.UNKNOWN.of(name=missing), missing)
         except LiquidError as error:
-            return Unfit(f"cannot be filled in: {error.message}")
-        return text or Unfit("the text is empty")
+            return Unfit(Verdict.BROKEN.of(problem=str(error.message)))
+        return text or Unfit(Verdict.EMPTY.of())
 
 
 def _name_at(text: str, error: UndefinedError) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from enum import StrEnum
 
-from bot.model.sending import Choice
+from bot.model.sending import Card, Choice
 from bot.model.understanding import Need
 from bot.model.value import AwareDatetime, Value
 
@@ -67,6 +67,7 @@ class Variant(Value):
     valid_to: AwareDatetime | None = None
     when: tuple[Condition, ...] = ()
     choices: tuple[Choice, ...] = ()
+    cards: tuple[Card, ...] = ()
     goal: str = ""
     revision_note: str = ""
     text: str

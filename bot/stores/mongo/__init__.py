@@ -10,6 +10,7 @@ from bot.stores.mongo.facts import MongoFacts
 from bot.stores.mongo.inbox import MongoInbox
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.outbox import MongoOutbox
+from bot.stores.mongo.privacy import MongoPrivacy
 from bot.stores.mongo.schema import Collections, ensure
 from bot.stores.mongo.search import MongoSearch
 from bot.stores.mongo.threads import MongoThreads
@@ -27,6 +28,7 @@ class MongoStore(
     MongoBlobs,
     MongoFacts,
     MongoCards,
+    MongoPrivacy,
 ):
     """The `Store` port over one database."""
 
@@ -41,6 +43,7 @@ class MongoStore(
         MongoSearch.__init__(self, collections)
         MongoFacts.__init__(self, collections)
         MongoCards.__init__(self, collections)
+        MongoPrivacy.__init__(self, collections)
         self.driver = driver
 
     @classmethod

@@ -54,7 +54,7 @@ class Changes:
         self._copying = copying
         self._attempts = attempts
         self._splitting = Splitting(collections)
-        # An address never changes, and an identity never goes.
+        # An address never changes, and nothing waits for an identity that was erased.
         self.addresses: Remembered[IdentityId, Where] = Remembered()
 
     async def commit(self, change: ThreadChange) -> tuple[Entry, ...]:

@@ -79,8 +79,8 @@ class Copying:
             _add(there.sends, pending.sends),
             _add(there.timers, pending.timers),
             _add(there.gap_hits, pending.gap_hits),
-            self._connect(pending),
             _add(there.facts, pending.facts),
+            self._connect(pending),
             self._take_in(thread, pending),
             self._use_up(pending),
         )

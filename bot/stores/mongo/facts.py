@@ -6,7 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from bot.errors import NotFound
-from bot.model.fact import FACT_KINDS, ClaimKind, Fact, FactKind, FactPlace, HeldFact, claim_key
+from bot.model.fact import (
+    FACT_KINDS,
+    ClaimKind,
+    Fact,
+    FactKind,
+    FactPlace,
+    HeldFact,
+    claim_key,
+    members_key,
+)
 from bot.model.ids import FactId, IdentityId
 from bot.model.moments import micros
 from bot.stores.mongo.collection import Collection, Document
@@ -67,6 +76,15 @@ class MongoFacts:
             ]
         )
         return [IdentityId(text(one, "_id")) for one in found]
+
+    async def members(self, organisation: str, *, limit: int = 500) -> list[Fact]:
+        """See the port."""
+        if limit <= 0:
+            return []
+        found = await self._collections.facts.find(
+            {"claim": members_key(organisation)}, fields=("value",), sort=NEWEST, limit=limit
+        )
+        return [_fact(one) for one in found]
 
     async def hold_facts(self, held: Sequence[HeldFact]) -> list[FactId]:
         """See the port."""

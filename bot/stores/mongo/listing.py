@@ -66,7 +66,7 @@ def listing_query(
 
 def _from(*, waiting: bool, after: ThreadPlace | None) -> Document:
     if after is None:
-        return OFFERED if waiting else {"last_at": {"$gt": 0}}
+        return OFFERED if waiting else {"last_at": {"$gte": 0}}
     at = micros(after.at)
     if waiting:
         return {
@@ -74,7 +74,7 @@ def _from(*, waiting: bool, after: ThreadPlace | None) -> Document:
             "$or": [{"since": {"$gt": at}}, {"_id": {"$gt": after.thread}}],
         }
     return {
-        "last_at": {"$gt": 0, "$lte": at},
+        "last_at": {"$gte": 0, "$lte": at},
         "$or": [{"last_at": {"$lt": at}}, {"_id": {"$gt": after.thread}}],
     }
 
@@ -89,6 +89,16 @@ async def count_held(collections: Collections) -> list[HolderCount]:
         ]
     )
     return [HolderCount.model_validate(one) for one in found]
+
+
+async def queue_of(collections: Collections, name: str, *, most: int) -> list[ThreadId]:
+    """See the port: read from the index alone."""
+    if most <= 0:
+        return []
+    found = await collections.threads.find(
+        {"holder": name, **OFFERED}, fields=["_id"], sort=_WAITING, limit=most
+    )
+    return [ThreadId(text(one, "_id")) for one in found]
 
 
 async def members_of(

@@ -47,6 +47,7 @@ class Collections:
     # --- what is known beside ---
     facts: Collection  # _id hashed
     held_facts: Collection  # not sharded: few
+    holds: Collection  # not sharded: few
     # --- files ---
     blobs: Collection  # _id hashed
     # --- who logs in ---
@@ -104,6 +105,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
         Index("channel", (("channels", 1), *_CELL, *_NEWEST)),
         Index("holder", (("holder", 1), ("owner", 1), *_NEWEST), where=HELD),
         Index("waiting", (("since", 1), ("_id", 1)), where=OFFERED),
+        Index("queue", (("holder", 1), ("since", 1), ("_id", 1)), where=OFFERED),
     ),
     "gap_hits": (Index("gap", (("gap", 1), ("at", 1))),),
     "entries": (
@@ -129,6 +131,7 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     "watermarks": (Index("identity", (("identity", 1),)),),
     "facts": (
         Index("identity", (("identity", 1), ("kind", 1), ("at", -1), ("_id", -1))),
+        Index("old", (("kind", 1), ("at", 1))),
         Index(
             "claim",
             (("claim", 1), ("at", 1), ("identity", 1)),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot.errors import StaleVersion
+from bot.model.decision import Gap
 from bot.model.event import ThreadEvent
 from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
@@ -15,7 +16,7 @@ from bot.model.numbers import RECEIPT_STATUSES, SEND_STATUSES
 from bot.model.people import ChannelIdentity, Link, LinkMark
 from bot.model.record import GapCount, LinkMade, Span, ThreadChange, ThreadRow, Turn
 from bot.model.sending import FailureKind
-from bot.model.thread import Entry, Gap, PartState, SendState, ThreadState
+from bot.model.thread import Entry, PartState, SendState, ThreadState
 from bot.stores.mongo.attempts import Attempts
 from bot.stores.mongo.changes import Changes, Where, as_it_was
 from bot.stores.mongo.collection import Document
@@ -36,6 +37,7 @@ from bot.stores.mongo.listing import (
     list_on_channels,
     listing_query,
     members_of,
+    queue_of,
     snapshot,
 )
 from bot.stores.mongo.moving import move
@@ -138,6 +140,20 @@ class MongoThreads:
     async def counts(self) -> list[HolderCount]:
         """See the port."""
         return await count_held(self._collections)
+
+    async def queue(self, name: str, *, most: int) -> list[ThreadId]:
+        """See the port."""
+        return await queue_of(self._collections, name, most=most)
+
+    async def count(self, wanted: ThreadFilter, *, most: int) -> int:
+        """See the port."""
+        asked = listing_query(wanted, order=ThreadOrder.NEWEST, after=None)
+        if asked is None or most <= 0:
+            return 0
+        query, sort = asked
+        return len(
+            await self._collections.threads.find(query, fields=["_id"], sort=sort, limit=most)
+        )
 
     async def thread_ids(self) -> list[ThreadId]:
         """See the port: every thread that has an identity, with or without a snapshot."""

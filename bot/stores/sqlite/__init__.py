@@ -12,6 +12,7 @@ from bot.stores.sqlite.directory import SqliteDirectory
 from bot.stores.sqlite.facts import SqliteFacts
 from bot.stores.sqlite.inbox import SqliteInbox
 from bot.stores.sqlite.outbox import SqliteOutbox
+from bot.stores.sqlite.privacy import SqlitePrivacy
 from bot.stores.sqlite.search import SqliteSearch
 from bot.stores.sqlite.threads import SqliteThreads
 
@@ -33,6 +34,7 @@ class SqliteStore(
     SqliteBlobs,
     SqliteFacts,
     SqliteCards,
+    SqlitePrivacy,
 ):
     """The `Store` port over an open database.
 

@@ -9,7 +9,16 @@ import apsw
 
 from bot.embedded.database import Database
 from bot.errors import NotFound
-from bot.model.fact import FACT_KINDS, ClaimKind, Fact, FactKind, FactPlace, HeldFact, claim_key
+from bot.model.fact import (
+    FACT_KINDS,
+    ClaimKind,
+    Fact,
+    FactKind,
+    FactPlace,
+    HeldFact,
+    claim_key,
+    members_key,
+)
 from bot.model.ids import FactId, IdentityId
 from bot.model.moments import micros
 from bot.stores.sqlite.texts import texts
@@ -25,6 +34,7 @@ _KNOWN = "SELECT id, fact FROM facts WHERE id IN (SELECT value FROM json_each(?)
 _CLAIMANTS = """
 SELECT identity FROM facts WHERE claim = ? GROUP BY identity ORDER BY min(at), identity LIMIT ?
 """
+_MEMBERS = "SELECT fact FROM facts WHERE claim = ? ORDER BY at DESC, id DESC LIMIT ?"
 _HOLD = "INSERT OR IGNORE INTO held_facts (id, at, held) VALUES (?, ?, ?)"
 _HELD = "SELECT held FROM held_facts WHERE (at, id) > (?, ?) ORDER BY at, id LIMIT ?"
 _END = (2**62, "")
@@ -70,6 +80,13 @@ class SqliteFacts:
             lambda look: list(look.execute(_CLAIMANTS, (claim_key(what, value), max(limit, 0))))
         )
         return [IdentityId(identity) for (identity,) in rows]
+
+    async def members(self, organisation: str, *, limit: int = 500) -> list[Fact]:
+        """See the port."""
+        rows: list[tuple[str]] = await self._database.read(
+            lambda look: list(look.execute(_MEMBERS, (members_key(organisation), max(limit, 0))))
+        )
+        return [Fact.model_validate_json(text) for (text,) in rows]
 
     async def hold_facts(self, held: Sequence[HeldFact]) -> list[FactId]:
         """See the port."""

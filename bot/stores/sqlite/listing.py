@@ -21,27 +21,27 @@ _Place = tuple[int, str]  # in rising order: the moment, counted backwards in NE
 
 _LAST: Final = """
 SELECT -last_at, id FROM threads
-WHERE absorbed_by IS NULL AND last_at BETWEEN 1 AND :at AND (last_at < :at OR id > :thread)
+WHERE absorbed_by IS NULL AND last_at BETWEEN 0 AND :at AND (last_at < :at OR id > :thread)
 ORDER BY last_at DESC, id LIMIT :limit
 """
 # One cell: threads that are listed under the same three values.
 _CELL: Final = """
 SELECT -last_at, id FROM threads
 WHERE absorbed_by IS NULL AND owner = :owner AND phase = :phase AND language = :language
-    AND last_at BETWEEN 1 AND :at AND (last_at < :at OR id > :thread)
+    AND last_at BETWEEN 0 AND :at AND (last_at < :at OR id > :thread)
 ORDER BY last_at DESC, id LIMIT :limit
 """
 _CELL_ON_CHANNEL: Final = """
 SELECT -last_at, thread FROM thread_channels
 WHERE channel = :channel AND owner = :owner AND phase = :phase AND language = :language
-    AND last_at BETWEEN 1 AND :at AND (last_at < :at OR thread > :thread)
+    AND last_at BETWEEN 0 AND :at AND (last_at < :at OR thread > :thread)
 ORDER BY last_at DESC, thread LIMIT :limit
 """
 # What one agent or one queue has, and what waits, is little: the rest is looked at row by row.
 _HELD: Final = """
 SELECT -last_at, id FROM threads
 WHERE absorbed_by IS NULL AND owner = :owner AND owner <> 'bot' AND holder = :holder
-    AND last_at BETWEEN 1 AND :at AND (last_at < :at OR id > :thread)
+    AND last_at BETWEEN 0 AND :at AND (last_at < :at OR id > :thread)
     AND phase = coalesce(:phase, phase) AND language = coalesce(:language, language)
     AND (:channel IS NULL OR EXISTS (
         SELECT 1 FROM thread_channels c WHERE c.thread = threads.id AND c.channel = :channel
@@ -63,6 +63,10 @@ _COUNTS: Final = """
 SELECT owner, holder, count(*) FROM threads
 WHERE absorbed_by IS NULL AND owner <> 'bot' AND holder <> '' GROUP BY owner, holder
 """
+_QUEUE: Final = """
+SELECT id FROM threads INDEXED BY threads_queue
+WHERE absorbed_by IS NULL AND owner = 'offered' AND holder = ? ORDER BY since, id LIMIT ?
+"""
 # A thread that has a snapshot, on every channel that its identities are on.
 _ON_CHANNELS: Final = """
 INSERT OR IGNORE INTO thread_channels (thread, channel, owner, phase, language, last_at)
@@ -82,11 +86,29 @@ def list_threads(
     limit: int,
 ) -> list[ThreadRow]:
     """See the port: the cost is that of the page, and not of how many threads there are."""
-    found = (
+    found = _places(connection, wanted, order=order, after=after, limit=limit)
+    return [_row(connection, thread) for _, thread in islice(_merged(found), limit)]
+
+
+def count_threads(connection: apsw.Connection, wanted: ThreadFilter, *, most: int) -> int:
+    """See the port: the cost is that of a page without its rows."""
+    found = _places(connection, wanted, order=ThreadOrder.NEWEST, after=None, limit=most)
+    return min(sum(1 for rows in found for _ in rows), most)
+
+
+def _places(
+    connection: apsw.Connection,
+    wanted: ThreadFilter,
+    *,
+    order: ThreadOrder,
+    after: ThreadPlace | None,
+    limit: int,
+) -> Iterator[Iterable[_Place]]:
+    """The first places of each of the statements."""
+    return (
         connection.execute(sql, {**bindings, **_from(order, after), "limit": limit})
         for sql, bindings in queries(wanted, order)
     )
-    return [_row(connection, thread) for _, thread in islice(_merged(found), limit)]
 
 
 def queries(wanted: ThreadFilter, order: ThreadOrder) -> Iterator[tuple[str, Bindings]]:
@@ -117,6 +139,11 @@ def count_held(connection: apsw.Connection) -> list[HolderCount]:
         HolderCount(owner=owner, holder=holder, count=count)
         for owner, holder, count in connection.execute(_COUNTS)
     ]
+
+
+def queue_of(connection: apsw.Connection, *, name: str, most: int) -> list[ThreadId]:
+    """See the port: read from the index alone."""
+    return [ThreadId(thread) for (thread,) in connection.execute(_QUEUE, (name, most))]
 
 
 def list_on_channels(connection: apsw.Connection, thread: ThreadId) -> None:

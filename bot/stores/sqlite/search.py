@@ -41,6 +41,13 @@ _KNOWN: Final = """
 SELECT c.number, i.channel, i.account, i.user, i.phone, i.name, i.username
 FROM identities i LEFT JOIN customers c ON c.identity = i.id WHERE i.id = ?
 """
+_SAID: Final = """
+SELECT e.seq, e.entry, i.channel FROM entries e JOIN identities i ON i.id = e.identity
+WHERE e.identity IN (SELECT value FROM json_each(?))
+"""
+_NUMBERS: Final = """
+SELECT number FROM customers WHERE identity IN (SELECT value FROM json_each(?))
+"""
 _NO_BEFORE: Final = 2**62
 
 
@@ -101,6 +108,27 @@ def index_customer(connection: apsw.Connection, identity: IdentityId) -> None:
         "INSERT OR REPLACE INTO customer_words (rowid, words) VALUES (?, ?)",
         (number, " ".join(words)),
     )
+
+
+def forget_entries(connection: apsw.Connection, who: str) -> None:
+    """Let entries of these identities (a JSON list) be found no more; no word of them is left."""
+    # The index has no texts: what is taken out of it has to be named.
+    connection.execute("INSERT INTO entry_words (entry_words, rank) VALUES ('secure-delete', 1)")
+    for seq, text, channel in list(connection.execute(_SAID, (who,))):
+        words = entry_words(Entry.model_validate_json(text), channel)
+        if words:
+            connection.execute(
+                "INSERT INTO entry_words (entry_words, rowid, words) VALUES ('delete', ?, ?)",
+                (seq, " ".join(words)),
+            )
+
+
+def forget_customers(connection: apsw.Connection, who: str) -> None:
+    """Let these identities be found no more; rewrites the index, as it cannot name their words."""
+    for (number,) in list(connection.execute(_NUMBERS, (who,))):
+        connection.execute("DELETE FROM customer_words WHERE rowid = ?", (number,))
+        connection.execute("DELETE FROM customers WHERE number = ?", (number,))
+    connection.execute("INSERT INTO customer_words (customer_words) VALUES ('optimize')")
 
 
 # --- reading ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from itertools import groupby
 import apsw
 
 from bot.embedded.database import Database
+from bot.model.decision import Gap
 from bot.model.event import ThreadEvent
 from bot.model.ids import EntryId, IdentityId, SendId, ThreadId
 from bot.model.listing import ALL_THREADS, HolderCount, ThreadFilter, ThreadOrder, ThreadPlace
@@ -17,10 +18,10 @@ from bot.model.numbers import RECEIPT_STATUSES, SEND_STATUSES
 from bot.model.people import ChannelIdentity
 from bot.model.record import GapCount, LinkMade, Span, ThreadChange, ThreadRow, Turn
 from bot.model.sending import FailureKind
-from bot.model.thread import Entry, Gap, PartState, SendState, ThreadState
+from bot.model.thread import Entry, PartState, SendState, ThreadState
 from bot.stores.sqlite.changes import write_change, write_state
 from bot.stores.sqlite.links import links_among
-from bot.stores.sqlite.listing import count_held, list_threads
+from bot.stores.sqlite.listing import count_held, count_threads, list_threads, queue_of
 from bot.stores.sqlite.rows import find_identity, identities_in
 from bot.stores.sqlite.texts import texts
 
@@ -114,6 +115,15 @@ class SqliteThreads:
     async def counts(self) -> list[HolderCount]:
         """See the port."""
         return await self._database.read(count_held)
+
+    async def queue(self, name: str, *, most: int) -> list[ThreadId]:
+        """See the port."""
+        work = partial(queue_of, name=name, most=max(most, 0))
+        return self._database.glance(work) if most <= _FEW else await self._database.read(work)
+
+    async def count(self, wanted: ThreadFilter, *, most: int) -> int:
+        """See the port."""
+        return await self._database.read(partial(count_threads, wanted=wanted, most=most))
 
     async def thread_ids(self) -> list[ThreadId]:
         """See the port: every thread that has an identity, with or without a snapshot."""

@@ -31,9 +31,15 @@ export async function attempt(desk: Desk, act: Act, doing: Doing): Promise<strin
 /** Do it at once, where no dialog asks for more. */
 export async function act(desk: Desk, name: Act, doing: Doing): Promise<void> {
   const problem = await attempt(desk, name, doing);
-  if (problem) tell(problem, "bad");
+  // A session that ended has a dialog of its own.
+  if (problem && desk.connection !== "expired") tell(problem, doing.words, "bad");
 }
 
-export function tell(message: string, tone: "good" | "bad" = "good"): void {
-  notifications.show({ message, ...(tone === "bad" ? { color: "red" } : {}), autoClose: tone === "bad" ? 8_000 : 4_000 });
+export function tell(message: string, { t }: Words, tone: "good" | "bad" = "good"): void {
+  notifications.show({
+    message,
+    ...(tone === "bad" ? { color: "red" } : {}),
+    autoClose: tone === "bad" ? 8_000 : 4_000,
+    closeButtonProps: { "aria-label": t("close") },
+  });
 }

@@ -3,6 +3,7 @@
 import { preferences, type Theme } from "./preferences";
 import { act } from "./acts";
 import type { Desk } from "./desk";
+import { strokeOf, whileTyping, type Keymap } from "./keys";
 import type { Row } from "./model";
 import { VIEWS } from "./rows";
 import type { Screen } from "./screen";
@@ -13,7 +14,7 @@ export interface Command {
   id: string;
   group: "thread" | "go" | "general";
   label: string;
-  /** A letter, a sign, `g i`, `Mod+k`: what the keyboard map shows. */
+  /** As in the keyboard map; the palette has more commands than that. */
   keys?: string;
   /** Not now: shown in the help, not in the palette. */
   off?: boolean;
@@ -25,10 +26,11 @@ export interface Where {
   screen: Screen;
   row: Row | undefined;
   words: Words;
+  keymap: Keymap;
   go: (path: string) => void;
 }
 
-export function commands({ desk, screen, row, words, go }: Where): Command[] {
+export function commands({ desk, screen, row, words, keymap, go }: Where): Command[] {
   const { t } = words;
   const owner = row?.state.owner;
   const mine = owner?.kind === "agent" && owner.agent === desk.me.id;
@@ -37,30 +39,30 @@ export function commands({ desk, screen, row, words, go }: Where): Command[] {
   const thread = row?.state.thread ?? "";
   const snoozed = row?.state.episode?.phase === "snoozed";
   return [
-    { id: "reply", group: "thread", label: t("command.reply"), keys: "r", off: !row, run: () => screen.write("reply") },
-    { id: "note", group: "thread", label: t("command.note"), keys: "n", off: !row, run: () => screen.write("note") },
+    { id: "reply", group: "thread", label: t("command.reply"), keys: keymap.reply, off: !row, run: () => screen.write("reply") },
+    { id: "note", group: "thread", label: t("command.note"), keys: keymap.note, off: !row, run: () => screen.write("note") },
     {
       id: "accept",
       group: "thread",
       label: t(offered || !owner ? "action.accept" : "action.takeover"),
-      keys: "a",
+      keys: keymap.accept,
       off: !free,
       run: () => void act(desk, offered ? "accept" : "takeover", { thread, words }),
     },
-    dialog("transfer", "t"),
-    dialog("hand_back", "b"),
-    dialog("resolve", "e"),
+    dialog("transfer"),
+    dialog("hand_back"),
+    dialog("resolve"),
     snoozed
       ? {
           id: "unsnooze",
           group: "thread",
           label: t("action.unsnooze"),
-          keys: "s",
+          keys: keymap.snooze,
           off: !mine,
           run: () => void act(desk, "unsnooze", { thread, words }),
         }
-      : dialog("snooze", "s"),
-    { id: "card", group: "thread", label: t("command.card"), keys: "c", off: !row, run: () => screen.turnCard() },
+      : dialog("snooze"),
+    { id: "card", group: "thread", label: t("command.card"), keys: keymap.card, off: !row, run: () => screen.turnCard() },
     { id: "link", group: "thread", label: t("link.title"), off: !row, run: () => screen.show({ name: "link" }) },
     {
       id: "unlink",
@@ -69,13 +71,13 @@ export function commands({ desk, screen, row, words, go }: Where): Command[] {
       off: !row || row.identities.length < 2,
       run: () => screen.show({ name: "unlink" }),
     },
-    { id: "next", group: "go", label: t("command.next"), keys: "j", run: () => screen.step(1) },
-    { id: "previous", group: "go", label: t("command.previous"), keys: "k", run: () => screen.step(-1) },
+    { id: "next", group: "go", label: t("command.next"), keys: keymap.next, run: () => screen.step(1) },
+    { id: "previous", group: "go", label: t("command.previous"), keys: keymap.previous, run: () => screen.step(-1) },
     {
       id: "inbox",
       group: "go",
       label: t("command.inbox"),
-      keys: "g i",
+      keys: keymap.inbox,
       run: () => {
         go("/desk");
         screen.step(0);
@@ -87,10 +89,11 @@ export function commands({ desk, screen, row, words, go }: Where): Command[] {
       label: t("command.view", { view: t(`view.${view}`) }),
       run: () => screen.want({ view }),
     })),
-    { id: "search", group: "general", label: t("command.search"), keys: "/", run: () => screen.show({ name: "search" }) },
-    { id: "palette", group: "general", label: t("command.palette"), keys: "Mod+k", run: () => screen.show({ name: "palette" }) },
-    { id: "help", group: "general", label: t("command.help"), keys: "?", run: () => screen.show({ name: "help" }) },
+    { id: "search", group: "general", label: t("command.search"), keys: keymap.search, run: () => screen.show({ name: "search" }) },
+    { id: "palette", group: "general", label: t("command.palette"), keys: keymap.palette, run: () => screen.show({ name: "palette" }) },
+    { id: "help", group: "general", label: t("command.help"), keys: keymap.help, run: () => screen.show({ name: "help" }) },
     { id: "preferences", group: "general", label: t("top.preferences"), run: () => screen.show({ name: "preferences" }) },
+    { id: "keys", group: "general", label: t("keys.title"), run: () => screen.show({ name: "keys" }) },
     { id: "snippets", group: "general", label: t("snippets.title"), run: () => screen.show({ name: "snippets" }) },
     ...(["auto", "light", "dark"] satisfies Theme[]).map((theme) => ({
       id: `theme ${theme}`,
@@ -107,26 +110,19 @@ export function commands({ desk, screen, row, words, go }: Where): Command[] {
     { id: "out", group: "general", label: t("login.out"), run: () => void logOut() },
   ];
 
-  function dialog(name: "transfer" | "hand_back" | "resolve" | "snooze", keys: string): Command {
-    return { id: name, group: "thread", label: t(`action.${name}`), keys, off: !mine, run: () => screen.show({ name }) };
+  function dialog(name: "transfer" | "hand_back" | "resolve" | "snooze"): Command {
+    return { id: name, group: "thread", label: t(`action.${name}`), keys: keymap[name], off: !mine, run: () => screen.show({ name }) };
   }
 }
 
-const IS_MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
-export const MOD = IS_MAC ? "⌘" : "Ctrl";
-
-/** The keys of a command as they are printed on the keyboard. */
-export function keysOf(command: Command): string[] {
-  return (command.keys ?? "").split(/[ +]/).map((key) => (key === "Mod" ? MOD : key.toUpperCase()));
-}
-
 const OPEN = '[role="menu"], [role="dialog"], [aria-haspopup][aria-expanded="true"]';
+const NEXT_MS = 1_500; // so long the second of two strokes may take
 
 function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || !!target.closest("input, textarea, select"));
 }
 
-/** Hears the keys of the whole page; letters only where nobody types, and not while a dialog is open. */
+/** Hears the keys of the whole page; single signs only where nobody types, and none while a dialog is open. */
 export function hearKeys(now: () => { commands: Command[]; busy: boolean }, escape: () => void): () => void {
   let first: string | null = null;
   let forgetting: ReturnType<typeof setTimeout> | undefined;
@@ -139,21 +135,20 @@ export function hearKeys(now: () => { commands: Command[]; busy: boolean }, esca
   }
 
   function hear(event: KeyboardEvent): void {
-    if (event.defaultPrevented || event.isComposing) return;
-    const { commands: all } = now();
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !busy) return run(event, find(all, "Mod+k"));
-    if (busy || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.defaultPrevented || event.isComposing || busy) return;
     if (event.key === "Escape") return escape();
-    if (isTyping(event.target) || !preferences.liked.letters) return;
-    const keys = first ? `${first} ${event.key}` : event.key;
+    const stroke = strokeOf(event);
+    if (!stroke) return;
+    if (!whileTyping(stroke) && (isTyping(event.target) || !preferences.liked.letters)) return;
+    const keys = first ? `${first} ${stroke}` : stroke;
     first = null;
-    if (event.key === "g" && keys === "g") {
-      first = "g";
-      clearTimeout(forgetting);
-      forgetting = setTimeout(() => (first = null), 1_500);
-      return;
-    }
-    run(event, find(all, keys));
+    const { commands: all } = now();
+    const found = all.find((command) => command.keys === keys);
+    if (found) return run(event, found);
+    if (!all.some((command) => command.keys?.startsWith(`${keys} `))) return;
+    first = keys;
+    clearTimeout(forgetting);
+    forgetting = setTimeout(() => (first = null), NEXT_MS);
   }
 
   addEventListener("keydown", look, true);
@@ -164,12 +159,8 @@ export function hearKeys(now: () => { commands: Command[]; busy: boolean }, esca
   };
 }
 
-function find(all: Command[], keys: string): Command | undefined {
-  return all.find((command) => command.keys === keys && !command.off);
-}
-
-function run(event: KeyboardEvent, command: Command | undefined): void {
-  if (!command) return;
+function run(event: KeyboardEvent, command: Command): void {
+  if (command.off) return;
   event.preventDefault();
   command.run();
 }

@@ -6,22 +6,24 @@ import { lengthOf } from "@samtal/shared/length";
 import { channelName } from "@samtal/shared/text";
 import { useEffect, useId, useRef, useState, type ChangeEvent, type DragEvent, type KeyboardEvent } from "react";
 
+import { tell } from "./acts";
 import { ask } from "./api";
-import { AttachButton, Attachments, useUploads } from "./attaching";
+import { AttachButton, Attachments, forgetPreviews, kindOf, useUploads } from "./attaching";
+import { useCanned } from "./canned";
 import { useDesk } from "./desk";
 import { activeOf, problemWords, span } from "./describe";
 import type { Draft } from "./drafts";
 import { Icon } from "./icons";
+import { strokeOf } from "./keys";
 import { windowOf } from "./limits";
 import { takeUp } from "./message";
 import type { Identity, Row } from "./model";
 import { useNow } from "./now";
 import { useChanges } from "./observable";
 import type { Opened } from "./opened";
-import { newId, UNDO_MS, type Reply } from "./outbox";
+import { newId, UNDO_MS, type Reply, type SentFile } from "./outbox";
 import { preferences } from "./preferences";
 import type { Screen } from "./screen";
-import { snippets, written, type Snippet } from "./snippets";
 import { useChannels } from "./thread-list";
 import { useWords } from "./words";
 
@@ -76,7 +78,8 @@ export function Composer({ opened, row, screen }: ComposerProps) {
       files: draft.files,
       seen: opened.shownTo,
     });
-    change({ reply: "", files: [], identity: null });
+    forgetPreviews(draft.files);
+    change({ reply: "", files: [], identity: null, canned: null });
     offerUndo(reply);
     field.current?.focus();
   }
@@ -85,7 +88,7 @@ export function Composer({ opened, row, screen }: ComposerProps) {
     const undo = () => {
       notifications.hide(reply.id);
       const back = desk.outbox.undo(reply.id);
-      if (!back) return void notifications.show({ message: t("undo.late") });
+      if (!back) return tell(t("undo.late"), words);
       takeUp(desk, back);
       field.current?.focus();
     };
@@ -105,11 +108,13 @@ export function Composer({ opened, row, screen }: ComposerProps) {
   }
 
   async function saveNote(): Promise<void> {
+    const noteId = draft.noteId ?? newId();
     setSaving(true);
     setProblem(null);
+    change({ noteId });
     try {
-      await ask("POST", `/threads/${thread}/note`, { body: { text: draft.note.trim() } });
-      change({ note: "" });
+      await ask("POST", `/threads/${thread}/note`, { body: { text: draft.note.trim(), client_id: noteId } });
+      change({ note: "", noteId: null });
       await opened.watch();
     } catch (error) {
       setProblem(t("compose.note.failed", { why: problemWords(error, words) }));
@@ -119,28 +124,41 @@ export function Composer({ opened, row, screen }: ComposerProps) {
     }
   }
 
-  const typed = /^\/(\S*)$/.exec(draft.reply)?.[1];
-  const picker = usePicker(isNote || typed === undefined ? null : typed, (snippet) =>
-    change({ reply: written(snippet, row.identities.find((one) => one.name)?.name ?? "") }),
-  );
+  const menu = useCanned({
+    row,
+    draft,
+    onPick: (reply, canned) => change({ reply, canned }),
+    onManage: () => screen.show({ name: "snippets" }),
+  });
 
   function press(event: KeyboardEvent<HTMLTextAreaElement>): void {
-    if (event.nativeEvent.isComposing || picker.press(event)) return;
-    if (event.key !== "Enter") return;
-    const sends = event.ctrlKey || event.metaKey || (preferences.liked.enterSends && !event.shiftKey);
-    if (!sends) return;
+    if (event.nativeEvent.isComposing || menu.press(event)) return;
+    const enterSends = preferences.liked.enterSends && event.key === "Enter" && !event.shiftKey;
+    if (!enterSends && strokeOf(event) !== preferences.keymap.send) return;
     event.preventDefault();
     send();
   }
 
   function write(event: ChangeEvent<HTMLTextAreaElement>): void {
-    change(isNote ? { note: event.currentTarget.value } : { reply: event.currentTarget.value });
-    if (!isNote) desk.typing(thread);
+    const written = event.currentTarget.value;
+    if (isNote) return change({ note: written, noteId: null });
+    change({ reply: written, canned: written ? draft.canned : null });
+    desk.typing(thread);
+  }
+
+  function takeOut(file: SentFile): void {
+    forgetPreviews([file]);
+    change({ files: draft.files.filter((one) => one.id !== file.id) });
+  }
+
+  function openMenu(): void {
+    menu.turn();
+    field.current?.focus();
   }
 
   function drop(event: DragEvent): void {
     event.preventDefault();
-    if (!isNote) uploads.add(event.dataTransfer.files);
+    if (!isNote) uploads.add(event.dataTransfer.files, draft.files.length);
   }
 
   const colleague = opened.typing.find((one) => one.who === "agent");
@@ -175,7 +193,7 @@ export function Composer({ opened, row, screen }: ComposerProps) {
         />
         {!isNote && <ChannelPicker row={row} draft={draft} onPick={(identity) => change({ identity })} />}
       </div>
-      {picker.list}
+      {menu.list}
       <Textarea
         ref={field}
         autosize
@@ -183,7 +201,8 @@ export function Composer({ opened, row, screen }: ComposerProps) {
         maxRows={10}
         aria-label={t(isNote ? "compose.note.label" : "compose.reply.label")}
         aria-describedby={hints}
-        aria-activedescendant={picker.active}
+        aria-autocomplete={isNote ? "none" : "list"}
+        {...menu.described}
         placeholder={t(isNote ? "compose.note.hint" : "compose.reply.hint")}
         dir="auto"
         value={text}
@@ -191,10 +210,10 @@ export function Composer({ opened, row, screen }: ComposerProps) {
         onChange={write}
         onKeyDown={press}
         onPaste={(event) => {
-          if (!isNote && event.clipboardData.files.length) uploads.add(event.clipboardData.files);
+          if (!isNote && event.clipboardData.files.length) uploads.add(event.clipboardData.files, draft.files.length);
         }}
       />
-      {!isNote && <Attachments files={draft.files} uploads={uploads} onRemove={(id) => change({ files: draft.files.filter((one) => one.id !== id) })} />}
+      {!isNote && <Attachments files={draft.files} uploads={uploads} onRemove={takeOut} onEmpty={() => field.current?.focus()} />}
       <div className="composer-foot">
         <div className="hints" id={hints}>
           {isNote ? (
@@ -206,6 +225,13 @@ export function Composer({ opened, row, screen }: ComposerProps) {
           ) : (
             owner.kind !== "agent" && draft.reply && <p>{t("compose.takes")}</p>
           )}
+          {!isNote && draft.canned && (
+            <p className="from-content">
+              <Icon name="bolt" size={14} />
+              <span>{t("canned.from", { title: draft.canned.title })}</span>
+              <code>{draft.canned.slot}</code>
+            </p>
+          )}
           {!isNote && <Limits row={row} draft={draft} />}
           {problem && (
             <p className="bad" role="alert">
@@ -213,9 +239,9 @@ export function Composer({ opened, row, screen }: ComposerProps) {
             </p>
           )}
         </div>
-        {!isNote && uploads.offered && <AttachButton uploads={uploads} />}
+        {!isNote && uploads.offered && <AttachButton uploads={uploads} already={draft.files.length} />}
         {!isNote && (
-          <ActionIcon variant="subtle" color="gray" size={36} className="quiet" aria-label={t("compose.snippets")} title={`${t("compose.snippets")} (/)`} onClick={() => screen.show({ name: "snippets" })}>
+          <ActionIcon variant="subtle" color="gray" size={36} className="quiet" aria-label={t("compose.snippets")} title={`${t("compose.snippets")} (/)`} onClick={openMenu}>
             <Icon name="bolt" />
           </ActionIcon>
         )}
@@ -266,8 +292,14 @@ function Limits({ row, draft }: { row: Row; draft: Draft }) {
   if (!identity || !info) return null;
   const { used, limit, sms } = lengthOf(draft.reply, info.capabilities);
   const window = windowOf(row, identity, info, now);
+  const refused = draft.files.filter((file) => !info.capabilities.attachments.includes(kindOf(file.media_type)));
   return (
     <>
+      {refused.length > 0 && (
+        <p className="bad">
+          {t("compose.attach.refused", { channel: channelName(info.channel, words.language), names: refused.map((file) => file.name).join(", ") })}
+        </p>
+      )}
       {window.state === "closed" && (
         <p className="bad">
           {window.ago === null ? t("compose.window.never") : t("compose.window", { time: span(window.ago, words) })}
@@ -289,49 +321,4 @@ function Limits({ row, draft }: { row: Row; draft: Draft }) {
       )}
     </>
   );
-}
-
-// The canned replies that fit what was typed after the slash; the keyboard stays in the text.
-function usePicker(typed: string | null, onPick: (snippet: Snippet) => void) {
-  useChanges(snippets);
-  const { t } = useWords();
-  const id = useId();
-  const [chosen, setChosen] = useState(0);
-  const [closed, setClosed] = useState<string | null>(null);
-  const open = typed !== null && typed !== closed;
-  const fitting = open ? snippets.matching(typed) : [];
-  const at = Math.min(chosen, Math.max(0, fitting.length - 1));
-
-  function press(event: KeyboardEvent): boolean {
-    if (!open) return false;
-    const picked = fitting[at];
-    if (event.key === "ArrowDown" && fitting.length) setChosen((at + 1) % fitting.length);
-    else if (event.key === "ArrowUp" && fitting.length) setChosen((at + fitting.length - 1) % fitting.length);
-    else if (event.key === "Escape") setClosed(typed);
-    else if ((event.key === "Enter" || event.key === "Tab") && picked && !event.ctrlKey && !event.metaKey) onPick(picked);
-    else return false;
-    event.preventDefault();
-    return true;
-  }
-
-  const list = open && (
-    <div className="snippets" role="listbox" aria-label={t("compose.snippets")}>
-      {fitting.length === 0 && <p className="soft">{t("compose.snippets.none")}</p>}
-      {fitting.map((snippet, index) => (
-        <div
-          key={snippet.name}
-          id={`${id}-${index}`}
-          role="option"
-          aria-selected={index === at}
-          onMouseDown={(event) => {
-            event.preventDefault();
-            onPick(snippet);
-          }}
-        >
-          <strong>/{snippet.name}</strong> <span dir="auto">{snippet.text}</span>
-        </div>
-      ))}
-    </div>
-  );
-  return { list, press, active: open && fitting.length ? `${id}-${at}` : undefined };
 }

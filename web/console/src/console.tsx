@@ -10,6 +10,7 @@ import { commands, hearKeys } from "./commands";
 import { forgetCustomers } from "./customer";
 import { Desk, DeskProvider, useDesk } from "./desk";
 import { nameOf } from "./describe";
+import { keymapOf } from "./keys";
 import { LoginDialog } from "./login";
 import type { Me, Row } from "./model";
 import { useChanges } from "./observable";
@@ -43,9 +44,10 @@ function Panes() {
   useChanges(screen);
   useChanges(preferences);
   const row = thread ? desk.rows.get(thread) : undefined;
+  const { keys } = preferences.liked;
   const all = useMemo(
-    () => commands({ desk, screen, row, words, go }),
-    [desk, screen, row, words, go],
+    () => commands({ desk, screen, row, words, keymap: keymapOf(keys), go }),
+    [desk, screen, row, words, keys, go],
   );
 
   const latest = useRef({ commands: all, busy: false });
@@ -108,6 +110,7 @@ function useWaiting(desk: Desk, open: (row: Row) => void): void {
         notifications.show({
           id,
           autoClose: 10_000,
+          closeButtonProps: { "aria-label": words.t("close") },
           message: (
             <Group justify="space-between" wrap="nowrap">
               <span dir="auto">{message}</span>

@@ -197,10 +197,11 @@ function IdentityLines({ identity, isActive, known }: IdentityProps) {
 }
 
 function Copied({ what, value }: { what: string; value: string }) {
-  const { t } = useWords();
+  const words = useWords();
+  const { t } = words;
   const copy = () =>
     navigator.clipboard.writeText(value).then(
-      () => tell(t("copied")),
+      () => tell(t("copied"), words),
       () => {},
     );
   return (

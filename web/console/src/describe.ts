@@ -188,11 +188,19 @@ export function problemWords(error: unknown, { t }: Words): string {
   if (key === "problem.not_yours" && winner) return t("problem.owned", { name: winner });
   if (key) return t(key, { name: winner ?? "" });
   if (status === 403) return t("problem.role");
+  if (status === 401) return t("login.again");
   if (status === 404) return t("problem.gone");
   if (status === 413) return t("problem.large");
+  if (status === 415) return t("problem.kind");
   if (status === 429) return t("problem.many");
   if (status >= 500) return t("problem.fault");
   return detail || title;
+}
+
+/** A file's name, with its middle left out where it is long. */
+export function shortName(name: string): string {
+  const letters = [...name];
+  return letters.length > 40 ? `${letters.slice(0, 24).join("")}…${letters.slice(-12).join("")}` : name;
 }
 
 /** A size as people read it. */

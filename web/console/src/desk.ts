@@ -147,7 +147,10 @@ export class Desk extends Observable {
     const before = this.rows.put(row);
     const waits = row.state.owner.kind === "offered";
     if (waits && before?.state.owner.kind !== "offered") for (const handler of this.waiting) handler(row);
-    if (before?.state.owner.kind !== "bot" || row.state.owner.kind !== "bot") this.count();
+    // The bot's own threads move all the time; only a new one changes a count, until they are too many.
+    const few = (this.counts?.all ?? 0) < (this.counts?.most ?? 1);
+    const ofPeople = row.state.owner.kind !== "bot" || (before && before.state.owner.kind !== "bot");
+    if (ofPeople || (!before && few)) this.count();
   }
 
   private part(row: Row): void {

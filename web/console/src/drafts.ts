@@ -2,6 +2,7 @@
 
 import { store, stored } from "@samtal/shared/storage";
 
+import type { CannedReply } from "./model";
 import { Observable } from "./observable";
 import type { SentFile } from "./outbox";
 
@@ -9,12 +10,16 @@ export interface Draft {
   mode: "reply" | "note";
   reply: string;
   note: string;
+  /** What the note was last sent as, should no answer have come; another text gets another id. */
+  noteId: string | null;
   /** Where the reply is to go; null is where the customer last wrote. */
   identity: string | null;
   files: SentFile[];
+  /** The content that the reply was begun with. */
+  canned: CannedReply | null;
 }
 
-export const EMPTY: Draft = { mode: "reply", reply: "", note: "", identity: null, files: [] };
+export const EMPTY: Draft = { mode: "reply", reply: "", note: "", noteId: null, identity: null, files: [], canned: null };
 
 export class Drafts extends Observable {
   private readonly drafts = new Map<string, Draft>();

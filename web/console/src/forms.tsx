@@ -1,12 +1,14 @@
 // The dialogs of what agents do with a thread.
 
-import { Button, Group, NativeSelect, Textarea, TextInput } from "@mantine/core";
-import { useId, useState, type FormEvent, type ReactNode } from "react";
+import { Button, Group, NativeSelect, Skeleton, Textarea, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState, type FormEvent, type ReactNode } from "react";
 
 import { attempt, tell, type Act } from "./acts";
+import { ask } from "./api";
 import { useDesk } from "./desk";
 import { momentTo } from "./describe";
-import type { Row } from "./model";
+import type { Queue, Row } from "./model";
 import { laterToday, nextWeek, tomorrow } from "./moments";
 import { useWords } from "./words";
 
@@ -16,41 +18,55 @@ interface FormProps {
 }
 
 const QUEUE = /^[A-Za-z0-9_.-]{1,64}$/;
+const OTHER = ""; // what no queue is called
 const ENDINGS = ["solved", "unanswered", "duplicate", "spam"] as const;
 
 export function TransferForm({ row, onClose }: FormProps) {
-  const desk = useDesk();
   const { t } = useWords();
   const { problem, submit, busy, setProblem } = useAct(row, "transfer", onClose);
-  const [queue, setQueue] = useState("");
+  const [queue, setQueue] = useState<string | null>(null);
+  const [other, setOther] = useState("");
   const [note, setNote] = useState("");
   const [wrong, setWrong] = useState<"queue" | "note" | null>(null);
-  const queues = useId();
-  const known = [...new Set(desk.counts?.queues.map((one) => one.queue) ?? [])];
+  const { data, isPending, isError } = useQuery({
+    queryKey: ["queues"],
+    queryFn: () => ask<{ queues: Queue[] }>("GET", "/queues"),
+  });
+  const known = data?.queues ?? [];
+  const chosen = queue ?? known[0]?.queue ?? OTHER;
 
   function check(): void {
     setProblem(null);
-    const found = !QUEUE.test(queue.trim()) ? "queue" : !note.trim() ? "note" : null;
+    const wanted = chosen === OTHER ? other.trim() : chosen;
+    const found = !QUEUE.test(wanted) ? "queue" : !note.trim() ? "note" : null;
     setWrong(found);
-    if (!found) void submit({ queue: queue.trim(), note: note.trim() }, t("done.transfer", { queue: queue.trim() }));
+    if (!found) void submit({ queue: wanted, note: note.trim() }, t("done.transfer", { queue: wanted }));
   }
+
+  if (isPending) return <Skeleton height={220} />;
 
   return (
     <Form label={t("action.transfer")} problem={problem} busy={busy} onSubmit={check} onClose={onClose}>
-      <TextInput
+      <NativeSelect
         label={t("transfer.queue")}
-        placeholder={t("transfer.queue.hint", { queue: known[0] ?? "support" })}
-        list={queues}
-        value={queue}
+        value={chosen}
         onChange={(event) => setQueue(event.currentTarget.value)}
-        error={wrong === "queue" && t("transfer.queue.wrong")}
+        data={[
+          ...known.map((one) => ({ value: one.queue, label: t("transfer.queue.waiting", { queue: one.queue, n: one.waiting }) })),
+          { value: OTHER, label: t("transfer.queue.other") },
+        ]}
+        description={isError ? t("transfer.queue.failed") : undefined}
+        autoFocus
         data-autofocus
       />
-      <datalist id={queues}>
-        {known.map((name) => (
-          <option key={name} value={name} />
-        ))}
-      </datalist>
+      {chosen === OTHER && (
+        <TextInput
+          label={t("transfer.queue.name")}
+          value={other}
+          onChange={(event) => setOther(event.currentTarget.value)}
+          error={wrong === "queue" && t("transfer.queue.wrong")}
+        />
+      )}
       <Textarea
         label={t("transfer.note")}
         autosize
@@ -173,7 +189,7 @@ function useAct(row: Row, act: Act, onClose: () => void) {
     setBusy(false);
     setProblem(found);
     if (found) return;
-    tell(done);
+    tell(done, words);
     onClose();
   }
 

@@ -1,21 +1,26 @@
-// The keyboard map.
+// The keyboard map, as it is now.
 
-import { Table } from "@mantine/core";
+import { Button, Table } from "@mantine/core";
 
-import { keysOf, MOD, type Command } from "./commands";
+import { commandName, Keys } from "./keys-form";
+import { BOUND } from "./keys";
+import { useChanges } from "./observable";
+import { preferences } from "./preferences";
 import { useWords } from "./words";
 
-export function Help({ commands }: { commands: Command[] }) {
+export function Help({ onKeys }: { onKeys: () => void }) {
+  useChanges(preferences);
   const { t } = useWords();
+  const { keymap } = preferences;
   const told = [
-    ...commands.filter((command) => command.keys).map((command) => ({ label: command.label, keys: keysOf(command) })),
-    { label: t("command.open"), keys: ["Enter"] },
-    { label: t("command.send"), keys: [MOD, "Enter"] },
-    { label: t("command.back"), keys: ["Esc"] },
+    ...BOUND.map((bound) => ({ label: commandName(bound, t), keys: keymap[bound] })),
+    { label: t("command.canned"), keys: "/" },
+    { label: t("command.open"), keys: "Enter" },
+    { label: t("command.back"), keys: "Esc" },
   ];
   return (
     <>
-      <p className="soft">{t("help.why")}</p>
+      <p className="soft">{t(preferences.liked.letters ? "help.why" : "help.off")}</p>
       <Table>
         <Table.Thead>
           <Table.Tr>
@@ -27,15 +32,16 @@ export function Help({ commands }: { commands: Command[] }) {
           {told.map(({ label, keys }) => (
             <Table.Tr key={label}>
               <Table.Td>
-                {keys.map((key) => (
-                  <kbd key={key}>{key}</kbd>
-                ))}
+                <Keys keys={keys} />
               </Table.Td>
               <Table.Td>{label}</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>
       </Table>
+      <Button variant="default" mt="md" onClick={onKeys}>
+        {t("keys.title")}
+      </Button>
     </>
   );
 }

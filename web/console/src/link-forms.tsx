@@ -47,7 +47,7 @@ export function LinkForm({ row, other, onClose }: FormProps & { other: string | 
     if (!chosen) return saying.setWrong("who");
     const body = { identity: chosen.identity, ...(chosen.own ? { own: chosen.own } : {}) };
     const answer = await saying.say<{ status: string }>("POST", "/links", body);
-    if (answer) tell(t(answer.status === "proposed" ? "link.proposed" : "link.done"));
+    if (answer) tell(t(answer.status === "proposed" ? "link.proposed" : "link.done"), words);
   }
 
   return (
@@ -77,7 +77,7 @@ export function DismissForm({ row, other, onClose }: FormProps & { other: string
 
   async function dismiss(): Promise<void> {
     const body = { identity: other, ...(suggestion ? { own: suggestion.one } : {}) };
-    if (await saying.say("POST", "/dismissals", body)) tell(t("dismiss.done"));
+    if (await saying.say("POST", "/dismissals", body)) tell(t("dismiss.done"), words);
   }
 
   return (
@@ -98,7 +98,7 @@ export function UnlinkForm({ row, link, onClose }: FormProps & { link: string | 
 
   async function unlink(): Promise<void> {
     if (!chosen) return saying.setWrong("who");
-    if (await saying.say("DELETE", `/links/${chosen.link.id}`, null)) tell(t("unlink.done"));
+    if (await saying.say("DELETE", `/links/${chosen.link.id}`, null)) tell(t("unlink.done"), words);
   }
 
   return (

@@ -4,7 +4,7 @@ import { Button } from "@mantine/core";
 import { channelName } from "@samtal/shared/text";
 import { clock, day, whole } from "@samtal/shared/time";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState, type RefObject } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type RefObject } from "react";
 import { useSearch } from "wouter";
 
 import { useDesk } from "./desk";
@@ -64,7 +64,12 @@ export function Log({ opened, row, screen, lookedAt }: LogProps) {
 
   const target = Number(new URLSearchParams(useSearch()).get("at")) || null;
   const [reached, setReached] = useState<number | null>(null);
-  const onScroll = useStayingAtEnd(holder);
+  const { onScroll, goToEnd } = useStayingAtEnd(holder);
+  const newest = waiting.at(-1)?.reply.id;
+  useEffect(() => {
+    // Who has written something wants to see it leave.
+    if (newest) goToEnd();
+  }, [newest, goToEnd]);
   useEffect(() => {
     if (target) void opened.reach(target).then(() => setReached(target));
   }, [opened, target]);
@@ -148,7 +153,7 @@ export function Log({ opened, row, screen, lookedAt }: LogProps) {
 }
 
 // Lines are measured when they are shown, and the composer grows: whoever reads the end goes on to.
-function useStayingAtEnd(holder: RefObject<HTMLDivElement | null>): () => void {
+function useStayingAtEnd(holder: RefObject<HTMLDivElement | null>): { onScroll: () => void; goToEnd: () => void } {
   const atEnd = useRef(true);
   const before = useRef(0);
 
@@ -166,7 +171,7 @@ function useStayingAtEnd(holder: RefObject<HTMLDivElement | null>): () => void {
     return () => sizes.disconnect();
   }, [holder]);
 
-  return () => {
+  const onScroll = useCallback(() => {
     const element = holder.current;
     if (!element) return;
     const { scrollTop, scrollHeight, clientHeight } = element;
@@ -175,7 +180,14 @@ function useStayingAtEnd(holder: RefObject<HTMLDivElement | null>): () => void {
     if (near) atEnd.current = true;
     else if (scrollTop < before.current) atEnd.current = false;
     before.current = scrollTop;
-  };
+  }, [holder]);
+
+  const goToEnd = useCallback(() => {
+    atEnd.current = true;
+    if (holder.current) holder.current.scrollTop = holder.current.scrollHeight;
+  }, [holder]);
+
+  return { onScroll, goToEnd };
 }
 
 interface OneLineProps {

@@ -74,6 +74,12 @@ export const Message = memo(function Message({ view, goesOn, later, thread, owne
               words={words}
             />
           ))}
+        {body.kind === "message_out" &&
+          body.cards?.map((card, index) => (
+            <p key={index} className="choices" dir="auto" lang={spoken ?? undefined}>
+              {t("message.card", { card: [card.title, card.text, ...card.buttons.map((one) => one.title)].filter(Boolean).join(" · ") })}
+            </p>
+          ))}
         {body.kind === "message_out" && body.choices.length > 0 && (
           <p className="choices" dir="auto">
             {t("message.choices", { choices: body.choices.map((choice) => choice.title).join(" · ") })}

@@ -81,7 +81,16 @@ export interface Counts {
   mine: number;
   agents: number;
   waiting: number;
-  queues: { queue: string; waiting: number }[];
+  /** These three may be very many: they are counted to `most`. */
+  snoozed: number;
+  bot: number;
+  all: number;
+  most: number;
+}
+
+export interface Queue {
+  queue: string;
+  waiting: number;
 }
 
 export type AttachmentType = "image" | "video" | "audio" | "file" | "sticker" | "location" | "contact" | "share";
@@ -140,6 +149,7 @@ export type Body =
       send: string;
       text: string;
       choices: { title: string }[];
+      cards?: { title: string; text: string; buttons: { title: string }[] }[];
       attachments: Attachment[];
       language?: string | null;
       decision?: Decision | null;
@@ -197,6 +207,19 @@ export interface EntryView {
   entry: Entry;
   address: Address;
   send?: SendState | null;
+}
+
+/** A text of the content that an agent can send. */
+export interface CannedReply {
+  slot: string;
+  variant: string;
+  title: string;
+  text: string;
+}
+
+export interface CannedReplies {
+  language: "sv" | "en";
+  replies: CannedReply[];
 }
 
 export interface Viewer {

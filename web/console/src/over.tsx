@@ -6,6 +6,7 @@ import type { Command } from "./commands";
 import { CardOver } from "./customer-card";
 import { HandBackForm, ResolveForm, SnoozeForm, TransferForm } from "./forms";
 import { Help } from "./help";
+import { KeysForm } from "./keys-form";
 import { PreferencesForm } from "./preferences-form";
 import { DismissForm, LinkForm, UnlinkForm } from "./link-forms";
 import type { Row } from "./model";
@@ -40,9 +41,11 @@ export default function Over({ dialog, screen, commands, row }: OverProps) {
   function inside() {
     switch (dialog.name) {
       case "help":
-        return <Help commands={commands} />;
+        return <Help onKeys={() => screen.show({ name: "keys" })} />;
+      case "keys":
+        return <KeysForm />;
       case "preferences":
-        return <PreferencesForm />;
+        return <PreferencesForm onKeys={() => screen.show({ name: "keys" })} />;
       case "snippets":
         return <SnippetsForm />;
       case "search":

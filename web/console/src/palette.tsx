@@ -4,8 +4,9 @@ import { Spotlight, spotlight, type SpotlightActionGroupData } from "@mantine/sp
 import "@mantine/spotlight/styles.css";
 import { useEffect } from "react";
 
-import { keysOf, type Command } from "./commands";
+import type { Command } from "./commands";
 import { Icon } from "./icons";
+import { Keys } from "./keys-form";
 import { useWords } from "./words";
 
 const GROUPS = ["thread", "go", "general"] as const;
@@ -28,11 +29,7 @@ export default function Palette({ commands, onClose }: PaletteProps) {
         // The palette goes first: what the command opens is to have the keyboard.
         onClick: () => setTimeout(command.run),
         rightSection: command.keys ? (
-          <span className="keys">
-            {keysOf(command).map((key) => (
-              <kbd key={key}>{key}</kbd>
-            ))}
-          </span>
+          <Keys keys={command.keys} />
         ) : null,
       })),
   })).filter(({ actions: found }) => found.length > 0);

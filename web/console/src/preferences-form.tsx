@@ -1,14 +1,14 @@
 // What an agent may turn here.
 
-import { Stack, Switch } from "@mantine/core";
+import { Button, Stack, Switch } from "@mantine/core";
 import { useState } from "react";
 
-import { MOD } from "./commands";
 import { useChanges } from "./observable";
+import { printed } from "./keys";
 import { preferences } from "./preferences";
 import { useWords } from "./words";
 
-export function PreferencesForm() {
+export function PreferencesForm({ onKeys }: { onKeys: () => void }) {
   useChanges(preferences);
   const { t } = useWords();
   const [refused, setRefused] = useState(false);
@@ -28,9 +28,12 @@ export function PreferencesForm() {
         checked={liked.letters}
         onChange={(event) => preferences.set({ letters: event.currentTarget.checked })}
       />
+      <Button variant="default" className="start" onClick={onKeys}>
+        {t("keys.title")}
+      </Button>
       <Switch
         label={t("preferences.enter")}
-        description={t("preferences.enter.why", { mod: MOD })}
+        description={t("preferences.enter.why", { keys: printed(preferences.keymap.send).join(" + ") })}
         checked={liked.enterSends}
         onChange={(event) => preferences.set({ enterSends: event.currentTarget.checked })}
       />

@@ -3,6 +3,7 @@
 import { preferredLanguage, rememberLanguage, type Language } from "@samtal/shared/text";
 import { store, stored } from "@samtal/shared/storage";
 
+import { DEFAULT_KEYS, keymapOf, printed, whileTyping, type Bound, type Keymap } from "./keys";
 import { Observable } from "./observable";
 
 export type Theme = "auto" | "light" | "dark";
@@ -11,6 +12,8 @@ interface Liked {
   theme: Theme;
   /** Single letters are commands while nobody types. */
   letters: boolean;
+  /** Keys that are not the default ones. */
+  keys: Partial<Keymap>;
   enterSends: boolean;
   sound: boolean;
   desktop: boolean;
@@ -23,6 +26,7 @@ const KEY = "samtal.desk.preferences";
 const DEFAULT: Liked = {
   theme: "auto",
   letters: true,
+  keys: {},
   enterSends: false,
   sound: false,
   desktop: false,
@@ -34,6 +38,22 @@ const DEFAULT: Liked = {
 class Preferences extends Observable {
   language: Language = preferredLanguage();
   liked: Liked = { ...DEFAULT, ...read() };
+
+  get keymap(): Keymap {
+    return keymapOf(this.liked.keys);
+  }
+
+  /** The keys of a command for a title: ` (C)`, and nothing while they are turned off. */
+  hint(bound: Bound): string {
+    const keys = this.keymap[bound];
+    return this.liked.letters || whileTyping(keys) ? ` (${printed(keys).join(" ")})` : "";
+  }
+
+  /** Give a command other keys; null gives it those that it has by default. */
+  bind(bound: Bound, keys: string | null): void {
+    const { [bound]: _, ...others } = this.liked.keys;
+    this.set({ keys: keys === null || keys === DEFAULT_KEYS[bound] ? others : { ...others, [bound]: keys } });
+  }
 
   set(change: Partial<Liked>): void {
     this.liked = { ...this.liked, ...change };

@@ -8,7 +8,7 @@ import { VIEWS, type ViewName, type Wanted } from "./rows";
 
 export type Dialog =
   | { name: "transfer" | "hand_back" | "resolve" | "snooze" }
-  | { name: "card" | "help" | "palette" | "preferences" | "search" | "snippets" }
+  | { name: "card" | "help" | "keys" | "palette" | "preferences" | "search" | "snippets" }
   | { name: "link"; other?: string }
   | { name: "dismiss"; other: string }
   | { name: "unlink"; link?: string }

@@ -23,12 +23,6 @@ class Snippets extends Observable {
     this.keep(this.all.filter((one) => one.name !== name));
   }
 
-  /** Those whose name or text has what was typed after the slash. */
-  matching(typed: string): Snippet[] {
-    const wanted = typed.toLowerCase();
-    return this.all.filter((one) => `${one.name}\n${one.text}`.toLowerCase().includes(wanted));
-  }
-
   private keep(all: Snippet[]): void {
     this.all = all.sort((one, other) => one.name.localeCompare(other.name));
     store(KEY, JSON.stringify(this.all));
@@ -44,9 +38,18 @@ function read(): Snippet[] {
   }
 }
 
-/** The text for a customer. */
+/** Whether a text has all words that were typed, anywhere. */
+export function hasAll(typed: string, text: string): boolean {
+  const found = text.toLowerCase();
+  return typed
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => found.includes(word));
+}
+
+/** The text for a customer; one without a name is greeted without a gap. */
 export function written(snippet: Snippet, name: string): string {
-  return filled(snippet.text, { name });
+  return name ? filled(snippet.text, { name }) : snippet.text.replaceAll(/ ?\{name\}/g, "");
 }
 
 export const snippets = new Snippets();

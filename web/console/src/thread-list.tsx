@@ -79,7 +79,14 @@ export function ThreadList({ screen, current }: { screen: Screen; current: strin
 
 function Views({ screen, desk }: { screen: Screen; desk: Desk }) {
   const { t } = useWords();
-  const counted: Partial<Record<ViewName, number>> = desk.counts ?? {};
+  const { counts } = desk;
+
+  function shownCount(view: ViewName): string {
+    if (!counts?.[view]) return "";
+    const open = view === "snoozed" || view === "bot" || view === "all";
+    return open && counts[view] >= counts.most ? `${counts.most - 1}+` : String(counts[view]);
+  }
+
   return (
     <div className="views" role="group" aria-label={t("views")}>
       {VIEWS.map((view) => (
@@ -87,11 +94,11 @@ function Views({ screen, desk }: { screen: Screen; desk: Desk }) {
           key={view}
           type="button"
           aria-pressed={view === screen.wanted.view}
-          data-urgent={view === "waiting" && !!counted.waiting}
+          data-urgent={view === "waiting" && !!counts?.waiting}
           onClick={() => screen.want({ view })}
         >
           {t(`view.${view}`)}{" "}
-          {!!counted[view] && <span className="count">{counted[view]}</span>}
+          {shownCount(view) && <span className="count">{shownCount(view)}</span>}
         </button>
       ))}
     </div>

@@ -10,6 +10,7 @@ import { CustomerCard } from "./customer-card";
 import { useDesk } from "./desk";
 import { initialsOf, nameOf, ownerOf } from "./describe";
 import { Icon } from "./icons";
+import { printed } from "./keys";
 import { Log } from "./log";
 import type { Row } from "./model";
 import { useChanges } from "./observable";
@@ -35,11 +36,13 @@ export function ThreadPane({ thread, screen }: { thread: string | null; screen: 
 }
 
 function NoThread() {
+  useChanges(preferences);
   const { t } = useWords();
+  const { next, previous } = preferences.keymap;
   return (
     <main className="thread nothing" id="thread" tabIndex={-1}>
       <h1>{t("thread.none")}</h1>
-      <p>{t("thread.none.why")}</p>
+      <p>{preferences.liked.letters ? t("thread.none.keys", { next: printed(next).join(" "), previous: printed(previous).join(" ") }) : t("thread.none.why")}</p>
     </main>
   );
 }
@@ -160,7 +163,7 @@ function Head({ row, opened, screen }: { row: Row; opened: Opened; screen: Scree
         size="lg"
         className="quiet"
         aria-label={t("thread.card")}
-        title={`${t("thread.card")} (C)`}
+        title={`${t("thread.card")}${preferences.hint("card")}`}
         onClick={() => screen.turnCard()}
       >
         <Icon name="card" />
@@ -201,7 +204,7 @@ function Actions({ row, screen }: { row: Row; screen: Screen }) {
           </Button>
         </>
       )}
-      <Menu position="bottom-end" width={230}>
+      <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false} width={230}>
         <Menu.Target>
           <ActionIcon variant="default" size={36} aria-label={t("thread.more")} title={t("thread.more")}>
             <Icon name="more" />

@@ -7,6 +7,7 @@ import { ask } from "./api";
 import { useDesk } from "./desk";
 import { initialsOf } from "./describe";
 import { Icon } from "./icons";
+import { printed } from "./keys";
 import { useChanges } from "./observable";
 import { preferences, type Theme } from "./preferences";
 import type { Screen } from "./screen";
@@ -17,6 +18,7 @@ const THEMES: Theme[] = ["auto", "light", "dark"];
 export function TopBar({ screen }: { screen: Screen }) {
   const desk = useDesk();
   useChanges(desk);
+  useChanges(preferences);
   const { t } = useWords();
   return (
     <header className="top">
@@ -30,7 +32,13 @@ export function TopBar({ screen }: { screen: Screen }) {
       <button type="button" className="search-button" aria-label={t("search.title")} onClick={() => screen.show({ name: "search" })}>
         <Icon name="search" size={16} />
         <span>{t("search.title")}</span>
-        <kbd aria-hidden="true">/</kbd>
+        {preferences.liked.letters && (
+          <span className="keys" aria-hidden="true">
+            {printed(preferences.keymap.search).map((key) => (
+              <kbd key={key}>{key}</kbd>
+            ))}
+          </span>
+        )}
       </button>
       <span className="spring" />
       <LanguageButton />
@@ -41,7 +49,7 @@ export function TopBar({ screen }: { screen: Screen }) {
         size="lg"
         className="quiet"
         aria-label={t("top.help")}
-        title={`${t("top.help")} (?)`}
+        title={`${t("top.help")}${preferences.hint("help")}`}
         onClick={() => screen.show({ name: "help" })}
       >
         <Icon name="help" />
@@ -56,7 +64,7 @@ function AgentMenu({ screen }: { screen: Screen }) {
   const { t } = useWords();
   const { name } = desk.me;
   return (
-    <Menu position="bottom-end" width={240}>
+    <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false} width={240}>
       <Menu.Target>
         <button type="button" className="avatar me" aria-label={t("top.me", { name })} title={name}>
           {initialsOf(name)}
@@ -106,7 +114,7 @@ export function ThemeMenu() {
   const { t } = useWords();
   const { theme } = preferences.liked;
   return (
-    <Menu position="bottom-end" width={200}>
+    <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false} width={200}>
       <Menu.Target>
         <ActionIcon variant="subtle" color="gray" size="lg" className="quiet" aria-label={t("top.theme")} title={t("top.theme")}>
           <Icon name={theme === "dark" ? "moon" : "sun"} />

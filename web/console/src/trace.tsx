@@ -7,6 +7,7 @@ import type { ReactNode } from "react";
 import { useDesk } from "./desk";
 import type { Decision, Gap } from "./model";
 import { Sheet } from "./sheet";
+import { verdictWords } from "./verdicts";
 import { useWords } from "./words";
 
 export function Trace({ entry, onClose }: { entry: string; onClose: () => void }) {
@@ -26,7 +27,8 @@ export function Trace({ entry, onClose }: { entry: string; onClose: () => void }
 }
 
 function Made({ decision }: { decision: Decision }) {
-  const { t } = useWords();
+  const words = useWords();
+  const { t } = words;
   return (
     <>
       <dl className="trace">
@@ -51,7 +53,7 @@ function Made({ decision }: { decision: Decision }) {
                 <Table.Td>
                   <code>{variant}</code>
                 </Table.Td>
-                <Table.Td>{verdict}</Table.Td>
+                <Table.Td>{verdictWords(verdict, words)}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>

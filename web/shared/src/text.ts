@@ -28,6 +28,7 @@ export function translator<Key extends string>(catalogue: Catalogue<Key>, langua
 }
 
 const CHANNELS: Record<string, string | Record<Language, string>> = {
+  login: { sv: "Inloggning", en: "Log-in" },
   webchat: { sv: "Webbchatt", en: "Web chat" },
   twilio_sms: "SMS",
   twilio_whatsapp: "WhatsApp",

@@ -1,5 +1,6 @@
 import { channelName, type Language } from "@samtal/shared/text";
 import { clock } from "@samtal/shared/time";
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Qr } from "./qr";
@@ -15,10 +16,12 @@ interface Props {
   t: Translate;
   renew(): void;
   close(): void;
+  /** Another way to the same end. */
+  children?: ComponentChildren;
 }
 
 /** The code for going on with the conversation on another channel. */
-export function Elsewhere({ target, offer, language, t, renew, close }: Props) {
+export function Elsewhere({ target, offer, language, t, renew, close, children }: Props) {
   const channel = channelName(target.channel, language);
   const over = useOver(offer.expires_at);
   const panel = useRef<HTMLElement>(null);
@@ -52,6 +55,7 @@ export function Elsewhere({ target, offer, language, t, renew, close }: Props) {
         <button type="button" onClick={renew}>
           {t("codeNew")}
         </button>
+        {children}
         <button type="button" onClick={close}>
           {t("done")}
         </button>

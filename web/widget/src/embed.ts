@@ -10,12 +10,14 @@ export interface Embed {
   theme: "light" | "dark" | null;
   position: "left" | "right";
   open: boolean;
+  /** A token of the site's own log-in, when somebody is logged in there. */
+  identityToken: string | null;
   /** Whether the hub may be told of pages that are seen. */
   visits: boolean;
 }
 
 export function embedding(script: HTMLScriptElement): Embed {
-  const { site, language, theme, position, open, visits } = script.dataset;
+  const { site, language, theme, position, open, identityToken, visits } = script.dataset;
   return {
     base: new URL("/", script.src).href,
     account: site || null,
@@ -23,6 +25,7 @@ export function embedding(script: HTMLScriptElement): Embed {
     theme: theme === "light" || theme === "dark" ? theme : null,
     position: position === "left" ? "left" : "right",
     open: open !== undefined && open !== "false",
+    identityToken: identityToken || null,
     visits: visits === "on",
   };
 }

@@ -1,15 +1,19 @@
 import { channelName, type Language } from "@samtal/shared/text";
 import { clock, whole } from "@samtal/shared/time";
-import { Component } from "preact";
+import { Component, type ComponentChild } from "preact";
 
 import { parts, webAddress } from "./links";
 import { authorOf, nameOf } from "./naming";
-import type { Attachment, Choice } from "./shapes";
+import { Asked } from "./question";
+import type { Attachment, Card as CardShape, Choice } from "./shapes";
 import type { Line } from "./timeline";
 import type { Translate } from "./words";
 
 export interface Acts {
   press(choice: Choice): void;
+  /** Answer a question in its own input. */
+  answer(text: string): void;
+  goesOn(): boolean;
   retry(key: string): void;
   remove(key: string): void;
 }
@@ -20,6 +24,8 @@ interface Props {
   head: boolean;
   /** The newest of all: its choices can be pressed. */
   newest: boolean;
+  /** The bot waits for an answer to the newest. */
+  asking: boolean;
   /** The newest that the customer wrote here: says that it was sent. */
   newestOwn: boolean;
   language: Language;
@@ -34,7 +40,7 @@ export class LineView extends Component<Props> {
     return (Object.keys(next) as (keyof Props)[]).some((name) => next[name] !== this.props[name]);
   }
 
-  override render({ line, head, newest, t, base, language }: Props) {
+  override render({ line, head, newest, asking, t, base, language, acts }: Props) {
     const { message, way } = line;
     const failed = way === "refused" || message.status === "failed";
     return (
@@ -45,7 +51,13 @@ export class LineView extends Component<Props> {
             {parts(message.text).map((part) => (part.href === undefined ? part.text : <Link href={part.href}>{part.text}</Link>))}
           </p>
         )}
+        {message.cards && message.cards.length > 0 && (
+          <Cards cards={message.cards} base={base} t={t} lang={message.language} choices={(all) => this.choices(newest ? all : all.filter(isLink))} />
+        )}
         {message.attachments?.map((one) => <AttachmentView attachment={one} base={base} t={t} />)}
+        {message.question && newest && asking && (
+          <Asked key={message.id} question={message.question} lang={message.language} t={t} answer={acts.answer} goesOn={acts.goesOn} />
+        )}
         {this.choices(newest ? (message.choices ?? []) : (message.choices ?? []).filter(isLink))}
         {this.status()}
       </li>
@@ -115,12 +127,55 @@ function Link({ href, label, class: name, children }: { href: string; label?: st
   );
 }
 
+interface CardsProps {
+  cards: CardShape[];
+  base: string;
+  t: Translate;
+  lang: string | undefined;
+  choices(all: Choice[]): ComponentChild;
+}
+
+/** Cards in a row, which scrolls by arrow keys too when it has the focus. */
+function Cards({ cards, base, t, lang, choices }: CardsProps) {
+  const several = cards.length > 1;
+  // A browser leaves what it can see half of where it is.
+  const show = ({ target, currentTarget }: FocusEvent) => {
+    if (target !== currentTarget && target instanceof Element) target.scrollIntoView({ block: "nearest", inline: "nearest" });
+  };
+  return (
+    <div
+      class={several ? "cards several" : "cards"}
+      role="group"
+      aria-label={t("cards")}
+      {...(several ? { tabIndex: 0, onFocusIn: show } : {})}
+    >
+      <ul>
+        {cards.map((card) => {
+          const picture = ofTheHub(webAddress(card.image, base), base);
+          return (
+            <li class="card" lang={lang} dir="auto">
+              {picture !== null && <img src={picture} alt="" loading="lazy" />}
+              <p class="card-title">{card.title}</p>
+              {card.text && <p class="card-text">{card.text}</p>}
+              {choices(card.buttons ?? [])}
+            </li>
+          );
+        })}
+      </ul>
+    </div>
+  );
+}
+
+// Pictures come from the hub alone: others would tell a stranger who reads this, and when.
+function ofTheHub(href: string | null, base: string): string | null {
+  return href !== null && new URL(href).origin === new URL(base).origin ? href : null;
+}
+
 function AttachmentView({ attachment, base, t }: { attachment: Attachment; base: string; t: Translate }) {
   const href = attachment.url?.startsWith("blob:") ? attachment.url : webAddress(attachment.url, base);
   const name = nameOf(attachment);
   if (href === null) return <p class="attachment">{t("attachment", { name })}</p>;
-  // Pictures come from the hub alone: others would tell a stranger who reads this, and when.
-  const inline = attachment.type === "image" && new URL(href).origin === new URL(base).origin;
+  const inline = attachment.type === "image" && ofTheHub(href, base) !== null;
   return (
     <p class={inline ? "attachment picture" : "attachment"}>
       <Link href={href}>

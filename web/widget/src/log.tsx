@@ -16,6 +16,8 @@ interface Props {
   unread: number;
   /** Something else is shown in its place. */
   hidden: boolean;
+  /** The bot waits for an answer to its question. */
+  asking: boolean;
   /** Something else lies over it. */
   covered: boolean;
   language: Language;
@@ -27,7 +29,7 @@ interface Props {
 }
 
 /** The messages; stays at the end when it is there, and else where it is. */
-export function Log({ lines, unread, hidden, covered, language, t, base, acts, saw }: Props) {
+export function Log({ lines, unread, hidden, asking, covered, language, t, base, acts, saw }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLOListElement>(null);
   const anchor = useRef<Place | null>(null);
@@ -111,6 +113,7 @@ export function Log({ lines, unread, hidden, covered, language, t, base, acts, s
                   line={line}
                   head={newDay || !continues(line.message, before)}
                   newest={line === newest}
+                  asking={asking}
                   newestOwn={line.key === newestOwn}
                   language={language}
                   t={t}

@@ -4,6 +4,8 @@ import tokens from "@samtal/shared/tokens.css?inline";
 import { render } from "preact";
 
 import { embedding, languageOf, type Embed } from "./embed";
+import type { Signed } from "./identity";
+import identityCss from "./identity.css?inline";
 import { Memory } from "./memory";
 import { Shell } from "./shell";
 import { Talk } from "./talk";
@@ -16,6 +18,10 @@ interface Handle {
   open(): void;
   close(): void;
   language(code: string): void;
+  /** Somebody is logged in at the site: its token, a JWT. */
+  signIn(token: string): Promise<Signed>;
+  /** They logged out: nothing of theirs stays here. */
+  signOut(): Promise<void>;
   /** Tell the hub of pages that are seen from now on, or no longer: for the site's consent dialog. */
   visits(on: boolean): void;
 }
@@ -32,12 +38,13 @@ function start(embed: Embed): Handle {
   const memory = new Memory(embed.account);
   const shell = new Shell(embed, memory);
   const talk = new Talk(embed, memory, () => shell.language);
+  if (embed.identityToken !== null) void talk.identity.signIn(embed.identityToken);
   const code = codeInAddress();
   const host = document.createElement("samtal-chat");
   host.dataset.position = embed.position;
   follow(host, embed);
   const root = host.attachShadow({ mode: "open" });
-  root.adoptedStyleSheets = [css, tokens].map(sheet);
+  root.adoptedStyleSheets = [css, identityCss, tokens].map(sheet);
   document.body.append(host);
   render(<Widget embed={embed} memory={memory} talk={talk} shell={shell} draft={code ?? memory.get("draft") ?? ""} />, root);
   document.addEventListener("click", (event) => {
@@ -56,6 +63,8 @@ function start(embed: Embed): Handle {
       const language = languageOf(code);
       if (language !== null) shell.speak(language);
     },
+    signIn: (token) => talk.identity.signIn(token),
+    signOut: () => talk.signOut(),
     visits: (on) => visits.turn(on),
   };
 }

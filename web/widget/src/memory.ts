@@ -16,7 +16,7 @@ export interface Written {
   why?: string;
 }
 
-type Name = "token" | "open" | "seen" | "draft";
+type Name = "token" | "open" | "seen" | "draft" | "sound";
 
 /** Each account of a site has keys of its own, and each message written, so that tabs overwrite nothing. */
 export class Memory {
@@ -46,9 +46,15 @@ export class Memory {
     return storedUnder<Written>(`${this.prefix}outbox.`).sort((one, other) => one.at - other.at);
   }
 
-  forget(): void {
+  /** All that is the visitor's; whether the chat is open is the page's. */
+  leave(): void {
     for (const written of this.written()) this.drop(written.id);
-    for (const name of ["token", "open", "seen", "draft"] as const) this.set(name, null);
+    for (const name of ["token", "seen", "draft"] as const) this.set(name, null);
+  }
+
+  forget(): void {
+    this.leave();
+    for (const name of ["open", "sound"] as const) this.set(name, null);
   }
 
   /** Be told what another tab changed. */

@@ -1,5 +1,7 @@
 // What passes over the customers' socket, as the server writes it.
 
+import type { Ack } from "@samtal/shared/socket";
+
 export type Author = "customer" | "bot" | "agent" | "system";
 export type SendStatus = "queued" | "sending" | "sent" | "failed" | "dropped" | "unknown";
 
@@ -8,6 +10,24 @@ export interface Choice {
   payload?: string;
   kind?: string;
   url?: string;
+}
+
+export interface Card {
+  title: string;
+  text?: string;
+  image?: string;
+  buttons?: Choice[];
+}
+
+/** What a message asks for; an answer is an ordinary message. */
+export interface Question {
+  name: string;
+  kind: "text" | "long_text" | "number" | "order_number";
+  label: string;
+  /** Of the whole answer, in any case. */
+  pattern?: string;
+  example?: string;
+  max_length: number;
 }
 
 export interface Attachment {
@@ -27,6 +47,8 @@ export interface ChatMessage {
   name?: string;
   text: string;
   choices?: Choice[];
+  cards?: Card[];
+  question?: Question;
   attachments?: Attachment[];
   channel?: string;
   external_id?: string;
@@ -38,6 +60,9 @@ export interface ChatState {
   owner: "bot" | "waiting" | "agent" | "nobody";
   name?: string;
   queue?: string;
+  /** In the queue: 1 is next, 101 anywhere behind the first hundred. */
+  place?: number;
+  minutes?: number;
   language?: string;
 }
 
@@ -52,12 +77,36 @@ export interface Offer {
   expires_at: string;
 }
 
+/** What became of a token of the business's own log-in; `rotated`: the visitor was somebody else. */
+export interface SignIn {
+  rotated: boolean;
+  until?: string;
+  token?: string;
+}
+
+/** One of the customer's channels; `identity` is what only this visitor calls it. */
+export interface LinkedChannel {
+  identity: string;
+  channel: string;
+  account: string;
+  label: string;
+  here: boolean;
+  linked: boolean;
+  level: "L0" | "L1" | "L2" | "L3" | "L4";
+  since: string;
+  proof?: "code" | "otp" | "signed" | "agent";
+  by_agent: boolean;
+  weak: boolean;
+}
+
 /** `file_bytes` and `file_types` are there where files are taken, `hours` where people have hours. */
 export interface Welcome {
   token: string;
   visitor: string;
   state: ChatState;
   channels: Target[];
+  provable?: Target[];
+  sign_in?: Ack<SignIn>;
   text_limit: number;
   site_name?: string;
   file_bytes?: number;
@@ -71,4 +120,7 @@ export interface ChatEvents {
   replayed: { seq: number };
   owner: ChatState;
   typing: { name: string };
+  reset: { signed: boolean };
+  linked: object;
+  signed_out: object;
 }

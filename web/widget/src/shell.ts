@@ -12,6 +12,8 @@ const LANGUAGE = "samtal.language"; // the pages of the same site share it
 export class Shell extends Watched {
   open: boolean;
   language: Language;
+  /** Whether a new message sounds. */
+  sound: boolean;
   /** Whether focus follows: somebody here opened or closed it, no other tab or page load. */
   byHand = false;
 
@@ -23,6 +25,8 @@ export class Shell extends Watched {
     const before = memory.get("open");
     this.open = before === null ? embed.open : before === "yes";
     this.language = languageOf(stored(LANGUAGE) ?? undefined) ?? embed.language ?? preferredLanguage();
+    this.sound = memory.get("sound") === "on";
+    memory.onChange("sound", (value) => this.sounds(value === "on", { remember: false }));
     memory.onChange("open", (value) => this.show(value === "yes", { byHand: false }));
     addEventListener("storage", (event) => {
       const language = languageOf(event.key === LANGUAGE ? (event.newValue ?? undefined) : undefined);
@@ -35,6 +39,12 @@ export class Shell extends Watched {
     this.open = open;
     this.byHand = byHand;
     if (byHand) this.memory.set("open", open ? "yes" : "no");
+    this.changed();
+  }
+
+  sounds(sound: boolean, { remember = true } = {}): void {
+    this.sound = sound;
+    if (remember) this.memory.set("sound", sound ? "on" : null);
     this.changed();
   }
 

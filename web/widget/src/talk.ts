@@ -3,6 +3,7 @@
 import { Socket, type Ack, type Problem } from "@samtal/shared/socket";
 
 import type { Embed } from "./embed";
+import { Identity, type Talking } from "./identity";
 import type { Event, Memory, Written } from "./memory";
 import type { Attachment, ChatEvents, ChatMessage, ChatState, Offer, Target, Welcome } from "./shapes";
 import { Timeline, type Line } from "./timeline";
@@ -16,7 +17,7 @@ export interface Notice {
 }
 
 /** What the server allows here, as far as it has said. */
-export type Facts = Partial<Omit<Welcome, "token" | "visitor" | "state">>;
+export type Facts = Partial<Omit<Welcome, "token" | "visitor" | "state" | "sign_in">>;
 
 const BLINK_MS = 1500; // a connection that is back by then was never away
 const BUSY_MS = 5000;
@@ -27,8 +28,11 @@ const READ_MS = 2000;
 const MOST_VISITS = 20; // that wait for the line
 const REPLAY_MS = 100; // a thousand messages are not drawn a thousand times
 
-export class Talk extends Watched {
+export class Talk extends Watched implements Talking {
   readonly timeline = new Timeline();
+  readonly identity: Identity;
+  /** Rises whenever somebody else sits here. */
+  round = 0;
   state: ChatState = { owner: "bot" };
   facts: Facts = {};
   offline = false;
@@ -50,6 +54,7 @@ export class Talk extends Watched {
   private wanted = false;
   private caughtUp = false;
   private flushing = false;
+  private leaving = false;
   private typedAt = 0;
   private toRead: string | null = null;
   private typingTimer: Timer;
@@ -63,6 +68,7 @@ export class Talk extends Watched {
     private readonly language: () => string,
   ) {
     super();
+    this.identity = new Identity(this);
     this.token = memory.get("token");
     this.seen = this.seenBefore();
     this.socket = new Socket<ChatEvents>("/chat", { base: embed.base, auth: () => this.introduce() })
@@ -73,7 +79,10 @@ export class Talk extends Watched {
       .on("message", (message) => this.message(message))
       .on("replayed", ({ seq }) => this.replayed(seq))
       .on("owner", (state) => this.become({ state }))
-      .on("typing", ({ name }) => this.types(name));
+      .on("typing", ({ name }) => this.types(name))
+      .on("reset", ({ signed }) => this.reset(signed))
+      .on("linked", () => this.identity.moved())
+      .on("signed_out", () => this.left());
     this.adopt();
     memory.onChange("token", (token) => this.anotherTab(token));
     memory.onChange("seen", (value) => value !== null && this.sawUpTo(Number(value)));
@@ -100,6 +109,7 @@ export class Talk extends Watched {
       ...(this.token === null ? {} : { token: this.token }),
       ...(this.embed.account === null ? {} : { account: this.embed.account }),
       last_seq: this.lastSeq,
+      ...this.identity.introduction(),
       language: this.language(),
     };
   }
@@ -142,8 +152,9 @@ export class Talk extends Watched {
   private anotherTab(token: string | null): void {
     if (token === this.token) return;
     this.socket.stop();
-    if (token === null) this.emptied();
-    else this.restart(token);
+    if (token === null) return this.left();
+    if (this.token !== null) this.identity.forget(); // its page was somebody else's
+    this.restart(token);
   }
 
   private restart(token: string | null): void {
@@ -155,20 +166,23 @@ export class Talk extends Watched {
     this.connect();
   }
 
-  private welcome({ token, visitor: _, state, ...facts }: Welcome): void {
+  private welcome({ token, visitor: _, state, sign_in, ...facts }: Welcome): void {
     const kept = this.memory.get("token");
     if (this.said === null && kept !== null) {
       this.socket.stop(); // another tab made a visitor a moment before
       this.restart(kept);
       return;
     }
+    if (sign_in?.ok && sign_in.rotated) this.becomeSomebodyElse();
     this.token = token;
     this.memory.set("token", token);
+    if (sign_in) this.identity.told(sign_in);
     const { notice } = this;
     this.become({ state, facts, notice: notice?.word === "busy" || notice?.word === "refused" ? null : notice });
   }
 
   private message(message: ChatMessage): void {
+    if (this.leaving) return;
     // Only a replay moves lastSeq: one message may be lost on its way to this server, and the next one,
     // from another process, come through before anybody knows.
     const isNew = this.timeline.hear(message);
@@ -188,6 +202,27 @@ export class Talk extends Watched {
     this.changed();
     void this.flush();
     void this.tellVisits();
+  }
+
+  /** What may be shown has changed: nothing of it stays here that is not shown again. */
+  private reset(signed: boolean): void {
+    this.identity.holds(signed);
+    this.timeline.clear({ unsent: true });
+    this.news = null;
+    this.types(null);
+    this.changed();
+    void this.replay();
+  }
+
+  /** Be shown everything again. */
+  async replay(): Promise<void> {
+    this.lastSeq = 0;
+    this.caughtUp = false;
+    while (this.socket.connected) {
+      const answer = await this.tell("replay", { last_seq: 0 }).catch(() => null);
+      if (answer === null || answer.ok) return; // without an answer, the next connection asks
+      await pause(PUT_OFF_MS);
+    }
   }
 
   private types(name: string | null): void {
@@ -303,6 +338,14 @@ export class Talk extends Watched {
     }
   }
 
+  get online(): boolean {
+    return this.socket.connected;
+  }
+
+  tell<Answer>(event: string, data: object): Promise<Ack<Answer>> {
+    return this.socket.send<Answer>(event, data);
+  }
+
   /** A page was seen. Whoever wanted to be forgotten is not told of again on this page. */
   visit(page: PageSeen): void {
     if (this.forgotten) return;
@@ -384,10 +427,46 @@ export class Talk extends Watched {
     this.become({ notice: null });
   }
 
+  // --- whose conversation this is -----------------------------------------------------------
+
   /** Forget this visitor on this device. */
   forget(): void {
-    this.socket.stop();
     this.memory.forget();
+    this.left();
+  }
+
+  /** Whoever sits here next is somebody else; the server is told, and forgotten is it here at once. */
+  async signOut(): Promise<void> {
+    const { token, wanted } = this;
+    this.identity.forget();
+    this.becomeSomebodyElse();
+    this.leaving = true;
+    const answer = token === null ? null : await this.tell<{ token: string }>("sign_out", {}).catch(() => null);
+    this.leaving = false;
+    this.startOver(answer?.ok ? answer.token : null, { connect: wanted });
+  }
+
+  /** Begin from nothing, as the visitor with this token. */
+  startOver(token: string | null, { connect = true } = {}): void {
+    this.socket.stop();
+    this.becomeSomebodyElse();
+    this.wanted = false;
+    this.token = token;
+    this.memory.set("token", token);
+    if (connect) this.connect();
+  }
+
+  /** The visitor is gone from this browser: another tab signed out, or had us forgotten. */
+  private left(): void {
+    this.socket.stop();
+    this.identity.forget();
+    this.wanted = false;
+    this.forgotten = true;
+    this.emptied();
+  }
+
+  private becomeSomebodyElse(): void {
+    this.memory.leave();
     this.emptied();
   }
 
@@ -397,11 +476,10 @@ export class Talk extends Watched {
     this.seen = null;
     this.outbox = [];
     this.visits = [];
-    this.forgotten = true;
     this.unsent.clear();
     this.news = null;
-    this.wanted = false;
     this.caughtUp = false;
+    this.round += 1;
     clearTimeout(this.awayTimer);
     clearTimeout(this.readTimer);
     this.readTimer = undefined;

@@ -15,10 +15,11 @@ export function transcript(lines: readonly Line[], site: string, t: Translate, l
 }
 
 function told(message: ChatMessage, t: Translate, language: Language): string {
-  const { channel = "webchat", attachments = [] } = message;
+  const { channel = "webchat", cards = [], attachments = [] } = message;
   const via = channel === "webchat" ? "" : ` (${t("via", { channel: channelName(channel, language) })})`;
   const files = attachments.map((one) => t("attachment", { name: nameOf(one) }));
-  const said = [...message.text.split("\n"), ...files].filter((line, at) => line || at > 0);
+  const shown = cards.map(({ title, text }) => (text ? `${title}: ${text}` : title));
+  const said = [...message.text.split("\n"), ...shown, ...files].filter((line, at) => line || at > 0);
   return [`${whole(message.at, language)}, ${authorOf(message, t)}${via}:`, ...said].join("\n  ");
 }
 

@@ -2,27 +2,32 @@ import { channelName, translator } from "@samtal/shared/text";
 import { whole } from "@samtal/shared/time";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
+import { Channels } from "./channels";
+import { Chime } from "./chime";
 import { Composer } from "./composer";
 import { Confirm } from "./confirm";
 import { Elsewhere } from "./elsewhere";
 import { pageName, type Embed } from "./embed";
 import { useFiles } from "./files";
 import { Icon } from "./icons";
+import { identityWords, type Say } from "./identity-words";
 import type { Acts } from "./line";
 import { Log } from "./log";
 import type { Memory } from "./memory";
 import { Menu, type Entry } from "./menu";
 import { authorOf } from "./naming";
-import type { Offer, Target } from "./shapes";
+import { Prove } from "./prove";
+import type { ChatState, Offer, Target } from "./shapes";
 import type { Shell } from "./shell";
 import type { Talk } from "./talk";
 import { download, transcript } from "./transcript";
 import { useWatched } from "./watched";
 import { words, type Translate } from "./words";
 
+const COUNTED = 100; // places in the queue
 const SMALL = "(max-width: 30em), (max-height: 26em)";
 
-type Panel = { kind: "end" | "forget" } | { kind: "code"; target: Target; offer: Offer } | null;
+type Panel = { kind: "end" | "forget" | "channels" } | { kind: "code"; target: Target; offer: Offer } | { kind: "prove"; target: Target } | null;
 
 interface Props {
   embed: Embed;
@@ -37,9 +42,10 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
   useWatched(shell);
   const { open, language } = shell;
   const t = useMemo<Translate>(() => translator(words, language), [language]);
+  const say = useMemo<Say>(() => translator(identityWords, language), [language]);
   const [menu, setMenu] = useState(false);
   const [panel, setPanel] = useState<Panel>(null);
-  const [round, setRound] = useState(0); // begins with each visitor
+  const { round } = talk;
   const [dropping, setDropping] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
   const launcher = useRef<HTMLButtonElement>(null);
@@ -48,17 +54,42 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
   const files = useFiles(embed, talk.facts, () => talk.token);
   const site = talk.facts.site_name ?? pageName();
   const { unread } = talk;
+  const provable = talk.facts.provable ?? [];
 
   useEffect(() => {
     if (open) talk.connect();
     if (shell.byHand) (open ? field : launcher).current?.focus();
   }, [open]);
 
+  useEffect(() => {
+    if (round === 0) return;
+    files.clear();
+    setPanel(null);
+  }, [round]);
+
+  const chime = useMemo(() => new Chime(), []);
+  useLayoutEffect(() => {
+    const seen = open && !document.hidden && document.hasFocus();
+    if (talk.news && shell.sound && !seen) void chime.ring();
+  }, [talk.news]);
+
+  const goesOn = useRef(false); // the next question is answered where the one before was
   const acts = useMemo<Acts>(
     () => ({
       press: ({ title, payload }) => {
+        goesOn.current = false;
         talk.write("press", { payload: payload ?? title, title });
         field.current?.focus();
+      },
+      answer: (text) => {
+        talk.write("message", { text });
+        goesOn.current = true;
+        field.current?.focus();
+      },
+      goesOn: () => {
+        const here = goesOn.current && field.current?.value === "";
+        goesOn.current = false;
+        return here;
       },
       retry: (key) => {
         talk.retry(key);
@@ -87,12 +118,21 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
     else shell.show(false);
   };
   const entries: Entry[] = [];
-  if (talk.state.owner === "waiting") entries.push({ label: t("leave"), act: () => talk.write("leave_queue", {}) });
+  const leave = () => talk.write("leave_queue", {});
+  if (talk.state.owner === "waiting") entries.push({ label: t("leave"), act: leave });
   else if (talk.state.owner !== "agent") entries.push({ label: t("human"), act: () => talk.write("ask_human", { text: t("human") }) });
   for (const target of talk.facts.channels ?? []) {
     entries.push({ label: t("elsewhere", { channel: called(target, talk.facts.channels ?? [], language) }), act: () => void goElsewhere(target) });
   }
+  if (talk.token !== null) entries.push({ label: say("channels"), act: () => setPanel({ kind: "channels" }) });
   entries.push({ label: t("language"), lang: language === "sv" ? "en" : "sv", act: () => shell.speak(language === "sv" ? "en" : "sv") });
+  entries.push({
+    label: t(shell.sound ? "soundOff" : "soundOn"),
+    act: () => {
+      shell.sounds(!shell.sound);
+      if (shell.sound) chime.play(); // this is how it sounds, and the click that browsers ask for
+    },
+  });
   if (talk.timeline.lines.length > 0) {
     entries.push({ label: t("save"), act: () => download(`${site}.txt`, transcript(talk.timeline.lines, site, t, language)) });
     if (talk.state.owner !== "nobody") entries.push({ label: t("end"), act: () => setPanel({ kind: "end" }) });
@@ -183,8 +223,44 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
             </button>
           )}
         </div>
+        <div id="queue" hidden={talk.state.place === undefined}>
+          <p role="status">{standing(talk.state, t)}</p>
+          <button type="button" class="quiet" onClick={() => { leave(); field.current?.focus(); }}>
+            {t("leave")}
+          </button>
+        </div>
         {panel?.kind === "code" && (
-          <Elsewhere {...panel} language={language} t={t} renew={() => void goElsewhere(panel.target)} close={back} />
+          <Elsewhere {...panel} language={language} t={t} renew={() => void goElsewhere(panel.target)} close={back}>
+            {provable.some((one) => same(one, panel.target)) && (
+              <button type="button" id="prove-instead" onClick={() => setPanel({ kind: "prove", target: panel.target })}>
+                {say("proveInstead")}
+              </button>
+            )}
+          </Elsewhere>
+        )}
+        {panel?.kind === "prove" && (
+          <Prove
+            identity={talk.identity}
+            target={panel.target}
+            say={say}
+            cancel={t("cancel")}
+            type={(code) => {
+              back();
+              talk.write("message", { text: code });
+            }}
+            close={back}
+          />
+        )}
+        {panel?.kind === "channels" && (
+          <Channels
+            identity={talk.identity}
+            site={site}
+            language={language}
+            say={say}
+            words={{ cancel: t("cancel"), done: t("done") }}
+            add={provable[0] && (() => provable[0] && setPanel({ kind: "prove", target: provable[0] }))}
+            close={back}
+          />
         )}
         {panel?.kind === "end" && (
           <Confirm title="endTitle" text="endText" yes="endYes" t={t} act={() => { back(); void talk.end(); }} close={back} />
@@ -198,14 +274,13 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
             act={() => {
               back();
               shell.show(false);
-              files.clear();
-              setRound(round + 1);
+              shell.sounds(false);
               talk.forget();
             }}
             close={back}
           />
         )}
-        <Log lines={talk.timeline.lines} unread={unread} hidden={!open || panel !== null} covered={menu} language={language} t={t} base={embed.base} acts={acts} saw={() => talk.saw()} />
+        <Log lines={talk.timeline.lines} unread={unread} hidden={!open || panel !== null} asking={talk.state.owner === "bot"} covered={menu} language={language} t={t} base={embed.base} acts={acts} saw={() => talk.saw()} />
         <p id="typing">{talk.typing !== null && <span>{t("typing", { name: talk.typing || t("colleague") })}</span>}</p>
         {talk.state.owner === "nobody" && <p class="hint">{t("writeAgain")}</p>}
         {talk.facts.hours?.open === false && talk.state.owner !== "agent" && (
@@ -223,6 +298,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
           keepDraft={(text) => memory.set("draft", text || null)}
           typed={() => talk.typed()}
           send={(text) => {
+            goesOn.current = false;
             const ready = files.chosen.flatMap((one) => (one.ready ? [one.ready] : []));
             const ids = ready.map((one) => one.id);
             talk.write("message", { text, ...(ids.length > 0 ? { files: ids } : {}) }, ready.map((one) => one.attachment));
@@ -232,10 +308,21 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
         {dropping && <div class="drop">{t("dropHere")}</div>}
       </dialog>
       <p class="vh" id="news" aria-live="polite">
-        {talk.news && `${authorOf(talk.news, t)}: ${talk.news.text}`}
+        {talk.news && `${authorOf(talk.news, t)}: ${[talk.news.text, ...(talk.news.cards ?? []).map((card) => card.title)].join(" · ")}`}
       </p>
     </section>
   );
+}
+
+function same(one: Target, other: Target): boolean {
+  return one.channel === other.channel && one.account === other.account;
+}
+
+/** Where somebody stands in the queue. */
+function standing({ place, minutes }: ChatState, t: Translate): string {
+  if (place === undefined) return "";
+  const where = place === 1 ? t("placeNext") : t("place", { place: place > COUNTED ? `${COUNTED}+` : place });
+  return minutes === undefined ? where : `${where} · ${t("inMinutes", { minutes })}`;
 }
 
 // Two accounts of one channel are told apart by their names.

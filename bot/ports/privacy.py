@@ -1,0 +1,43 @@
+"""Forgetting people, and what must not be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from bot.model.fact import FactKind
+from bot.model.ids import BlobId, IdentityId
+from bot.model.privacy import LegalHold
+
+
+class Privacy(Protocol):
+    """Erasing a customer, legal holds, and facts that have been kept for long enough."""
+
+    async def erase(
+        self, identities: Sequence[IdentityId], *, blobs: Sequence[BlobId] = ()
+    ) -> None:
+        """Forget a customer: all identities of their threads, with everything that is of them.
+
+        Gone are threads, entries and their words, sends and their receipts, raw requests, dead
+        letters, timers, facts, links, aliases, codes, files they uploaded, and `blobs`. What stays
+        are opt-outs and the bare ids of events, so that a request that comes again changes
+        nothing. Raises Denied when one is under a legal hold, StoreError when not all identities
+        of a thread are named, or while a message to one is being sent; then nothing is erased.
+        Unknown identities are passed over; again is harmless, and ends what was broken off.
+        """
+
+    async def put_holds(self, holds: Sequence[LegalHold]) -> None:
+        """Hold identities; one that is held stays so, for the reason given now."""
+
+    async def holds(self, identities: Sequence[IdentityId]) -> list[LegalHold]:
+        """The holds on these identities, by identity."""
+
+    async def end_holds(self, identities: Sequence[IdentityId]) -> None:
+        """Hold these no longer."""
+
+    async def prune_facts(self, kinds: Collection[FactKind], *, before: datetime) -> int:
+        """Forget facts of these kinds from before a time (exclusive), but for those under a hold.
+
+        Returns how many went: many are taken in several calls, until 0.
+        """
