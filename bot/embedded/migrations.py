@@ -11,9 +11,10 @@ import apsw
 from bot.embedded.schema import VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5
 from bot.errors import StoreError
 from bot.model.channel import Address
+from bot.model.landmarks import landmark_of
 from bot.model.moments import micros
 from bot.model.search import customer_words, entry_words
-from bot.model.thread import Entry, landmark_of
+from bot.model.thread import Entry
 
 # "Samt" and "SamS": tell our files from other programs' SQLite files, and from each other.
 APPLICATION_ID = 0x53616D74

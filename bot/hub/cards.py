@@ -29,13 +29,13 @@ from bot.hub.vouching import Vouching
 from bot.model.facet import PRIVATE
 from bot.model.fact import Claimed, ClaimKind, Fact, FactKind
 from bot.model.ids import EntryId, EpisodeId, IdentityId, ThreadId
+from bot.model.landmarks import Landmark
 from bot.model.people import ChannelIdentity
 from bot.model.record import ConsentFact, LinkMade, Turn
 from bot.model.thread import (
     Entry,
     Episode,
     EpisodeChanged,
-    Landmark,
     Linked,
     LinkProposed,
     LinkRevealed,

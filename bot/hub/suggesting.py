@@ -18,8 +18,9 @@ from bot.hub.joining import MONTH, TWO_LOGINS, has_two_logins, links_key
 from bot.hub.settings import HubSettings
 from bot.model.fact import Claimed, ClaimKind, FactKind
 from bot.model.ids import IdentityId, ThreadId
+from bot.model.landmarks import Landmark
 from bot.model.people import ChannelIdentity
-from bot.model.thread import Landmark, SuggestionDismissed
+from bot.model.thread import SuggestionDismissed
 from bot.model.value import Value
 from bot.ports import Clock, Store
 

@@ -12,8 +12,9 @@ from bot.hub.knowing import Knowing
 from bot.hub.settings import HubSettings
 from bot.model.fact import FactKind, Purchased, Returned, TierChanged
 from bot.model.ids import IdentityId
+from bot.model.landmarks import Landmark
 from bot.model.people import ByAgent
-from bot.model.thread import Entry, Landmark, Linked, LinkProposed, Unlinked
+from bot.model.thread import Entry, Linked, LinkProposed, Unlinked
 from bot.ports import Store
 
 _BOUGHT: Final[tuple[FactKind, ...]] = ("purchased", "returned")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -317,37 +316,6 @@ class Entry(Value):
     body: EntryBody
     seq: int = 0
     link: LinkId | None = None
-
-
-# --- landmarks -------------------------------------------------------------------------------
-
-
-class Landmark(StrEnum):
-    """Rare entries that are found however long a thread is.
-
-    CASE: where cases stood. LINK: what made, ended or refused links. SUGGESTION: agents who said
-    no to one.
-    """
-
-    CASE = "case"
-    LINK = "link"
-    SUGGESTION = "suggestion"
-
-
-_LANDMARKS: Final[Mapping[str, Landmark]] = {
-    "episode_changed": Landmark.CASE,
-    "linked": Landmark.LINK,
-    "unlinked": Landmark.LINK,
-    "link_revealed": Landmark.LINK,
-    "link_refused": Landmark.LINK,
-    "link_proposed": Landmark.LINK,
-    "suggestion_dismissed": Landmark.SUGGESTION,
-}
-
-
-def landmark_of(kind: str) -> Landmark | None:
-    """What entries of a kind are landmarks of; nearly all are of nothing."""
-    return _LANDMARKS.get(kind)
 
 
 # --- state -----------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from typing import Protocol
 
 from bot.model.fact import Fact, FactKind
 from bot.model.ids import IdentityId
+from bot.model.landmarks import Landmark
 from bot.model.people import ChannelIdentity
 from bot.model.record import ConsentFact
-from bot.model.thread import Entry, Landmark
+from bot.model.thread import Entry
 
 
 class Cards(Protocol):

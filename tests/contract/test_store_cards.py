@@ -9,11 +9,11 @@ import pytest
 
 from bot.model.fact import TrafficSource, Visited
 from bot.model.ids import EpisodeId, LinkId
+from bot.model.landmarks import Landmark
 from bot.model.people import Proof
 from bot.model.record import Acceptance
 from bot.model.thread import (
     EpisodeChanged,
-    Landmark,
     Linked,
     LinkProposed,
     LinkRefused,

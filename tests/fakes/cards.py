@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.model.thread import Landmark, landmark_of
+from bot.model.landmarks import Landmark, landmark_of
 from tests.fakes.memory import Section
 
 if TYPE_CHECKING:

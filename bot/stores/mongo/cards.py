@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from bot.model.fact import Fact, FactKind
 from bot.model.ids import IdentityId
+from bot.model.landmarks import Landmark
 from bot.model.moments import micros, moment
 from bot.model.people import ChannelIdentity
 from bot.model.record import ConsentFact
-from bot.model.thread import Entry, Landmark
+from bot.model.thread import Entry
 from bot.stores.mongo.collection import Document
 from bot.stores.mongo.documents import documents, identity_of, integer, text
 from bot.stores.mongo.schema import Collections

@@ -9,11 +9,12 @@ from typing import NamedTuple
 from bot.errors import StaleVersion, StoreError
 from bot.model.fact import Fact
 from bot.model.ids import IdentityId, ThreadId
+from bot.model.landmarks import landmark_of
 from bot.model.moments import micros
 from bot.model.numbers import SEND_NUMBERS
 from bot.model.record import SendItem, ThreadChange
 from bot.model.search import entry_words
-from bot.model.thread import Entry, SendStatus, landmark_of
+from bot.model.thread import Entry, SendStatus
 from bot.stores.mongo.attempts import Attempts
 from bot.stores.mongo.copying import Copying
 from bot.stores.mongo.documents import TO_PROCESS, integer, text

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 from bot.model.ids import ThreadId
+from bot.model.landmarks import landmark_of
 from bot.model.search import entry_words, identity_words
-from bot.model.thread import Entry, ThreadState, landmark_of
+from bot.model.thread import Entry, ThreadState
 from bot.stores.mongo.collection import Change, Collection, Document
 from bot.stores.mongo.documents import identity_of, maybe, text
 from bot.stores.mongo.listing import channels_of, listed

@@ -12,10 +12,11 @@ import apsw
 from bot.embedded.database import Database
 from bot.model.fact import Fact, FactKind
 from bot.model.ids import IdentityId
+from bot.model.landmarks import Landmark
 from bot.model.moments import micros, moment
 from bot.model.people import ChannelIdentity
 from bot.model.record import ConsentFact
-from bot.model.thread import Entry, Landmark
+from bot.model.thread import Entry
 from bot.stores.sqlite.rows import identity_of
 
 _LANDMARKS: Final = """

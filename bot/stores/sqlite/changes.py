@@ -10,10 +10,11 @@ from bot.errors import StaleVersion, StoreError
 from bot.model.decision import Gap
 from bot.model.fact import Fact
 from bot.model.ids import EntryId, ThreadId
+from bot.model.landmarks import landmark_of
 from bot.model.listing import Listing
 from bot.model.moments import micros
 from bot.model.record import Absorb, SendItem, ThreadChange, Timer
-from bot.model.thread import Entry, ThreadState, landmark_of
+from bot.model.thread import Entry, ThreadState
 from bot.stores.sqlite.facts import write_fact
 from bot.stores.sqlite.links import insert_link, insert_marks
 from bot.stores.sqlite.listing import list_on_channels, unlist_from_channels
