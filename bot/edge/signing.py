@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from bot.edge.problems import Refusal
 from bot.edge.realms import Realm, SigningKey
+from bot.hub.blocked import is_nobodys
 from bot.hub.signing_in import SignedLogin
-from bot.kit.blocked import is_nobodys
 from bot.model.channel import LOGIN, Address
 from bot.model.value import AwareDatetime
 from bot.ports import Clock

@@ -20,10 +20,10 @@ from bot.hub.card import (
     EpisodeStep,
     IdentityAct,
 )
-from bot.hub.claims import same_numbers
 from bot.hub.identity_acts import acts
 from bot.hub.knowing import FieldValue, Knowing, ProfileField
 from bot.hub.levels import Levels
+from bot.hub.numbers import same_numbers
 from bot.hub.suggesting import Suggesting
 from bot.hub.vouching import Vouching
 from bot.model.facet import PRIVATE

@@ -8,36 +8,15 @@ from datetime import datetime
 from typing import Final
 
 import idna
-import phonenumbers
 
+from bot.hub.blocked import is_nobodys
+from bot.hub.numbers import phone_number
 from bot.model.fact import Claimed, ClaimKind, Fact
 from bot.model.ids import FactId, IdentityId
 from bot.model.understanding import Understanding
 
 _READER: Final = "nlu"
 _KINDS: Final = {"email": ClaimKind.EMAIL, "phone": ClaimKind.PHONE}
-# Nobody's own: they say nothing of who somebody is (R10).
-_NOBODY: Final = frozenset(
-    {
-        "",
-        "0",
-        "[object object]",
-        "anonym",
-        "anonymous",
-        "false",
-        "guest",
-        "n/a",
-        "nan",
-        "nil",
-        "none",
-        "null",
-        "okänd",
-        "test",
-        "true",
-        "undefined",
-        "unknown",
-    }
-)
 _ROLES: Final = frozenset(
     {
         "admin",
@@ -68,13 +47,6 @@ _ROLES: Final = frozenset(
 )
 _NOBODYS_DOMAINS: Final = frozenset({"example.com", "example.net", "example.org"})
 _SAME_DIGITS: Final = re.compile(r"\+\d{1,3}?(\d)\1{5,}")
-
-_BRAZIL: Final = re.compile(r"\+55([1-9]\d)([6-9]\d{7})")
-_BRAZIL_NINTH: Final = re.compile(r"\+55([1-9]\d)9([6-9]\d{7})")
-_ARGENTINA: Final = re.compile(r"\+54(?!9)(\d{10})")
-_ARGENTINA_NINE: Final = re.compile(r"\+549(\d{10})")
-_MEXICO_ONE: Final = re.compile(r"\+521(\d{10})")
-_MEXICO: Final = re.compile(r"\+52(\d{10})")
 
 
 def claims_in(read: Understanding, *, region: str) -> tuple[Claimed, ...]:
@@ -111,20 +83,9 @@ def normal(what: ClaimKind, raw: str, *, region: str) -> str | None:
         case ClaimKind.EMAIL:
             return _email(raw)
         case ClaimKind.PHONE:
-            return _phone(raw, region)
+            return phone_number(raw, region=region)
         case ClaimKind.CUSTOMER_NUMBER:
             return "".join(raw.split()) or None
-
-
-def same_numbers(number: str) -> tuple[str, ...]:
-    """A number as it is compared, and the other ways in which providers write it."""
-    if brazil := _BRAZIL_NINTH.fullmatch(number):
-        return number, f"+55{brazil[1]}{brazil[2]}"
-    if argentina := _ARGENTINA_NINE.fullmatch(number):
-        return number, f"+54{argentina[1]}"
-    if mexico := _MEXICO.fullmatch(number):
-        return number, f"+521{mexico[1]}"
-    return (number,)
 
 
 def can_suggest(
@@ -132,18 +93,18 @@ def can_suggest(
 ) -> bool:
     """Whether it may say who somebody is: not for role mailboxes, our own, and nobody's (R10)."""
     plain = value.casefold()
-    if plain in _NOBODY or plain in {one.casefold() for one in blocked}:
+    if is_nobodys(plain) or plain in {one.casefold() for one in blocked}:
         return False
     match what:
         case ClaimKind.EMAIL:
             local, _, domain = plain.rpartition("@")
             mailbox = local.partition("+")[0]
             ours = {*_NOBODYS_DOMAINS, *(one.casefold() for one in own_domains)}
-            return mailbox not in _NOBODY | _ROLES and domain not in ours
+            return not is_nobodys(mailbox) and mailbox not in _ROLES and domain not in ours
         case ClaimKind.PHONE:
             return _SAME_DIGITS.fullmatch(plain) is None
         case ClaimKind.CUSTOMER_NUMBER:
-            return plain.strip("0") != ""
+            return True
 
 
 def _email(raw: str) -> str | None:
@@ -155,24 +116,3 @@ def _email(raw: str) -> str | None:
     except idna.IDNAError:
         return None
     return f"{local}@{ascii_domain.lower()}"
-
-
-def _phone(raw: str, region: str) -> str | None:
-    try:
-        parsed = phonenumbers.parse(raw, region)
-        number = _one_way(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
-        possible = phonenumbers.is_possible_number(phonenumbers.parse(number))
-    except phonenumbers.NumberParseException:
-        return None
-    return number if possible else None
-
-
-def _one_way(number: str) -> str:
-    """A number that is written in several ways, in one of them."""
-    if brazil := _BRAZIL.fullmatch(number):
-        return f"+55{brazil[1]}9{brazil[2]}"
-    if argentina := _ARGENTINA.fullmatch(number):
-        return f"+549{argentina[1]}"
-    if mexico := _MEXICO_ONE.fullmatch(number):
-        return f"+52{mexico[1]}"
-    return number

@@ -13,8 +13,9 @@ from enum import StrEnum
 from math import prod
 from typing import Final
 
-from bot.hub.claims import can_suggest, normal, same_numbers
+from bot.hub.claims import can_suggest, normal
 from bot.hub.joining import MONTH, TWO_LOGINS, has_two_logins, links_key
+from bot.hub.numbers import same_numbers
 from bot.hub.settings import HubSettings
 from bot.model.fact import Claimed, ClaimKind, FactKind
 from bot.model.ids import IdentityId, ThreadId

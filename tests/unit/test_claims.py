@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.hub.claims import can_suggest, claims_in, normal, same_numbers
+from bot.hub.claims import can_suggest, claims_in, normal
+from bot.hub.numbers import same_numbers
 from bot.model.fact import Claimed, ClaimKind
 from bot.model.understanding import EntityFound
 from tests.builders import not_understood

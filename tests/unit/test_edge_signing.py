@@ -17,8 +17,8 @@ from bot.edge.clock import SystemClock
 from bot.edge.problems import Refusal
 from bot.edge.realms import IdentitySettings, Realm
 from bot.edge.signing import Signing
+from bot.hub.blocked import is_nobodys
 from bot.hub.signing_in import SignedLogin
-from bot.kit.blocked import is_nobodys
 from bot.model.channel import Address
 from tests.edge.tokens import (
     NEXT_SECRET,

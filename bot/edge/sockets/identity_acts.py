@@ -128,7 +128,7 @@ class IdentityActs:
         own = self._parts.own_channels
         if (claim.channel, claim.account) not in own.provable():
             raise NotFound(f"no channel {claim.channel}/{claim.account} to send a code on")
-        number = phone_number(claim.address)
+        number = phone_number(claim.address, region=self._parts.hub.settings.phone_region)
         if number is None:
             wrong = Mistake(
                 where="event.address", what="no phone number", mend="Write it like 070-123 45 67."
