@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import structlog
@@ -17,9 +18,9 @@ from bot.hub.linked import LinkedChannels, LinkEvent
 from bot.hub.scene import Scene
 from bot.hub.voice import Voice
 from bot.model.event import ThreadEvent
-from bot.model.ids import EventId
+from bot.model.ids import EventId, ThreadId
 from bot.model.record import Envelope, Span, ThreadChange, Turn
-from bot.model.thread import Entry
+from bot.model.thread import Entry, Unlinked
 
 log = structlog.get_logger("samtal.converse")
 
@@ -146,9 +147,24 @@ class Converse:
         if outcome is not None:
             self._told.put(event)
             self._feed.announce(EventEnded(event=event, outcome=outcome))
+            apart = await self._apart(entries)
+            if apart:
+                await self._announce_parts({turn.state.thread, *apart}, entries)
+                return
             self._feed.announce(
                 ThreadMoved(state=turn.state, identities=turn.identities, entries=entries)
             )
+
+    async def _apart(self, entries: tuple[Entry, ...]) -> set[ThreadId]:
+        """The threads that links which these entries ended lead to now."""
+        ends = {
+            end
+            for entry in entries
+            if isinstance(entry.body, Unlinked)
+            for end in (entry.body.one, entry.body.other)
+        }
+        found = [await self._store.identity(end) for end in sorted(ends)]
+        return {identity.thread for identity in found if identity is not None}
 
     async def _effect(self, turn: Turn, event: ThreadEvent) -> ThreadChange:
         identity = turn.identity(event.identity)
@@ -178,7 +194,8 @@ class Converse:
             sends=len(change.sends),
         )
         if change.splits:
-            await self._announce_parts(change, entries)
+            threads = {change.state.thread, *(part.state.thread for part in change.splits)}
+            await self._announce_parts(threads, entries)
             return
         identities = turn.identities
         if change.absorb:
@@ -192,9 +209,11 @@ class Converse:
             )
         )
 
-    async def _announce_parts(self, change: ThreadChange, entries: tuple[Entry, ...]) -> None:
+    async def _announce_parts(
+        self, threads: Collection[ThreadId], entries: tuple[Entry, ...]
+    ) -> None:
         """Tell of each thread that came out of one, with what is its own."""
-        for thread in (change.state.thread, *(part.state.thread for part in change.splits)):
+        for thread in sorted(threads):
             turn = await self._store.turn(thread)
             own = {identity.id for identity in turn.identities}
             self._feed.announce(

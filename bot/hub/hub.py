@@ -215,6 +215,7 @@ class Hub:
     def _keep_facts(self, settings: HubSettings) -> None:
         self.upkeep.keep_visits = settings.keep_visits
         self.upkeep.keep_facts = settings.keep_facts
+        self.upkeep.keep_customers = settings.keep_customers
 
     def _handlers(self, content: ContentSet, forms: Forms, settings: HubSettings) -> Handlers:
         store, nlu = self.engines.store, self.engines.nlu

@@ -84,7 +84,7 @@ class Joining:
             self._hear(scene, message)
             episodes.touch(scene.draft, self._settings, by=BySystem())
             scene.draft.use_code(code.hash)
-        elif (reason := await self._objection(scene, other, source)) is not None:
+        elif (reason := await self._objection(scene, other, source, proof=link.proof)) is not None:
             self._refuse(scene, message, reason=reason)
             return True
         else:
@@ -164,7 +164,7 @@ class Joining:
         if other.state.thread == scene.draft.state.thread:
             await self._prove_again(scene, link)
             return
-        objection = await self._objection(scene, other, source)
+        objection = await self._objection(scene, other, source, proof=link.proof)
         if objection is not None:
             scene.draft.add(LinkRefused(reason=objection), by=link.by)
             scene.draft.outcome = Rejected(reason=objection)
@@ -200,10 +200,14 @@ class Joining:
 
     # --- both --------------------------------------------------------------------------------
 
-    async def _objection(self, scene: Scene, other: Turn, source: ChannelIdentity) -> str | None:
+    async def _objection(
+        self, scene: Scene, other: Turn, source: ChannelIdentity, *, proof: Proof
+    ) -> str | None:
         """Why these two must not become one customer, or None."""
         if has_two_logins((*scene.identities, *other.identities)):
             return TWO_LOGINS
+        if proof is Proof.SIGNED:
+            return None
         # A device or an address that many share proves nothing (R11).
         for end in (scene.identity, source):
             if end.address.channel == LOGIN:

@@ -97,6 +97,11 @@ class HubSettings(Value):
         ge=timedelta(0),
         description="How long raw requests are kept after their events were processed.",
     )
+    keep_customers: timedelta | None = Field(
+        None,
+        ge=timedelta(days=30),
+        description="Customers of whom nothing was heard for so long are erased (none: never).",
+    )
     keep_visits: timedelta | None = Field(
         timedelta(days=395), ge=timedelta(0), description="How long visits to pages are kept."
     )

@@ -9,10 +9,12 @@ from typing import Final
 
 import structlog
 
-from bot.errors import BusError, StoreError
+from bot.errors import BusError, Denied, StoreError
+from bot.hub import subjects
 from bot.hub.ingress import Ingress
 from bot.model.fact import FACT_KINDS, FactKind
 from bot.model.ids import EventId
+from bot.model.listing import ThreadPlace
 from bot.ports import Clock, Store
 
 log = structlog.get_logger("samtal.upkeep")
@@ -26,6 +28,7 @@ _LOST_AFTER = timedelta(seconds=30)
 _AGAIN_AFTER = timedelta(seconds=60)
 _UNUSED = timedelta(days=1)  # after that an uploaded file that no message has is forgotten
 _BATCH = 500
+_ERASED = 20  # customers at a time: each takes a moment
 _CLOCKS = timedelta(seconds=30)  # by how much others' clocks may be ahead
 _REMEMBERED = 20 * _BATCH
 _VISITS: Final[tuple[FactKind, ...]] = ("visited",)
@@ -35,8 +38,8 @@ _OTHERS: Final = tuple(kind for kind in FACT_KINDS if kind not in _VISITS)
 class Upkeep:
     """Puts due timers on the line, recorded events that nobody processed back on the bus.
 
-    And forgets raw requests that are older than `keep_requests`, files that nobody sent, and facts
-    that have been kept for long enough.
+    And forgets raw requests that are older than `keep_requests`, files that nobody sent, facts that
+    have been kept for long enough, and customers of whom nothing was heard for long.
     """
 
     def __init__(
@@ -46,6 +49,8 @@ class Upkeep:
         # None: for ever.
         self.keep_visits: timedelta | None = None
         self.keep_facts: timedelta | None = None
+        self.keep_customers: timedelta | None = None
+        self._silent: ThreadPlace | None = None
         self._store = store
         self._ingress = ingress
         self._clock = clock
@@ -107,10 +112,34 @@ class Upkeep:
         files = await self._store.prune_blobs(before=now - _UNUSED)
         visits = await self._prune_facts(_VISITS, self.keep_visits)
         facts = await self._prune_facts(_OTHERS, self.keep_facts)
+        customers = await self._erase_silent()
         gone = requests + files + visits + facts
         if gone:
             log.info("pruned", requests=requests, files=files, visits=visits, facts=facts)
-        return gone
+        return gone + customers
+
+    async def _erase_silent(self) -> int:
+        """Erase some of those of whom nothing was heard for long; returns how many were looked at.
+
+        A fact that somebody told of them counts as hearing of them. A hold keeps them.
+        """
+        if self.keep_customers is None:
+            return 0
+        before = self._clock.now() - self.keep_customers
+        looked = await self._store.silent(before=before, after=self._silent, limit=_ERASED)
+        for place in looked:
+            customer = await subjects.find(self._store, place.thread)
+            latest = await self._store.facts(customer.ids, limit=1)
+            if any(fact.at >= before for fact in latest):
+                continue
+            try:
+                await subjects.erase(self._store, customer)
+            except Denied as error:
+                log.info("kept", thread=place.thread, reason=str(error))
+            else:
+                log.info("erased", thread=place.thread, last_at=place.at)
+        self._silent = looked[-1] if len(looked) == _ERASED else None
+        return len(looked) if self._silent else 0
 
     async def _prune_facts(self, kinds: Collection[FactKind], keep: timedelta | None) -> int:
         if keep is None:

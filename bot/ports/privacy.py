@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bot.model.fact import FactKind
 from bot.model.ids import BlobId, IdentityId
+from bot.model.listing import ThreadPlace
 from bot.model.privacy import LegalHold
 
 
@@ -40,4 +41,13 @@ class Privacy(Protocol):
         """Forget facts of these kinds from before a time (exclusive), but for those under a hold.
 
         Returns how many went: many are taken in several calls, until 0.
+        """
+
+    async def silent(
+        self, *, before: datetime, after: ThreadPlace | None = None, limit: int = 100
+    ) -> list[ThreadPlace]:
+        """Threads in which nothing was said since a time (exclusive), the longest silent first.
+
+        Those of the same moment come by falling ids. `after` is exclusive: the place of the last
+        one of the page before.
         """

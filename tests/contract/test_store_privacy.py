@@ -319,3 +319,22 @@ def _traces(kind: str, folder: Path, url: str, database: str, word: str) -> list
             for name in client[database].list_collection_names()
             if word in str(list(client[database][name].find()))
         ]
+
+
+async def test_the_longest_silent_come_first_and_in_pages(store: Store) -> None:
+    for n, where in enumerate((ANNA, BO, WEB)):
+        await said(store, f"m{n}", where=where, when=10 - n)
+    rows = await store.threads()
+    moments = {row.state.thread: row.state.last_at for row in rows}
+    silent = await store.silent(before=at(1000))
+    order = sorted(
+        ((last, thread) for thread, last in moments.items() if last is not None), reverse=True
+    )
+    order.sort(key=lambda place: place[0])
+    assert [(place.at, place.thread) for place in silent] == order
+    assert len(order) == 3
+    first = await store.silent(before=at(1000), limit=2)
+    rest = await store.silent(before=at(1000), after=first[-1], limit=2)
+    assert [*first, *rest] == silent
+    assert await store.silent(before=order[0][0]) == []
+    assert await store.silent(before=at(1000), limit=0) == []

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.errors import Denied, StoreError
 from bot.model.event import Done
+from bot.model.listing import ThreadPlace
 from bot.model.thread import SendStatus
 from tests.fakes.memory import Memory, Section
 
@@ -63,6 +64,20 @@ class FakePrivacy(Section):
         for fact in old:
             del memory.facts[fact]
         return len(old)
+
+    async def silent(
+        self, *, before: datetime, after: ThreadPlace | None = None, limit: int = 100
+    ) -> list[ThreadPlace]:
+        memory = await self._begin()
+        silent = [
+            ThreadPlace(at=state.last_at, thread=thread)
+            for thread, state in memory.states.items()
+            if state.last_at is not None and state.last_at < before
+        ]
+        silent.sort(key=lambda place: place.thread, reverse=True)
+        silent.sort(key=lambda place: place.at)
+        first = 0 if after is None else silent.index(after) + 1
+        return silent[first : first + max(limit, 0)]
 
 
 def _check(memory: Memory, gone: set[IdentityId]) -> None:

@@ -17,7 +17,9 @@ from bot.model.blob import Blob, BlobFacts
 from bot.model.fact import StoreVisited, TrafficSource, Visited
 from bot.model.ids import BlobId
 from bot.model.people import ByCustomer
+from bot.model.privacy import LegalHold
 from bot.model.record import Envelope
+from bot.model.thread import MessageIn
 from tests.builders import START, fact
 from tests.fakes.bus import FakeBus
 from tests.fakes.clock import settle
@@ -247,3 +249,32 @@ async def test_visits_go_after_a_while_and_other_facts_when_it_is_said(
         await kit.clock.advance(20 * DAY)
         await kit.hub.upkeep.prune()
         assert await kept() == left
+
+
+async def test_customers_of_whom_nothing_was_heard_for_long_are_erased() -> None:
+    quiet, bought, held, lately = (f"+4670123450{number}" for number in range(4))
+    async with hub_kit(settings=HubSettings(keep_customers=400 * DAY)) as kit:
+        for phone in (quiet, bought, held):
+            await kit.write(SMS, phone, "Hej")
+        await kit.clock.advance(100 * DAY)
+        await kit.write(SMS, lately, "Hej")
+        told = fact(kit.address(SMS, bought), "told", when=int(100 * DAY / timedelta(seconds=1)))
+        await kit.store.put_facts([told])
+        hold = LegalHold(identity=kit.identity(SMS, held), reason="a dispute", at=kit.clock.now())
+        await kit.store.put_holds([hold])
+        await kit.clock.advance(299 * DAY)
+        await kit.hub.upkeep.prune()
+        phones = (quiet, bought, held, lately)
+
+        async def known() -> list[bool]:
+            return [
+                await kit.store.identity(kit.identity(SMS, phone)) is not None for phone in phones
+            ]
+
+        assert await known() == [True, True, True, True]
+        await kit.clock.advance(2 * DAY)
+        await kit.hub.upkeep.prune()
+        assert await known() == [False, True, True, True]
+        await kit.write(SMS, quiet, "Hej igen")
+        bodies = [entry.body for entry in await kit.entries(SMS, quiet)]
+        assert [one.text for one in bodies if isinstance(one, MessageIn)] == ["Hej igen"]

@@ -9,15 +9,18 @@ from typing import Final
 from bot.errors import Denied, StoreError
 from bot.model.event import Done
 from bot.model.fact import FactKind
-from bot.model.ids import BlobId, IdentityId
-from bot.model.moments import micros
+from bot.model.ids import BlobId, IdentityId, ThreadId
+from bot.model.listing import ThreadPlace
+from bot.model.moments import micros, moment
 from bot.model.numbers import SEND_NUMBERS
 from bot.model.privacy import LegalHold
 from bot.model.thread import SendStatus
-from bot.stores.mongo.collection import Document
-from bot.stores.mongo.documents import DONE, address_of, maybe, text
+from bot.stores.mongo.collection import Document, Sort
+from bot.stores.mongo.documents import DONE, address_of, integer, maybe, text
 from bot.stores.mongo.schema import Collections
 
+# The index of lists, from its other end.
+_SILENT: Final[Sort] = (("last_at", 1), ("_id", -1))
 _AT_A_CALL: Final = 500
 _REQUEST: Final = {"request": "", "request_at": "", "request_key": "", "request_of": ""}
 
@@ -67,6 +70,24 @@ class MongoPrivacy:
     async def end_holds(self, identities: Sequence[IdentityId]) -> None:
         """See the port."""
         await self._collections.holds.delete_many({"_id": {"$in": list(identities)}})
+
+    async def silent(
+        self, *, before: datetime, after: ThreadPlace | None = None, limit: int = 100
+    ) -> list[ThreadPlace]:
+        """See the port."""
+        if limit <= 0:
+            return []
+        at = 1 if after is None else micros(after.at)
+        query: dict[str, object] = {"last_at": {"$gte": at, "$lt": micros(before)}}
+        if after is not None:
+            query["$or"] = [{"last_at": {"$gt": at}}, {"_id": {"$lt": after.thread}}]
+        found = await self._collections.threads.find(
+            query, fields=["last_at"], sort=_SILENT, limit=limit
+        )
+        return [
+            ThreadPlace(at=moment(integer(one, "last_at")), thread=ThreadId(text(one, "_id")))
+            for one in found
+        ]
 
     async def prune_facts(self, kinds: Collection[FactKind], *, before: datetime) -> int:
         """See the port; at most 500 go at a call."""

@@ -14,8 +14,9 @@ from bot.errors import Denied, StoreError
 from bot.model.channel import Address
 from bot.model.event import Done
 from bot.model.fact import FactKind
-from bot.model.ids import BlobId, IdentityId
-from bot.model.moments import micros
+from bot.model.ids import BlobId, IdentityId, ThreadId
+from bot.model.listing import ThreadPlace
+from bot.model.moments import micros, moment
 from bot.model.numbers import SEND_NUMBERS
 from bot.model.privacy import LegalHold
 from bot.model.thread import SendStatus
@@ -86,6 +87,13 @@ DELETE FROM facts WHERE rowid IN (
         AND identity NOT IN (SELECT identity FROM holds) LIMIT ?
 )
 """
+_SILENT: Final = """
+SELECT last_at, id FROM threads INDEXED BY threads_last
+WHERE absorbed_by IS NULL AND last_at >= :at AND last_at < :before
+    AND (last_at > :at OR id < :thread)
+ORDER BY last_at, id DESC LIMIT :limit
+"""
+_BEYOND: Final = "~"  # after every id
 _AT_A_CALL: Final = 500
 
 
@@ -131,6 +139,18 @@ class SqlitePrivacy:
         """See the port; at most 500 of each kind go at a call."""
         return await self._database.write(partial(_prune, kinds, micros(before)))
 
+    async def silent(
+        self, *, before: datetime, after: ThreadPlace | None = None, limit: int = 100
+    ) -> list[ThreadPlace]:
+        """See the port."""
+        bindings = {
+            "before": micros(before),
+            "at": 1 if after is None else micros(after.at),
+            "thread": _BEYOND if after is None else after.thread,
+            "limit": max(limit, 0),
+        }
+        return await self._database.read(partial(_silent, bindings))
+
 
 def _json(values: Iterable[str]) -> str:
     return texts.dump_json(tuple(values)).decode()
@@ -139,6 +159,13 @@ def _json(values: Iterable[str]) -> str:
 def _events(who: str, connection: apsw.Connection) -> str:
     """The numbers of their events, as JSON."""
     return str([seq for (seq,) in connection.execute(_EVENTS, {"who": who})])
+
+
+def _silent(bindings: dict[str, int | str], connection: apsw.Connection) -> list[ThreadPlace]:
+    return [
+        ThreadPlace(at=moment(last_at), thread=ThreadId(thread))
+        for last_at, thread in connection.execute(_SILENT, bindings)
+    ]
 
 
 def _holds(who: str, connection: apsw.Connection) -> list[LegalHold]:
