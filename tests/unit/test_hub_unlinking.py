@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
+from bot.hub.feed import Announcement, ThreadMoved
 from bot.model.channel import LOGIN, Address
 from bot.model.event import AgentLinks, Done, LoginSeen, Outcome, Rejected, SignedIn, Unlinks
 from bot.model.ids import EventId, IdentityId, LinkId
@@ -29,6 +30,7 @@ from bot.model.thread import (
     Unlinked,
 )
 from tests.builders import understood
+from tests.fakes.clock import settle
 from tests.fakes.nlu import FakeNlu
 from tests.fakes.store import FakeStore
 from tests.hubs import ANNA, TABLE, HubKit, assert_rebuilds, hub_kit
@@ -523,3 +525,23 @@ async def test_a_newcomer_whose_twin_left_at_that_moment_is_a_customer_alone() -
         assert await said(kit, WEB) == ["leverans"]
         assert kit.phone(*whatsapp) == ["[answer.store.hours]"]
         await assert_rebuilds(kit)
+
+
+async def test_who_only_finds_that_they_parted_tells_of_both(kit: HubKit) -> None:
+    await kit.chat("v1", "leverans")
+    made = await joined(kit)
+    key = EventId.new()
+    body = Unlinks(by=ANNA, links=(made.link.id,), reason="two people")
+    arrival = Arrival(id=key, identity=kit.identity(*WEB), at=kit.clock.now(), body=body)
+    await kit.hub.ingress.ask(arrival, patience=timedelta(seconds=10))
+    heard: list[Announcement] = []
+    async with hub_kit(store=kit.store, clock=kit.clock, wire=kit.wire, working=False) as other:
+        other.hub.feed.subscribe(heard.append)
+        await other.hub.converse.handle(Envelope(event=key, thread=await kit.thread(*WEB)), tries=2)
+        await settle()
+    moved = [one for one in heard if isinstance(one, ThreadMoved)]
+    homes = sorted(kit.address(*who).home_thread for who in (WEB, SMS))
+    assert [(one.state.thread, one.parted) for one in moved] == [(home, True) for home in homes]
+    for one in moved:
+        (own,) = one.identities
+        assert {entry.identity for entry in one.entries} <= {own.id}
