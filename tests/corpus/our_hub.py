@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from bot.errors import StaleVersion, StoreClosed, StoreError
 from bot.hub.engines import Engines
+from bot.hub.fold import fold
 from bot.hub.forms import Forms
 from bot.hub.hub import Hub
 from bot.hub.settings import HubSettings
@@ -196,7 +197,10 @@ class OurHub(HubUnderTest):
         return ThreadChange(
             event=event.id,
             expected=state.version,
-            state=state.model_copy(update={"version": state.version + 1, "last_inbound": wrote}),
+            state=fold(
+                state.model_copy(update={"version": state.version + 1, "last_inbound": wrote}),
+                (entry,),
+            ),
             outcome=Done(),
             entries=(entry,),
             sends=(_item(message, entry, state.thread, epoch=state.epoch, send=send),),
