@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
@@ -50,6 +51,8 @@ PUBLIC = "https://hub.example.com"
 ANNA = ByAgent(agent=AgentId.of("anna"), name="Anna")
 BO = ByAgent(agent=AgentId.of("bo"), name="Bo")
 Key = tuple[str, str]
+# A number that a yes has to repeat.
+_ASKED = re.compile(r"(?:JA|YES|\[link\.question(?:\|en)?) ([0-9]{5})\b")
 
 # What the tests' customers say, and what it is read as; all else is not understood.
 TABLE: dict[str, Understanding | str] = {
@@ -257,6 +260,12 @@ class HubKit:
         """The texts on a phone, oldest first."""
         return [shows.text for shows in self.wire.shown[channel, user]]
 
+    def yes(self, channel: str, user: str) -> str:
+        """The yes to the question that a link asked last on this phone."""
+        asked = [_ASKED.search(text) for text in self.phone(channel, user)]
+        numbers = [found[1] for found in asked if found]
+        return f"ja {numbers[-1]}" if numbers else "ja"
+
     def page(self, visitor: str) -> list[str]:
         """The texts that the chat page got, oldest first."""
         return [str(data["text"]) for data in self.wire.pages[visitor]]
@@ -396,11 +405,16 @@ def shipped_content() -> ContentSet:
 
 @cache
 def plain() -> ContentSet:
-    """The shipped slots, each saying its name: `[answer.greet]`, in English `[answer.greet|en]`."""
+    """The shipped slots, each saying its name: `[answer.greet]`, in English `[answer.greet|en]`.
+
+    Where a yes has to repeat a number, it is said too: `[link.question 48291]`.
+    """
+    number = "{% if link.number %} {{ link.number }}{% endif %}"
     marks = (("sv", ""), ("en", "|en"))
     return ContentSet(
         parse(
-            f"---\nslot: {slot}\nlocale: {locale}\n---\n[{slot}{mark}]\n",
+            f"---\nslot: {slot}\nlocale: {locale}\n---\n"
+            f"[{slot}{mark}{number if slot == 'link.question' else ''}]\n",
             file=f"{slot}.{locale}.md",
         )
         for slot in shipped_content().slots

@@ -26,6 +26,7 @@ from bot.hub.ingress import Ingress
 from bot.hub.joining import Joining
 from bot.hub.knowing import Knowing
 from bot.hub.levels import Levels
+from bot.hub.link_question import LinkQuestion
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import Linking
 from bot.hub.organisations import Organisations
@@ -219,10 +220,16 @@ class Hub:
 
     def _handlers(self, content: ContentSet, forms: Forms, settings: HubSettings) -> Handlers:
         store, nlu = self.engines.store, self.engines.nlu
-        joining = Joining(store=store, forms=forms, settings=settings, key=self._secret)
+        question = LinkQuestion(
+            store=store, levels=self.levels, settings=settings, key=self._secret
+        )
+        joining = Joining(
+            store=store, forms=forms, question=question, settings=settings, key=self._secret
+        )
         linked = LinkedChannels(
             store=store,
             joining=joining,
+            question=question,
             linking=self.linking,
             vouching=self.vouching,
             settings=settings,

@@ -12,6 +12,7 @@ from bot.hub import episodes, owning
 from bot.hub.draft import Draft
 from bot.hub.fold import fold
 from bot.hub.forms import Forms
+from bot.hub.link_question import LinkQuestion
 from bot.hub.linking import CodeSeen, hash_code
 from bot.hub.router import Line, open_question
 from bot.hub.scene import Scene
@@ -55,9 +56,16 @@ class Joining:
     """Makes links."""
 
     def __init__(
-        self, *, store: Store, forms: Forms, settings: HubSettings, key: SecretStr
+        self,
+        *,
+        store: Store,
+        forms: Forms,
+        question: LinkQuestion,
+        settings: HubSettings,
+        key: SecretStr,
     ) -> None:
         self._store = store
+        self._question = question
         self._key = key
         self._forms = forms
         self._settings = settings
@@ -90,11 +98,10 @@ class Joining:
         else:
             vouched = source.id if code.proof is Proof.OTP else scene.identity.id
             known = other.state if code.proof is Proof.OTP else scene.draft.state
-            ask = vouched if known.wrote_at(vouched) else None
+            asked = vouched if known.wrote_at(vouched) else None
+            link = link.model_copy(update={"asked": asked})
             self._join(scene, other, link, message=message, code=code.hash)
-            self._confirm(scene, source, ask=ask)
-            return True
-        self._confirm(scene, source, ask=None)
+        self._confirm(scene, source, link)
         return True
 
     def _refuse(self, scene: Scene, message: MessageIn | None, *, reason: str) -> None:
@@ -131,16 +138,19 @@ class Joining:
         came = ConversationStarted(source="link_code")
         scene.draft.add(message or came, by=scene.customer)
 
-    def _confirm(self, scene: Scene, source: ChannelIdentity, *, ask: IdentityId | None) -> None:
-        """Tell both sides; `ask` there whether what is older may be shown on the other (R5)."""
+    def _confirm(self, scene: Scene, source: ChannelIdentity, link: Link) -> None:
+        """Tell both sides; one of them may be asked whether what is older may be shown (R5)."""
         here, there = [Line(slot="link.done")], [Line(slot="link.notice")]
-        if ask is not None:
-            (there if ask == source.id else here).append(Line(slot="link.question"))
+        number = None
+        if link.asked is not None:
+            to, lines = (source, there) if link.asked == source.id else (scene.identity, here)
+            number = self._question.number(link, to)
+            lines.append(self._question.line(number))
         question = open_question(self._forms, scene.draft.state.dialogue)
         if question and isinstance(scene.draft.state.owner, OwnedByBot):
             here.append(question)
-        scene.notice(*here, rule="link.done")
-        scene.notice(*there, rule="link.notice", to=source)
+        scene.notice(*here, rule="link.done", secret=number)
+        scene.notice(*there, rule="link.notice", to=source, secret=number)
 
     # --- signed log-ins and agents -----------------------------------------------------------
 
@@ -258,7 +268,8 @@ def _link(scene: Scene, one: IdentityId, proof: Proof, *, proof_id: str) -> Link
     """The identity that the event is about, linked with another one, whose thread goes on."""
     other = scene.identity.id
     return Link(
-        id=LinkId.of(one, other, proof_id),
+        # The same proof may come again once the link it made has ended: that is another link.
+        id=LinkId.of(one, other, proof_id, scene.draft.event.id),
         one=one,
         other=other,
         proof=proof,

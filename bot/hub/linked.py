@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from bot.hub import episodes
 from bot.hub.joining import TWO_LOGINS, Joining, has_two_logins
+from bot.hub.link_question import LinkQuestion
 from bot.hub.linking import CodeSeen, LinkAnswer, Linking, answer_in
 from bot.hub.router import Line
 from bot.hub.scene import Scene
@@ -22,30 +21,30 @@ from bot.model.event import (
     Unlinks,
 )
 from bot.model.ids import IdentityId
-from bot.model.people import BySystem, ChannelIdentity, Link, LinkMark, Mark, Proof
+from bot.model.people import BySystem, ChannelIdentity, Link, LinkMark, Mark
 from bot.model.record import LinkMade
 from bot.model.thread import Linked, LinkProposed, LinkRevealed, MessageIn, SuggestionDismissed
 from bot.ports import Store
 
 LinkEvent = SignedIn | AgentLinks | ProposesLink | DismissesSuggestion | CodeAsked | Unlinks
-# So long a plain yes or no is taken for the answer to the question that a link asks.
-_ASKED = timedelta(minutes=10)
 
 
 class LinkedChannels:
     """Handles whatever makes or ends links, but for codes that come in as messages."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it stands on
         self,
         *,
         store: Store,
         joining: Joining,
+        question: LinkQuestion,
         linking: Linking,
         vouching: Vouching,
         settings: HubSettings,
     ) -> None:
         self._store = store
         self._joining = joining
+        self._question = question
         self._linking = linking
         self._settings = settings
         self._unlinking = Unlinking(store=store, settings=settings)
@@ -84,20 +83,22 @@ class LinkedChannels:
 
     async def answer(self, scene: Scene, message: MessageIn) -> bool:
         """Do what a message says about links; False when it says nothing of them."""
-        answer = answer_in(message.text)
-        if answer is None or len(scene.identities) == 1:
+        said = answer_in(message.text)
+        if said is None or len(scene.identities) == 1:
             return False
         own = await self._own(scene)
-        if answer is not LinkAnswer.STOP:
-            own = [made for made in own if _asked(made, scene)]
+        if said.answer is not LinkAnswer.STOP:
+            own = [made for made in own if self._question.waits(made, scene)]
         if not own:
             return False
         scene.draft.add(message, by=scene.customer)
         episodes.touch(scene.draft, self._settings, by=BySystem())
-        if answer is LinkAnswer.YES:
-            self._reveal(scene, own)
-            return True
-        await self._end(scene, own)
+        if said.answer is not LinkAnswer.YES:
+            await self._end(scene, own)
+        elif agreed := await self._question.agreed(scene, own, number=said.number):
+            self._reveal(scene, agreed)
+        else:
+            self._question.ask_again(scene, own)
         return True
 
     async def _link_by_agent(self, scene: Scene, body: AgentLinks) -> None:
@@ -170,14 +171,3 @@ class LinkedChannels:
             by=scene.customer, links=tuple(made.link.id for made in own), reason="customer"
         )
         await self._unlink(scene, body)
-
-
-def _asked(made: LinkMade, scene: Scene) -> bool:
-    """Whether whoever writes was asked about this link just now, and has not answered yet.
-
-    Of the two it is the one whose provider vouches for them: where the code came from, or went to.
-    """
-    link = made.link
-    asked = {Proof.CODE: link.other, Proof.OTP: link.one}.get(link.proof)
-    recent = scene.draft.now - link.at <= _ASKED
-    return recent and not made.revealed and asked == scene.identity.id

@@ -36,6 +36,7 @@ class LinkAnswer(StrEnum):
     STOP = "stop"
 
 
+_NUMBERED = re.compile(r"(.+\D)([0-9]{5})")
 _ANSWERS = {
     **dict.fromkeys(("ja", "yes", "ja tack", "yes please", "japp", "yep"), LinkAnswer.YES),
     **dict.fromkeys(("nej", "no", "nej tack", "no thanks", "nope"), LinkAnswer.NO),
@@ -45,9 +46,25 @@ _ANSWERS = {
 }
 
 
-def answer_in(text: str) -> LinkAnswer | None:
+class Answered(Value):
+    """What a message says about a link; `number` is what it repeats of the question."""
+
+    answer: LinkAnswer
+    number: str | None = None
+
+
+def answer_in(text: str) -> Answered | None:
     """The answer that this message consists of, or None."""
-    return _ANSWERS.get(" ".join(text.casefold().split()).strip(" .,!\"'"))
+    said = _plain(text)
+    number = None
+    if numbered := _NUMBERED.fullmatch(said):
+        said, number = _plain(numbered[1]), numbered[2]
+    answer = _ANSWERS.get(said)
+    return None if answer is None else Answered(answer=answer, number=number)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split()).strip(" .,!\"'")
 
 
 class LinkOffer(Value):

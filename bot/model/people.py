@@ -84,7 +84,8 @@ class Link(Value):
     """Two identities proven to be one person; append-only.
 
     `proof_id` names the evidence (the hash of the code, the phone number) without being a secret.
-    Whether it still holds is told by its marks.
+    `asked`: which of the two was asked whether what is older may be shown to the other. Whether it
+    still holds is told by its marks.
     """
 
     id: LinkId
@@ -95,6 +96,7 @@ class Link(Value):
     at: AwareDatetime
     by: Actor = BySystem()
     reason: str = ""
+    asked: IdentityId | None = None
 
     @property
     def keeper(self) -> IdentityId:

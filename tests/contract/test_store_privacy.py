@@ -180,9 +180,11 @@ async def test_a_repeat_of_what_was_erased_changes_nothing(store: Store) -> None
     await lives(store)
     await store.erase(US)
     for key in ("m1", "m2", "m3"):
-        again = arrival(ANNA, key, text=MARK)
+        again = arrival(ANNA, key, text=MARK, seed=IdentitySeed(address=ANNA, name="Anna"))
         assert (await store.accept(acceptance(again, body=b"again"))).events == ()
         assert await store.outcome(again.id) == Done()
+    assert await store.identity(ANNA.identity) is None  # nor does it bring anybody back
+    assert await store.thread_ids() == [BO.home_thread]
     assert [one.identity for one in await store.unprocessed(before=at(99), limit=9)] == [
         BO.identity
     ]

@@ -356,9 +356,24 @@ async def test_older_messages_that_were_let_through_are_asked_for(server: House)
     assert await server.write("twilio_sms", PHONE, offer["code"]) == 200
     await until(lambda: len(server.store.memory.links) == 1)
     assert "Före kopplingen" not in await shown_anew(visitor)
-    assert await server.write("twilio_sms", PHONE, "ja") == 200
+    assert await server.write("twilio_sms", PHONE, await yes(server, PHONE)) == 200
     await until(lambda: bool(visitor.told("reset")))
     assert "Före kopplingen" in await shown_anew(visitor)
+
+
+async def yes(server: House, number: str) -> str:
+    """What the question that came by SMS wants to hear for a yes."""
+    asked = re.compile(r"JA [0-9]{5}")
+
+    async def texts() -> str:
+        return " ".join([one["text"] for one in await server.screen("twilio_sms", number)])
+
+    async def came() -> bool:
+        return asked.search(await texts()) is not None
+
+    await until(came)
+    found: list[str] = asked.findall(await texts())
+    return found[-1].lower()
 
 
 # --- a code to a number ----------------------------------------------------------------------

@@ -179,7 +179,7 @@ def _link(memory: Memory, arrival: Arrival, seed: IdentitySeed) -> Link | None:
         return None
     holder, proof, proof_id = found
     link = Link(
-        id=LinkId.of(proof, arrival.identity, holder),
+        id=LinkId.of(proof, arrival.identity, holder, arrival.id),
         one=arrival.identity,
         other=holder,
         proof=proof,

@@ -496,7 +496,8 @@ async def test_the_form_of_either_thread_goes_on(kit: HubKit) -> None:
     await kit.chat("v1", "hej")
     await kit.write(*SMS, await kit.link(WEB, SMS))
     assert (
-        kit.phone(*SMS)[-1] == "[link.done]\n\n[link.question]\n\n[form.return_item.order_number]"
+        kit.phone(*SMS)[-1]
+        == f"[link.done]\n\n[link.question {kit.yes(*SMS)[-5:]}]\n\n[form.return_item.order_number]"
     )
     await kit.write(*SMS, "FB-104233")
     assert kit.phone(*SMS)[-1] == "[form.return_item.size]"
@@ -521,7 +522,9 @@ async def test_where_both_ask_the_question_of_the_codes_thread_goes_on(kit: HubK
     await kit.write(*SMS, "byta")
     code = await asked(kit)
     await kit.write(*SMS, code)
-    assert kit.phone(*SMS)[-1] == "[link.done]\n\n[link.question]\n\n[form.return_item.size]"
+    assert kit.phone(*SMS)[-1] == (
+        f"[link.done]\n\n[link.question {kit.yes(*SMS)[-5:]}]\n\n[form.return_item.size]"
+    )
 
 
 async def test_one_case_goes_on_and_the_other_is_closed(kit: HubKit) -> None:
@@ -595,7 +598,7 @@ async def test_who_speaks_goes_on_speaking(kit: HubKit, web: str, sms: str, then
     name = state.owner.name if isinstance(state.owner, OwnedByAgent) else state.owner.kind
     assert name == then
     assert state.epoch == max(epochs) + (then != "bot")
-    assert kit.phone(*SMS)[-1] == "[link.done]\n\n[link.question]"
+    assert kit.phone(*SMS)[-1] == f"[link.done]\n\n[link.question {kit.yes(*SMS)[-5:]}]"
 
 
 @pytest.mark.parametrize(("web", "sms"), [("bot", "offered"), ("offered", "bot")])
@@ -624,7 +627,7 @@ async def test_a_bot_answer_of_the_bots_thread_is_dropped_when_an_agent_owns_the
     await kit.deliver("twilio_sms", kit.webhook(*SMS, "leverans"))
     await kit.deliver("twilio_sms", kit.webhook(*SMS, code))
     await kit.quiet()
-    assert kit.phone(*SMS) == ["[link.done]\n\n[link.question]"]
+    assert kit.phone(*SMS) == [f"[link.done]\n\n[link.question {kit.yes(*SMS)[-5:]}]"]
 
 
 async def test_what_waits_for_the_absorbed_thread_is_processed_in_order(kit: HubKit) -> None:

@@ -86,7 +86,13 @@ async def test_after_an_unlink_a_token_signs_in_again(kit: HubKit) -> None:
     assert await kit.hub.own_channels.unlink(V1, one.login.identity) == Done()
     assert await identities(kit, V1) == {V1.identity}
     assert await kit.hub.signing_in.sign_in(V1, one) is SignInEnd.DONE
-    assert await identities(kit, V1) == {V1.identity, one.login.identity}
+    both = {V1.identity, one.login.identity}
+    assert await identities(kit, V1) == both
+    # It is a link of its own, and ends like the first.
+    assert [made.holds for made in await kit.store.links(sorted(both))] == [False, True]
+    assert [shown.linked for shown in await kit.hub.own_channels.all(V1)] == [True, True]
+    assert await kit.hub.own_channels.unlink(V1, one.login.identity) == Done()
+    assert await identities(kit, V1) == {V1.identity}
 
 
 async def test_one_device_with_many_log_ins_is_shared(kit: HubKit) -> None:

@@ -173,9 +173,10 @@ async def test_yes_shows_what_is_older_and_no_question_comes_without_it(kit: Hub
     await kit.write(*SMS, "öppettider")
     await kit.chat("v1", "leverans")
     await joined(kit)
-    assert kit.phone(*SMS)[-1] == "[link.done]\n\n[link.question]"
+    yes = kit.yes(*SMS)
+    assert kit.phone(*SMS)[-1] == f"[link.done]\n\n[link.question {yes[-5:]}]"
     assert "öppettider" not in await page(kit)
-    await kit.write(*SMS, "Ja!")
+    await kit.write(*SMS, f"{yes.capitalize()}!")
     assert kit.phone(*SMS)[-1] == "[link.revealed]"
     assert "öppettider" in await page(kit)
     (entry,) = [one for one in await kit.entries(*SMS) if isinstance(one.body, LinkRevealed)]
@@ -213,10 +214,55 @@ async def test_an_answer_that_comes_late_is_none(kit: HubKit) -> None:
     await kit.chat("v1", "leverans")
     await joined(kit)
     await kit.pass_time(timedelta(minutes=10, seconds=1))
-    await kit.write(*SMS, "ja")
+    await kit.write(*SMS, kit.yes(*SMS))
     assert "öppettider" not in await page(kit)
     await kit.write(*SMS, "nej")
     assert await kit.thread(*SMS) == await kit.thread(*WEB)
+
+
+async def test_a_no_that_nothing_was_asked_for_is_an_ordinary_word(kit: HubKit) -> None:
+    await kit.chat("v1", "leverans")
+    await joined(kit)  # who writes for the first time has nothing older to show
+    assert kit.phone(*SMS) == ["[link.done]"]
+    await kit.write(*SMS, "nej")
+    assert kit.phone(*SMS)[-1] == "[answer.deny]"
+    assert await kit.thread(*SMS) == await kit.thread(*WEB)
+
+
+async def test_where_senders_can_be_made_up_a_yes_repeats_the_number_that_came(
+    kit: HubKit,
+) -> None:
+    """Whoever only writes in the name of a phone has not read what came to it."""
+    await kit.write(*SMS, "öppettider")
+    await kit.chat("v1", "leverans")
+    await joined(kit)
+    question, yes = kit.phone(*SMS)[-1].partition("\n\n")[2], kit.yes(*SMS)
+    wrong = f"{(int(yes[-5:]) + 1) % 100_000:05}"
+    for guess in ("ja", f"ja {wrong}", f"Ja, {wrong}.", f"yes {wrong}"):
+        await kit.write(*SMS, guess)
+        assert kit.phone(*SMS)[-1] == question
+    assert "link_revealed" not in await kit.kinds(*WEB)
+    seen = await page(kit)
+    assert "öppettider" not in seen
+    assert yes[-5:] not in "".join(seen)  # nor does the page read it there
+    assert "[link.question ••••]" in seen
+    await kit.write(*SMS, yes)
+    assert kit.phone(*SMS)[-1] == "[link.revealed]"
+    assert "öppettider" in await page(kit)
+
+
+async def test_the_number_of_a_yes_is_not_guessed(kit: HubKit) -> None:
+    await kit.write(*SMS, "öppettider")
+    await kit.chat("v1", "leverans")
+    await joined(kit)
+    yes = kit.yes(*SMS)
+    for more in range(1, 6):
+        await kit.write(*SMS, f"ja {(int(yes[-5:]) + more) % 100_000:05}")
+    await kit.write(*SMS, yes)
+    assert "link_revealed" not in await kit.kinds(*WEB)
+    assert "öppettider" not in await page(kit)
+    await kit.write(*SMS, "nej")
+    assert await kit.thread(*SMS) != await kit.thread(*WEB)
 
 
 # --- each as it was --------------------------------------------------------------------------

@@ -34,6 +34,7 @@ KNOWN_VARIABLES: tuple[tuple[str, Scalar], ...] = (
     ("customer.name", "Ann-Charlotte Wallenstierna"),
     ("handoff.position", 12),
     ("link.code", "ABCD-2345"),
+    ("link.number", "48291"),
 )
 _FORM_PREFIX = "form."
 _FORM_EXAMPLE = "FB-104233"

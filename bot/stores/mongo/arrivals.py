@@ -58,6 +58,10 @@ class Events:
         """Where the request is kept for what is written ahead of this arrival."""
         return None if self._request is None else self.holder or arrival.id
 
+    async def has(self, arrival: Arrival) -> bool:
+        """Whether this came before."""
+        return await self._events.find_one({"_id": arrival.id}, fields=()) is not None
+
     async def write(self) -> None:
         """Insert what was added; what is there already stays."""
         pending, self._pending = self._pending, []
@@ -124,6 +128,8 @@ async def accept_arrivals(
     meeting.refuse_unknown(arrivals)
     for place, arrival in enumerate(arrivals):
         one = await _meet(meeting, events, arrival, number=first + _NUMBERS_EACH * place)
+        if one is None:
+            continue
         if one.since > first + _NUMBERS_EACH * place:
             # Somebody else has met them just now: what arrives here comes after the joining.
             first = await numbers.take("events", count)
@@ -133,10 +139,15 @@ async def accept_arrivals(
     return events
 
 
-async def _meet(meeting: Meeting, events: Events, arrival: Arrival, *, number: int) -> Known:
-    """Whose arrival it is; the event that tells of a joining is written ahead of it."""
+async def _meet(meeting: Meeting, events: Events, arrival: Arrival, *, number: int) -> Known | None:
+    """Whose arrival it is; the event that tells of a joining is written ahead of it.
+
+    None for a repeat of what came from somebody who was erased since: it brings nobody back.
+    """
     one = meeting.known.get(arrival.identity)
     if one is None and arrival.seed is not None:
+        if await events.has(arrival):
+            return None
         holder = await meeting.holder(arrival.identity, arrival.seed)
         if holder is not None:
             await events.write()

@@ -278,7 +278,7 @@ def _among(ids: set[IdentityId]) -> Document:
 def _joined(arrival: Arrival, holder: Holder, *, number: int, link_seq: int) -> dict[str, object]:
     """The link that puts a new identity where its holder is, and the event that tells of it."""
     link = Link(
-        id=LinkId.of(holder.proof, arrival.identity, holder.identity),
+        id=LinkId.of(holder.proof, arrival.identity, holder.identity, arrival.id),
         one=arrival.identity,
         other=holder.identity,
         proof=holder.proof,

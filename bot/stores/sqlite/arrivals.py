@@ -60,6 +60,8 @@ class _Events:
 
     def accept(self, arrival: Arrival) -> None:
         """Record one arrival, after the event that tells of its joining, if it is joined."""
+        if _is_forgotten(self._connection, arrival):
+            return
         thread, link = _place(self._connection, arrival)
         if link is not None:
             joined = Arrival(
@@ -111,6 +113,13 @@ def thread_of(connection: apsw.Connection, identity: IdentityId) -> ThreadId | N
     return None if thread is None else ThreadId(thread)
 
 
+def _is_forgotten(connection: apsw.Connection, arrival: Arrival) -> bool:
+    """Whether it repeats what came from somebody who was erased since: it brings nobody back."""
+    if arrival.seed is None or thread_of(connection, arrival.identity) is not None:
+        return False
+    return connection.execute("SELECT 1 FROM events WHERE id = ?", (arrival.id,)).get is not None
+
+
 def _place(connection: apsw.Connection, arrival: Arrival) -> tuple[ThreadId, Link | None]:
     """The thread an arrival belongs to; and on first sight the link that put it there."""
     thread, link = thread_of(connection, arrival.identity), None
@@ -152,7 +161,7 @@ def _make_identity(
     if found is not None:
         holder, thread, proof, proof_id = found
         link = Link(
-            id=LinkId.of(proof, arrival.identity, holder),
+            id=LinkId.of(proof, arrival.identity, holder, arrival.id),
             one=arrival.identity,
             other=holder,
             proof=proof,
