@@ -30,6 +30,11 @@ def phone_number(text: str, *, region: str) -> str | None:
     return number if possible else None
 
 
+def can_exist(number: str) -> bool:
+    """Whether a number in E.164 may be somebody's, and not only has the right length."""
+    return phonenumbers.is_valid_number(phonenumbers.parse(number))
+
+
 def same_numbers(number: str) -> tuple[str, ...]:
     """A number as it is compared, and the other ways in which providers write it."""
     if brazil := _BRAZIL_NINTH.fullmatch(number):

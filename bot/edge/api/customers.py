@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
+from bot.edge.api.commands import done, refused
 from bot.edge.api.customer_shapes import (
     CardOut,
     LinkDone,
@@ -17,7 +16,7 @@ from bot.edge.api.shapes import CommandDone
 from bot.edge.api.threads import AT_THE_DESK
 from bot.edge.problems import Refusal
 from bot.hub.connecting import Connected
-from bot.model.event import Outcome, Rejected
+from bot.model.event import Rejected
 
 _PATH = "/customers/{customer}"
 _LOST = (404, 409)
@@ -58,7 +57,7 @@ async def link_customers(ask: Ask, path: OneCustomer, body: OtherCustomer) -> Li
         ask.status = 202
         return LinkDone(status="pending")
     if isinstance(became, Rejected):
-        raise _refused(became)
+        raise refused(became)
     return LinkDone(status="linked" if became is Connected.LINKED else "proposed")
 
 
@@ -76,7 +75,7 @@ async def unlink_customers(ask: Ask, path: OneLink, query: Unlink) -> CommandDon
     command = ask.parts.connecting.unlink(
         path.wanted, ask.principal.by, path.link, reason=query.reason, key=query.client_id
     )
-    return await _done(ask, command)
+    return await done(ask, command)
 
 
 @operation(
@@ -91,7 +90,7 @@ async def dismiss_suggestion(ask: Ask, path: OneCustomer, body: OtherCustomer) -
     """Say that the two are not one customer: it is not suggested again, on either card."""
     _check_may_link(ask)
     command = ask.parts.connecting.dismiss(path.wanted, ask.principal.by, body.word)
-    return await _done(ask, command)
+    return await done(ask, command)
 
 
 def _may_link(ask: Ask) -> bool:
@@ -108,21 +107,6 @@ def _check_may_link(ask: Ask) -> None:
             "machines never.",
             slug="role",
         )
-
-
-async def _done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:
-    try:
-        outcome = await command
-    except TimeoutError:
-        ask.status = 202
-        return CommandDone(status="pending")
-    if isinstance(outcome, Rejected):
-        raise _refused(outcome)
-    return CommandDone()
-
-
-def _refused(outcome: Rejected) -> Refusal:
-    return Refusal(409, outcome.reason, winner=outcome.winner, slug="rejected")
 
 
 OPERATIONS = (get_customer, link_customers, unlink_customers, dismiss_suggestion)

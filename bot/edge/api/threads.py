@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from datetime import UTC, timedelta
 
+from bot.edge.api.commands import done
 from bot.edge.api.route import Ask, operation
 from bot.edge.api.shapes import (
     CommandDone,
@@ -27,7 +27,6 @@ from bot.edge.problems import Mistake, Refusal
 from bot.edge.uploads import attachments
 from bot.hub.desk import QueueList, ThreadCounts, ThreadLine
 from bot.model.channel import Attachment
-from bot.model.event import Outcome, Rejected
 from bot.model.ids import IdentityId, ThreadId
 from bot.model.people import Role
 
@@ -108,7 +107,7 @@ async def list_entries(ask: Ask, path: OneThread, query: EntriesWanted) -> Entry
 )
 async def accept_thread(ask: Ask, path: OneThread) -> CommandDone:
     """Take a thread that waits for a human; 409 names who was first."""
-    return await _done(ask, ask.parts.desk.accept(path.thread, ask.principal.by))
+    return await done(ask, ask.parts.desk.accept(path.thread, ask.principal.by))
 
 
 @operation(
@@ -122,7 +121,7 @@ async def accept_thread(ask: Ask, path: OneThread) -> CommandDone:
 async def take_thread_over(ask: Ask, path: OneThread) -> CommandDone:
     """Take a thread that the bot owns; 409 names the agent who has it."""
     command = ask.parts.desk.accept(path.thread, ask.principal.by, takeover=True)
-    return await _done(ask, command)
+    return await done(ask, command)
 
 
 @operation(
@@ -151,7 +150,7 @@ async def reply_in_thread(ask: Ask, path: OneThread, body: Reply) -> CommandDone
         identity=body.identity,
         seen=body.seen,
     )
-    return await _done(ask, command)
+    return await done(ask, command)
 
 
 @operation(
@@ -169,7 +168,7 @@ async def note_in_thread(ask: Ask, path: OneThread, body: Note) -> CommandDone:
     """
     key = None if body.client_id is None else f"{ask.principal.id}:{body.client_id}"
     command = ask.parts.desk.note(path.thread, ask.principal.by, text=body.text, client_id=key)
-    return await _done(ask, command)
+    return await done(ask, command)
 
 
 @operation(
@@ -183,7 +182,7 @@ async def note_in_thread(ask: Ask, path: OneThread, body: Note) -> CommandDone:
 async def hand_thread_back(ask: Ask, path: OneThread, body: HandBack) -> CommandDone:
     """The bot answers from now on."""
     command = ask.parts.desk.hand_back(path.thread, ask.principal.by, note=body.note)
-    return await _done(ask, command)
+    return await done(ask, command)
 
 
 @operation(
@@ -198,7 +197,7 @@ async def transfer_thread(ask: Ask, path: OneThread, body: Transfer) -> CommandD
     """Somebody of that queue is to take it."""
     by = ask.principal.by
     command = ask.parts.desk.transfer(path.thread, by, queue=body.queue, note=body.note)
-    return await _done(ask, command)
+    return await done(ask, command)
 
 
 @operation(
@@ -212,7 +211,7 @@ async def transfer_thread(ask: Ask, path: OneThread, body: Transfer) -> CommandD
 async def resolve_thread(ask: Ask, path: OneThread, body: Resolve) -> CommandDone:
     """The case is over; the thread goes on with the bot."""
     command = ask.parts.desk.resolve(path.thread, ask.principal.by, reason=body.reason)
-    return await _done(ask, command)
+    return await done(ask, command)
 
 
 @operation(
@@ -233,7 +232,7 @@ async def snooze_thread(ask: Ask, path: OneThread, body: Snooze) -> CommandDone:
             mend=f"Send a time after {now.isoformat()}.",
         )
         raise Refusal(422, "Something in the body is wrong.", errors=(wrong,))
-    return await _done(ask, ask.parts.desk.snooze(path.thread, ask.principal.by, until=until))
+    return await done(ask, ask.parts.desk.snooze(path.thread, ask.principal.by, until=until))
 
 
 @operation(
@@ -246,7 +245,7 @@ async def snooze_thread(ask: Ask, path: OneThread, body: Snooze) -> CommandDone:
 )
 async def unsnooze_thread(ask: Ask, path: OneThread) -> CommandDone:
     """The case is open again before its moment."""
-    return await _done(ask, ask.parts.desk.unsnooze(path.thread, ask.principal.by))
+    return await done(ask, ask.parts.desk.unsnooze(path.thread, ask.principal.by))
 
 
 @operation(
@@ -267,7 +266,7 @@ async def set_facet_of_thread(ask: Ask, path: OneThread, body: FacetSet) -> Comm
     command = ask.parts.desk.set_facet(
         path.thread, ask.principal.by, facet=body.facet, episode=body.episode
     )
-    return await _done(ask, command)
+    return await done(ask, command)
 
 
 async def _check_carried(
@@ -287,18 +286,6 @@ async def _check_carried(
                 mend="Leave them out, or choose another identity.",
             )
             raise Refusal(422, "Something in the body is wrong.", errors=(wrong,))
-
-
-async def _done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:
-    try:
-        outcome = await command
-    except TimeoutError:
-        ask.status = 202
-        return CommandDone(status="pending")
-    if isinstance(outcome, Rejected):
-        first = f": {outcome.winner}" if outcome.winner is not None else ""
-        raise Refusal(409, f"{outcome.reason}{first}", winner=outcome.winner, slug="rejected")
-    return CommandDone()
 
 
 OPERATIONS = (

@@ -16,7 +16,7 @@ from bot.edge.sockets.present import Present
 from bot.edge.sockets.shapes import Ack, linked_channel
 from bot.edge.sockets.visitors import Reception, Visitor
 from bot.errors import NotFound
-from bot.hub.numbers import phone_number
+from bot.hub.numbers import can_exist, phone_number
 from bot.hub.signing_in import SignedLogin, SignInEnd
 from bot.model.event import Rejected
 from bot.model.value import AwareDatetime
@@ -129,7 +129,7 @@ class IdentityActs:
         if (claim.channel, claim.account) not in own.provable():
             raise NotFound(f"no channel {claim.channel}/{claim.account} to send a code on")
         number = phone_number(claim.address, region=self._parts.hub.settings.phone_region)
-        if number is None:
+        if number is None or not can_exist(number):
             wrong = Mistake(
                 where="event.address", what="no phone number", mend="Write it like 070-123 45 67."
             )
