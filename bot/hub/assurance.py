@@ -32,7 +32,8 @@ _LINKED: Mapping[Proof, Level] = {
 class Assurance(Value):
     """The level of an identity, what it rests on (None: the identity itself) and since when.
 
-    `by_agent`: an agent's word alone. `weak`: its channel lets senders make up who they are.
+    `by_agent`: an agent's word alone. `weak`: senders can be made up on its channel, or where the
+    code that linked it came from; there until a number that was sent back was repeated.
     """
 
     level: Level
@@ -68,7 +69,7 @@ def assurance(
         since=made.link.at,
         proof=made.link.proof,
         by_agent=made.link.proof is Proof.AGENT,
-        weak=own.weak,
+        weak=own.weak or (made.link.weak and not made.revealed),
     )
 
 

@@ -99,7 +99,8 @@ class Joining:
             vouched = source.id if code.proof is Proof.OTP else scene.identity.id
             known = other.state if code.proof is Proof.OTP else scene.draft.state
             asked = vouched if known.wrote_at(vouched) else None
-            link = link.model_copy(update={"asked": asked})
+            weak = code.proof is Proof.CODE and self._question.is_weak(scene.identity)
+            link = link.model_copy(update={"asked": asked, "weak": weak})
             self._join(scene, other, link, message=message, code=code.hash)
         self._confirm(scene, source, link)
         return True

@@ -39,9 +39,13 @@ class LinkQuestion:
         self._settings = settings
         self._key = key
 
+    def is_weak(self, sender: ChannelIdentity) -> bool:
+        """Whether anybody may write in the name of this sender."""
+        return self._levels.assurance(sender, ()).weak
+
     def number(self, link: Link, to: ChannelIdentity) -> str | None:
         """What a yes to this link has to repeat there, or None."""
-        return self._number(link.id) if self._levels.assurance(to, ()).weak else None
+        return self._number(link.id) if self.is_weak(to) else None
 
     def line(self, number: str | None) -> Line:
         """The question."""

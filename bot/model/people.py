@@ -84,8 +84,8 @@ class Link(Value):
     """Two identities proven to be one person; append-only.
 
     `proof_id` names the evidence (the hash of the code, the phone number) without being a secret.
-    `asked`: which of the two was asked whether what is older may be shown to the other. Whether it
-    still holds is told by its marks.
+    `asked`: which of the two was asked whether what is older may be shown to the other. `weak`: it
+    rests on a code from where senders can be made up. Whether it still holds is told by its marks.
     """
 
     id: LinkId
@@ -97,6 +97,7 @@ class Link(Value):
     by: Actor = BySystem()
     reason: str = ""
     asked: IdentityId | None = None
+    weak: bool = False
 
     @property
     def keeper(self) -> IdentityId:

@@ -96,6 +96,17 @@ def test_says_what_it_rests_on() -> None:
     assert assurance(WEB, [made(SMS, WEB, Proof.OTP, seconds=25), code]).since == at(20)
 
 
+def test_a_code_from_where_senders_can_be_made_up_is_a_weak_proof() -> None:
+    code = made(WEB, SMS, Proof.CODE)
+    weak = code.model_copy(update={"link": code.link.model_copy(update={"weak": True})})
+    shown = (assurance(WEB, [weak]).level, assurance(WEB, [weak]).weak)
+    assert shown == (Level.LINKED, True)
+    # Until what came to the phone was sent back; a log-in needs no code.
+    yes = LinkMark(link=code.link.id, mark=Mark.REVEALED, at=at(20), by=BySystem())
+    assert not assurance(WEB, [weak.model_copy(update={"marks": (yes,)})]).weak
+    assert not assurance(WEB, [weak, made(LOGIN, WEB, Proof.SIGNED, seconds=30)]).weak
+
+
 def test_links_that_ended_or_are_others_count_for_nothing() -> None:
     assert level(WEB, [made(SMS, WEB, Proof.CODE, ended=True)]) is Level.DEVICE
     assert level(WEB, [made(LOGIN, SMS, Proof.SIGNED)]) is Level.DEVICE

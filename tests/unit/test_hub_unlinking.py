@@ -229,6 +229,12 @@ async def test_a_no_that_nothing_was_asked_for_is_an_ordinary_word(kit: HubKit) 
     assert await kit.thread(*SMS) == await kit.thread(*WEB)
 
 
+async def weak(kit: HubKit) -> list[bool]:
+    """Whether the page's and the phone's proof is weak."""
+    shown = await kit.hub.own_channels.all(kit.address(*WEB))
+    return [one.assurance.weak for one in shown]
+
+
 async def test_where_senders_can_be_made_up_a_yes_repeats_the_number_that_came(
     kit: HubKit,
 ) -> None:
@@ -246,9 +252,11 @@ async def test_where_senders_can_be_made_up_a_yes_repeats_the_number_that_came(
     assert "öppettider" not in seen
     assert yes[-5:] not in "".join(seen)  # nor does the page read it there
     assert "[link.question ••••]" in seen
+    assert await weak(kit) == [True, True]
     await kit.write(*SMS, yes)
     assert kit.phone(*SMS)[-1] == "[link.revealed]"
     assert "öppettider" in await page(kit)
+    assert await weak(kit) == [False, True]
 
 
 async def test_the_number_of_a_yes_is_not_guessed(kit: HubKit) -> None:

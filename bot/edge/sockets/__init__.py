@@ -52,7 +52,7 @@ Who the visitor is:
 * `linked {}` -> `{channels: [{identity, channel, account, label, here, linked, level, since,
   proof?, by_agent, weak}]}`: the customer's channels. `label` is masked; `identity` is what this
   visitor calls it; `level` is `L0` (a browser) to `L4` (signed in), by `proof` (`code`, `otp`,
-  `signed`, `agent`); `weak`: senders there can be made up.
+  `signed`, `agent`); `weak`: senders there, or of its code, can be made up.
 * `unlink {identity}`: that channel is not this customer's any more.
 * `prove {channel, account, address}` -> `{expires_at}`: a code to the phone number that the visitor
   says is theirs, who then writes it as a message. The answer is the same whoever has the number.

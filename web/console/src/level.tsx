@@ -19,7 +19,7 @@ export function LevelBadge({ level, short = false }: { level: Level; short?: boo
 /** Why it is this level, in plain words. */
 export function levelWhy({ level, proof, by_agent, weak }: Assurance, { t }: Words): string {
   const said = [by_agent ? t("level.by_agent") : t(`level.${level}.why`)];
-  if (weak && level === "L2") said.push(t("level.weak"));
+  if (weak && level !== "L4") said.push(t("level.weak"));
   if (proof && !by_agent) said.push(t("level.proof", { proof: t(`proof.${proof}` as "proof.code") }));
   return said.join(" ");
 }

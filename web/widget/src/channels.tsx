@@ -74,7 +74,7 @@ export function Channels({ identity, site, language, say, words, add, close }: P
                   {", "}
                   <time dateTime={one.since}>{say("since", { when: whole(one.since, language) })}</time>
                 </p>
-                {one.weak && <p class="how">{say("weak")}</p>}
+                {one.weak && !one.here && <p class="how">{say("weak")}</p>}
               </div>
               {one.linked && !one.here && (
                 <button type="button" aria-label={say("unlinkOne", { channel: name(one) })} onClick={() => { setNews(""); setAsked(one); }}>
