@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from structlog.testing import capture_logs
+
 from tests.bench.report import Target
 from tests.browser.kit import browsing
 from tests.edge.house import ROOT, house
@@ -169,7 +171,8 @@ def main() -> int:
     given = parser.parse_args()
     if not (STATIC / "console.html").is_file():
         parser.error("the browser apps are not built: `make web` builds them")
-    sizes, times = weights(), asyncio.run(waits())
+    with capture_logs():  # a line for each request hides the figures
+        sizes, times = weights(), asyncio.run(waits())
     if given.json:
         judged = [{**asdict(target), "met": target.met} for target in _targets(sizes)]
         figures = {
