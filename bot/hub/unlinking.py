@@ -148,7 +148,7 @@ class Unlinking:
             self._settle_owner(scene, part, lately, before=before)
             self._settle_facets(scene, part, entries, since=since)
             self._settle_case(scene, part, entries)
-            self._settle_dialogue(scene, part, lately)
+            self._settle_dialogue(scene, part, lately, before=before)
 
     def _settle_owner(
         self, scene: Scene, part: _Part, lately: Sequence[Entry], *, before: ThreadState
@@ -206,12 +206,24 @@ class Unlinking:
             settled = last.model_copy(update={"reason": "unlinked"})
             scene.draft.add(settled, by=BySystem(), identity=part.anchor)
 
-    def _settle_dialogue(self, scene: Scene, part: _Part, lately: Sequence[Entry]) -> None:
-        """A form that was answered meanwhile may hold the others' answers: it is dropped."""
-        dialogue = scene.draft.state_of(part.anchor).dialogue
-        moved = any(isinstance(one.body, DialogueMoved) and not one.link for one in lately)
-        if moved and dialogue != (bare := Dialogue(choices=dialogue.choices)):
-            scene.draft.add(DialogueMoved(dialogue=bare), by=BySystem(), identity=part.anchor)
+    def _settle_dialogue(
+        self, scene: Scene, part: _Part, lately: Sequence[Entry], *, before: ThreadState
+    ) -> None:
+        """A form that was answered meanwhile may hold the others' answers: it is dropped.
+
+        Whoever began to write meanwhile goes on in the language that was spoken.
+        """
+        state = scene.draft.state_of(part.anchor)
+        dialogue, language = state.dialogue, None
+        if state.language is None and any(
+            isinstance(one.body, MessageIn) and one.identity in part.identities for one in lately
+        ):
+            language = before.language
+        if any(isinstance(one.body, DialogueMoved) and not one.link for one in lately):
+            dialogue = Dialogue(choices=dialogue.choices)
+        if language or dialogue != state.dialogue:
+            settled = DialogueMoved(dialogue=dialogue, language=language)
+            scene.draft.add(settled, by=BySystem(), identity=part.anchor)
 
     def _settle_facets(
         self, scene: Scene, part: _Part, entries: Sequence[Entry], *, since: int

@@ -9,14 +9,17 @@ import hmac
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 import socketio
 
 from bot.hub.linking import new_code
 from bot.model.people import Proof
+from bot.model.thread import MessageIn
 from channels import webchat
 from tests.edge.house import Browser, House, house, until
 from tests.edge.tokens import (
@@ -44,6 +47,14 @@ NOW = time.time()
 @pytest.fixture
 async def server() -> AsyncIterator[House]:
     async with house(realms={"shop": realm()}, visitor_rate=RATE, socket_rate=RATE) as running:
+        yield running
+
+
+@pytest.fixture
+async def victim_server() -> AsyncIterator[House]:
+    """One that lets anybody do as much as they can."""
+    rate = {"per_second": 100_000, "burst": 100_000}
+    async with house(visitor_rate=rate, socket_rate=rate) as running:
         yield running
 
 
@@ -320,6 +331,27 @@ async def test_codes_are_not_guessed(server: House, victim: Browser) -> None:
     await sees_nothing(server, attacker)
 
 
+async def test_ten_thousand_guesses_are_twenty(victim_server: House) -> None:
+    """From one address twenty codes an hour are looked at; no other reaches the hub."""
+    server = victim_server
+    victim, attacker = await server.visitor(), await server.visitor()
+    await victim.say(SECRET_WORDS, key="m1")
+    await until(lambda: bool(victim.texts("bot")))
+    offers = [await victim.do("continue", SMS) for _ in range(3)]
+    counted: Counter[str] = Counter()
+    for start in range(0, 10_000, 500):
+        guesses = [new_code() for _ in range(500)]
+        assert not {offer["code"] for offer in offers} & set(guesses)
+        answers = await asyncio.gather(
+            *(attacker.say(guess, key=f"g{start + n}") for n, guess in enumerate(guesses))
+        )
+        counted.update(one["problem"]["type"] if not one["ok"] else "taken" for one in answers)
+    assert counted == {"taken": 20, "/problems/too-many-codes": 9_980}
+    assert await links(server) == 0
+    said = [one.body for one in server.store.memory.entries if isinstance(one.body, MessageIn)]
+    assert len(said) <= 1 + 20
+
+
 async def test_one_visitor_tries_five_codes_and_then_the_right_one_is_wrong_too(
     server: House,
 ) -> None:
@@ -374,6 +406,102 @@ async def test_channels_of_others_cannot_be_named(server: House, victim: Browser
     assert '"status": 404' in answers[0]
     assert len(await victim.linked()) == 3
     await sees_nothing(server, attacker)
+
+
+# --- webhooks --------------------------------------------------------------------------------
+
+_SMS_FORM = {"MessageSid": "SM9", "From": PHONE, "To": "+46766860000"}
+
+
+def _webhooks(text: str) -> dict[str, tuple[str, dict[str, str], bytes]]:
+    """What a provider would send of the victim; whose signature is left out, empty or made up."""
+    form = urlencode({**_SMS_FORM, "Body": text}).encode()
+    update = {
+        "update_id": 9,
+        "message": {
+            "message_id": 9,
+            "date": int(NOW),
+            "chat": {"id": 77, "type": "private"},
+            "from": {"id": 77, "is_bot": False, "first_name": "Anna"},
+            "text": text,
+        },
+    }
+    messaging = {"sender": {"id": "7001"}, "recipient": {"id": "100"}, "timestamp": 1}
+    event = {**messaging, "message": {"mid": "m9", "text": text}}
+    page = {"object": "page", "entry": [{"id": "100", "time": 1, "messaging": [event]}]}
+    as_form = {"Content-Type": "application/x-www-form-urlencoded"}
+    as_json = {"Content-Type": "application/json"}
+    sha = hmac.new(b"", json.dumps(page).encode(), hashlib.sha256).hexdigest()
+    by_no_key = base64.b64encode(hmac.new(b"", form, hashlib.sha1).digest()).decode()
+    return {
+        "sms, unsigned": ("twilio_sms", as_form, form),
+        "sms, empty": ("twilio_sms", {**as_form, "X-Twilio-Signature": ""}, form),
+        "sms, by no key": ("twilio_sms", {**as_form, "X-Twilio-Signature": by_no_key}, form),
+        "telegram, unsigned": ("telegram", as_json, json.dumps(update).encode()),
+        "telegram, empty": (
+            "telegram",
+            {**as_json, "X-Telegram-Bot-Api-Secret-Token": ""},
+            json.dumps(update).encode(),
+        ),
+        "messenger, unsigned": ("messenger", as_json, json.dumps(page).encode()),
+        "messenger, empty": (
+            "messenger",
+            {**as_json, "X-Hub-Signature-256": "sha256="},
+            json.dumps(page).encode(),
+        ),
+        "messenger, by no key": (
+            "messenger",
+            {**as_json, "X-Hub-Signature-256": f"sha256={sha}"},
+            json.dumps(page).encode(),
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", _webhooks(""))
+async def test_nobody_writes_in_a_providers_name(kind: str, server: House, victim: Browser) -> None:
+    """Neither the attacker's own code nor a word about links comes in without a signature."""
+    attacker = await server.visitor()
+    await attacker.say("Hej", key="m1")
+    channel = _webhooks("")[kind][0]
+    offer = await attacker.do("continue", {"channel": channel, "account": "demo"})
+    before = (dict(server.store.memory.identities), dict(server.store.memory.events))
+    for said in (offer["code"], "JA", "STOPP KOPPLING"):
+        _, headers, body = _webhooks(said)[kind]
+        url = f"{server.base}/webhooks/{channel}/demo"
+        async with server.http.post(url, data=body, headers=headers) as got:
+            assert got.status in {401, 403}, await got.text()
+    assert (server.store.memory.identities, server.store.memory.events) == before
+    assert len(await victim.linked()) == 3
+    await sees_nothing(server, attacker)
+
+
+async def test_a_code_that_the_victim_was_talked_into_sending_shows_what_is_new_until_no(
+    server: House, victim: Browser
+) -> None:
+    """R5, at a page that is open all the while: shown as it comes, and gone after the word."""
+    telegram = {"channel": "telegram", "account": "demo"}
+    assert await server.write("telegram", "77", SECRET_WORDS) == 200
+    await until(lambda: "telegram" in _channels(server))
+    attacker = await server.visitor()
+    await attacker.say("Hej", key="m1")
+    offer = await attacker.do("continue", telegram)
+    assert await server.write("telegram", "77", offer["code"]) == 200
+    await server.phone_shows("telegram", "77", "Svara JA eller NEJ")
+    assert not any(SECRET_WORDS in text for text in await opened(server, attacker))
+    assert await server.write("telegram", "77", "Nytt ett") == 200
+    await attacker.hears("Nytt ett")
+    assert await server.write("telegram", "77", "Stopp koppling.") == 200
+    await until(lambda: bool(attacker.told("reset")))
+    shown = await opened(server, attacker)
+    assert "Nytt ett" not in shown
+    assert await server.write("telegram", "77", SECRET_WORDS + " igen") == 200
+    await server.idle()
+    assert not any(SECRET_WORDS in text for text in attacker.texts())
+    assert {one["channel"] for one in await attacker.linked()} == {"webchat"}
+
+
+def _channels(server: House) -> set[str]:
+    return {one.address.channel for one in server.store.memory.identities.values()}
 
 
 def _refusals(browser: Browser) -> list[str]:

@@ -355,6 +355,21 @@ async def test_answers_of_the_other_do_not_stay_in_a_form(kit: HubKit) -> None:
         assert (await kit.state(*who)).dialogue.form is None
 
 
+async def test_who_began_to_write_meanwhile_goes_on_in_the_language_that_was_spoken(
+    kit: HubKit,
+) -> None:
+    await kit.chat("v1", "delivery")
+    await kit.write(*TELEGRAM, ref=await kit.link(WEB, TELEGRAM))
+    await kit.write(*TELEGRAM, "delivery")
+    assert kit.phone(*TELEGRAM)[-1] == "[answer.delivery.time|en]"
+    await kit.write(*TELEGRAM, "stop link")
+    assert kit.phone(*TELEGRAM)[-1] == "[link.ended|en]"
+    assert [(await kit.state(*who)).language for who in (WEB, TELEGRAM)] == ["en", "en"]
+    await kit.write(*SMS, await kit.link(WEB, SMS))
+    await ended(kit, (await links(kit, SMS))[-1])
+    assert (await kit.state(*SMS)).language == "en"  # a code was written, and answered in English
+
+
 async def test_the_belief_is_that_of_ones_own_messages(kit: HubKit) -> None:
     async with hub_kit(nlu=NLU) as alone:
         await alone.chat("v1", "leverans")

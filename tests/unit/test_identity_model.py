@@ -11,6 +11,8 @@ from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
@@ -27,6 +29,7 @@ from bot.model.thread import MessageIn, ThreadState
 from tests.builders import understood
 from tests.fakes.nlu import FakeNlu
 from tests.hubs import ANNA, TABLE, HubKit, assert_rebuilds, hub_kit
+from tests.records import Record
 
 T = TypeVar("T")
 Who = tuple[str, str]
@@ -74,7 +77,14 @@ class Customers(RuleBasedStateMachine):
     async def _open(self) -> HubKit:
         easy = HubSettings(links_a_month=10_000, link_tries=10_000)
         nlu = FakeNlu({**TABLE, "leverans": understood("delivery.time", stage="research")})
-        return await self._stack.enter_async_context(hub_kit(settings=easy, nlu=nlu))
+        record = self._record()
+        store, bus = await self._stack.enter_async_context(record.open())
+        return await self._stack.enter_async_context(
+            hub_kit(settings=easy, nlu=nlu, store=store, bus=bus, clock=record.clock)
+        )
+
+    def _record(self) -> Record:
+        return Record("fake", Path())
 
     def run(self, doing: Coroutine[None, None, T]) -> T:
         return self._runner.run(doing)
@@ -101,9 +111,9 @@ class Customers(RuleBasedStateMachine):
     def link_by_code(self, visitor: Who, phone: Who) -> None:
         if visitor not in self._met:
             return
+        self._number += 1
         self._meet(phone)
         apart = phone not in self._component(visitor)
-        self._number += 1
         code = self.run(self._kit.link(visitor, phone))
         self.run(self._write(phone, code))
         if apart:
@@ -323,3 +333,16 @@ Customers.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 test_customers = Customers.TestCase
+
+
+class CustomersInAFile(Customers):
+    """The same on SQLite."""
+
+    @override
+    def _record(self) -> Record:
+        folder = self._stack.enter_context(TemporaryDirectory())
+        return Record("sqlite", Path(folder))
+
+
+CustomersInAFile.TestCase.settings = settings(Customers.TestCase.settings, max_examples=4)
+test_customers_in_a_file = CustomersInAFile.TestCase
