@@ -25,6 +25,7 @@ export class Identity extends Watched {
   signedIn = false;
   channels: readonly LinkedChannel[] | null = null;
   private token: string | null = null;
+  private introduced: string | null = null; // with the connection, as it began
   private waiting: ((signed: Signed) => void)[] = [];
   private looking = false;
 
@@ -34,6 +35,7 @@ export class Identity extends Watched {
 
   /** What a connection begins with. */
   introduction(): object {
+    this.introduced = this.token;
     return this.token === null ? {} : { identity_token: this.token };
   }
 
@@ -59,10 +61,11 @@ export class Identity extends Watched {
     await this.talking.replay();
   }
 
-  /** What the server says of the token that the connection began with. */
-  told(answer: Ack<SignIn>): void {
-    if (answer.ok) this.settle({ signedIn: true });
-    else this.refused(answer.problem);
+  /** The server has said who is there, and what it made of the token the connection began with. */
+  welcomed(answer: Ack<SignIn> | undefined): void {
+    if (this.token !== this.introduced) void this.attempt(); // it came while the connection was made
+    else if (answer?.ok) this.settle({ signedIn: true });
+    else if (answer) this.refused(answer.problem);
   }
 
   private refused(problem: Problem): void {

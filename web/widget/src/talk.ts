@@ -176,7 +176,7 @@ export class Talk extends Watched implements Talking {
     if (sign_in?.ok && sign_in.rotated) this.becomeSomebodyElse();
     this.token = token;
     this.memory.set("token", token);
-    if (sign_in) this.identity.told(sign_in);
+    this.identity.welcomed(sign_in);
     const { notice } = this;
     this.become({ state, facts, notice: notice?.word === "busy" || notice?.word === "refused" ? null : notice });
   }
