@@ -288,7 +288,7 @@ async def test_transfer_and_snooze_and_resolve(server: House) -> None:
         dialog = anna.page.get_by_role("dialog", name="Lös ärendet")
         await dialog.get_by_label("Hur slutade det?").select_option("duplicate")
         await dialog.get_by_role("button", name="Lös").click()
-        await expect(anna.log).to_contain_text("Ärendet löstes · dubblett")
+        await expect(anna.log).to_contain_text("Ärendet stängdes · dubblett")
         await expect(anna.rows).to_have_count(0)
         await owner_is(server, thread, "bot")
         assert anna.faults.lines == []

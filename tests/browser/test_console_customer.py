@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from playwright.async_api import expect
 
 from bot.model.channel import Address
 from bot.model.event import LoginSeen, SignedIn
+from bot.model.facet import FacetBy
 from bot.model.fact import Attribute, AttributeKey, Claimed, ClaimKind, Purchased
 from bot.model.ids import EventId
 from bot.model.people import Role
@@ -20,7 +22,7 @@ from tests.builders import fact
 from tests.edge.house import PASSWORD, until
 
 if TYPE_CHECKING:
-    from playwright.async_api import Locator, Page
+    from playwright.async_api import Locator, Page, Route
 
     from bot.model.fact import FactBody
     from bot.model.people import Link
@@ -101,7 +103,7 @@ async def test_the_card_says_who_it_is_and_two_are_linked(server: House) -> None
         await expect(shown).to_contain_text("uppger sig vara")
         await expect(shown).to_contain_text(EVIL)
         await expect(shown.locator(".conflict")).to_have_text("crm säger Anna B")
-        await expect(shown).to_contain_text("Köpte A-1 för 1295.00 SEK")
+        await expect(shown).to_contain_text("Köpte A-1 för 1 295 kr")
         row = seat.rows.first.locator(".level")
         await expect(row).to_have_text("L2 Intygad adress")
 
@@ -204,6 +206,51 @@ async def test_a_suggestion_is_dismissed_by_the_keyboard(server: House) -> None:
         await expect(page.get_by_role("dialog", name="Koppla till en annan kund")).to_be_visible()
         assert seat.faults.lines == []
     assert await server.store.links([SMS.identity, TELEGRAM.identity]) == []
+
+
+async def test_an_agent_says_in_which_role_the_customer_writes(server: House) -> None:
+    await somebody_waits(server, NUMBER)
+    async with browsing() as browser:
+        seat = await take_seat(browser, server)
+        page = seat.page
+        await seat.open_first()
+        role = card(page).locator(".pair", has_text="Roll")
+        await expect(role).to_contain_text("Privat")
+        change = role.get_by_role("button", name="Ändra kundens roll")
+        await change.focus()
+        await page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog", name="Ändra kundens roll")
+        await expect(dialog.get_by_label("Roll")).to_be_focused()
+        assert await violations(page) == []
+        await dialog.get_by_label("Roll").select_option("Företag")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(dialog).to_have_count(0, timeout=PATIENCE)
+        await expect(change).to_be_focused()
+        await expect(role).to_contain_text("Företag", timeout=PATIENCE)
+        await expect(seat.log).to_contain_text("Kundens roll är nu Företag · Anna")
+        # It is in the palette, too; and where the case is another one by now, nothing is done.
+        await page.keyboard.press("Control+k")
+        await page.get_by_label("Vad vill du göra?").fill("kundens roll")
+        await page.keyboard.press("Enter")
+        await expect(dialog.get_by_label("Roll")).to_have_value("business")
+        await page.route("**/facet", _another_case)
+        await dialog.get_by_role("button", name="Spara").click()
+        await expect(dialog.get_by_role("alert")).to_have_text(
+            "Kunden har ett nyare ärende. Se efter och försök igen."
+        )
+        assert seat.faults.lines == []
+    state = (await server.store.turn(SMS.home_thread)).state
+    assert state.facet == "business"
+    assert state.episode is not None
+    assert (state.episode.facet, state.episode.facet_by) == ("business", FacetBy.AGENT)
+
+
+async def _another_case(route: Route) -> None:
+    """Send what was asked for with the id of a case that is not the latest."""
+    wanted = {"facet": "parent", "episode": "epi_000000000000000000000000"}
+    await route.continue_(post_data=json.dumps(wanted))
 
 
 async def test_what_is_refused_is_told(server: House) -> None:

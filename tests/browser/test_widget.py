@@ -357,6 +357,26 @@ async def test_a_link_with_a_code_opens_the_chat_with_it(server: House) -> None:
         assert faults.lines + more.lines == []
 
 
+async def test_the_wish_to_be_deleted_is_one_click_away(server: House) -> None:
+    async with browsing() as browser:
+        page, faults = await open_page(browser, server.base)
+        await open_chat(page)
+        await choose(page, "Radera mina uppgifter")
+        await expect(page.locator("#confirm")).to_be_focused()
+        await page.get_by_role("button", name="Avbryt").click()
+        await expect(page.locator("#text")).to_be_focused()
+        assert server.store.memory.entries == []
+        await choose(page, "Radera mina uppgifter")
+        await page.get_by_role("button", name="Begär radering").click()
+        await expect(page.locator("#text")).to_be_focused()
+        await expect(texts(page, "customer")).to_have_text(["Radera mina uppgifter"])
+        await expect(texts(page, "bot")).to_contain_text(
+            ["Du har rätt att få dina uppgifter raderade"]
+        )
+        await expect(page.get_by_role("button", name="Prata med människa")).to_be_visible()
+        assert faults.lines == []
+
+
 async def test_the_queue_can_be_left(server: House) -> None:
     async with browsing() as browser:
         page, faults = await open_page(browser, server.base)

@@ -231,7 +231,9 @@ async def test_linked_channels_are_shown_and_parted_with_in_every_tab(server: Ho
         await expect(rows.nth(0).locator(".name")).to_have_text("Webbchattden här chatten")
         await expect(rows.nth(1).locator(".name")).to_have_text("SMS +46 70 ••• •• 05")
         await expect(rows.nth(1).locator(".how").first).to_contain_text("Kopplad med en kod, sedan")
-        await expect(rows.nth(1).locator(".how").last).to_have_text("Avsändare kan förfalskas där")
+        await expect(rows.nth(1).locator(".how").last).to_have_text(
+            "Avsändare kan förfalskas där, så vi litar mindre på det"
+        )
         await panel.get_by_role("button", name="Koppla bort SMS +46 70 ••• •• 05").press("Enter")
         await expect(page.locator("#unlink")).to_be_focused()
         await page.get_by_role("button", name="Avbryt").click()

@@ -7,7 +7,7 @@ import { problemWords } from "./describe";
 import type { Desk } from "./desk";
 import type { Words } from "./words";
 
-export type Act = "accept" | "takeover" | "transfer" | "hand-back" | "resolve" | "snooze" | "unsnooze";
+export type Act = "accept" | "takeover" | "transfer" | "hand-back" | "resolve" | "snooze" | "unsnooze" | "facet";
 
 interface Doing {
   thread: string;

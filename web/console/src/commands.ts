@@ -63,6 +63,7 @@ export function commands({ desk, screen, row, words, keymap, go }: Where): Comma
         }
       : dialog("snooze"),
     { id: "card", group: "thread", label: t("command.card"), keys: keymap.card, off: !row, run: () => screen.turnCard() },
+    { id: "facet", group: "thread", label: t("facet.title"), off: !row, run: () => screen.show({ name: "facet" }) },
     { id: "link", group: "thread", label: t("link.title"), off: !row, run: () => screen.show({ name: "link" }) },
     {
       id: "unlink",

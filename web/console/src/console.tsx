@@ -6,6 +6,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { useLocation, useRoute } from "wouter";
 
+import { Boundary } from "./boundary";
 import { commands, hearKeys } from "./commands";
 import { forgetCustomers } from "./customer";
 import { Desk, DeskProvider, useDesk } from "./desk";
@@ -76,7 +77,9 @@ function Panes() {
         </p>
       )}
       <ThreadList screen={screen} current={thread} />
-      <ThreadPane key={thread} thread={thread} screen={screen} />
+      <Boundary key={thread}>
+        <ThreadPane thread={thread} screen={screen} />
+      </Boundary>
       {screen.dialog && (
         <Suspense fallback={null}>
           <Over dialog={screen.dialog} screen={screen} commands={all} row={row} />

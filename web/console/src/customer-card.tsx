@@ -1,12 +1,12 @@
 // What is known about the customer.
 
-import { ActionIcon, CloseButton, Progress } from "@mantine/core";
+import { ActionIcon, Button, CloseButton, Progress } from "@mantine/core";
 import { channelName } from "@samtal/shared/text";
 import { whole } from "@samtal/shared/time";
 import type { ReactNode } from "react";
 
 import { tell } from "./acts";
-import { useCard, usePersonas, type CardIdentity } from "./customer";
+import { personaName, useCard, usePersonas, type CardIdentity } from "./customer";
 import { useDesk } from "./desk";
 import { momentTo, nameOf, ownerOf, percent } from "./describe";
 import { ChannelIcon, Icon } from "./icons";
@@ -75,6 +75,7 @@ function Known({ row, screen }: { row: Row; screen: Screen }) {
             <Episode row={row} />
           </Pair>
           <Pair name={t("card.language")}>{language ? t(`language.${language}`) : t("card.language.unknown")}</Pair>
+          <Role row={row} screen={screen} />
         </dl>
       </section>
       <section>
@@ -99,8 +100,27 @@ function Episode({ row }: { row: Row }) {
   const words = useWords();
   const { episode } = row.state;
   if (!episode) return words.t("card.episode.none");
-  const at = { open: episode.opened_at, snoozed: episode.until ?? "", resolved: episode.changed_at }[episode.phase];
-  return words.t(`card.episode.${episode.phase}`, { time: at && momentTo(at, words) });
+  const { phase, opened_at, changed_at, until } = episode;
+  const at = phase === "open" ? opened_at : phase === "snoozed" ? until : changed_at;
+  return words.t(`card.episode.${phase}`, { time: at ? momentTo(at, words) : "" });
+}
+
+// Whom the customer speaks as in this case; agents know better than a guess from words.
+function Role({ row, screen }: { row: Row; screen: Screen }) {
+  const { t, language } = useWords();
+  const personas = usePersonas();
+  const { facet } = row.state;
+  if (!facet || personas.length < 2) return null;
+  return (
+    <Pair name={t("facet.role")}>
+      <span className="copied">
+        {personaName(facet, personas, language)}
+        <Button size="compact-xs" variant="default" aria-label={t("facet.title")} onClick={() => screen.show({ name: "facet" })}>
+          {t("facet.change")}
+        </Button>
+      </span>
+    </Pair>
+  );
 }
 
 // One bar a stage; where the customer is several personas, for each of them.
@@ -114,7 +134,7 @@ function Journeys({ row }: { row: Row }) {
       {facets.map((one) => (
         <li key={one.persona}>
           <h4>
-            {personas.find(({ key }) => key === one.persona)?.names[language] ?? one.persona}
+            {personaName(one.persona, personas, language)}
             {one.persona === facet && <span className="soft"> · {t("card.facet.now")}</span>}
           </h4>
           <Journey belief={one.belief} />
@@ -126,7 +146,7 @@ function Journeys({ row }: { row: Row }) {
 
 function Journey({ belief: shares }: { belief: Share[] }) {
   const words = useWords();
-  const belief = [...shares].sort((one, other) => other.share - one.share).slice(0, 4);
+  const belief = shares.filter(({ share }) => percent(share) > 0).sort((one, other) => other.share - one.share).slice(0, 4);
   if (!belief.length) return <p className="soft">{words.t("card.journey.none")}</p>;
   return (
     <ul className="journey">

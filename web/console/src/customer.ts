@@ -2,9 +2,10 @@
 
 import { keepPreviousData, useQuery, type QueryClient } from "@tanstack/react-query";
 import { useDebouncedValue } from "@mantine/hooks";
+import type { Language } from "@samtal/shared/text";
 
 import { ask } from "./api";
-import type { Actor, Entry, Identity, Level, Row } from "./model";
+import type { Actor, Entry, Identity, Level, Phase, Row } from "./model";
 
 const SETTLED_MS = 400; // several things may happen at once
 const FRESH_MS = 60_000; // other systems tell at any time
@@ -53,7 +54,7 @@ export interface Consent {
 }
 
 export interface CaseStep {
-  phase: "open" | "snoozed" | "resolved";
+  phase: Phase;
   reason: string;
   by: Actor;
   at: string;
@@ -61,7 +62,7 @@ export interface CaseStep {
 
 export interface Case {
   id: string;
-  phase: CaseStep["phase"];
+  phase: Phase;
   opened_at: string;
   changed_at: string;
   reason: string;
@@ -144,4 +145,9 @@ export function usePersonas(): Persona[] {
     staleTime: Infinity,
   });
   return found.data?.personas ?? [];
+}
+
+/** What a persona is called; its key while the names are not there. */
+export function personaName(key: string, personas: Persona[], language: Language): string {
+  return personas.find((one) => one.key === key)?.names[language] ?? key;
 }

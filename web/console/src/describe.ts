@@ -4,6 +4,7 @@ import { channelName } from "@samtal/shared/text";
 import { clock, moment } from "@samtal/shared/time";
 
 import { Refusal } from "./api";
+import { personaName, type Persona } from "./customer";
 import type { BodyOf, EntryView, Identity, Owner, Row, SendState } from "./model";
 import { perhaps, type Words } from "./words";
 
@@ -82,7 +83,7 @@ export function deliveryWords(send: SendState, words: Words): string {
 }
 
 /** A fact of the thread as a line; null for messages and notes, which are shown as such. */
-export function factOf(view: EntryView, words: Words): string | null {
+export function factOf(view: EntryView, words: Words, personas: Persona[]): string | null {
   const { t, language } = words;
   const { body } = view.entry;
   const channel = channelName(view.address.channel, language);
@@ -107,9 +108,9 @@ export function factOf(view: EntryView, words: Words): string | null {
     case "suggestion_dismissed":
       return `${t("fact.suggestion_dismissed")}: ${body.reason}`;
     case "facet_changed":
-      return t(body.quote ? "fact.facet.quoted" : "fact.facet", { facet: perhaps(words, "facet", body.facet), quote: body.quote });
+      return t(body.quote ? "fact.facet.quoted" : "fact.facet", { facet: personaName(body.facet, personas, language), quote: body.quote });
     case "facets_stand":
-      return t("fact.facets");
+      return t(`fact.facets.${body.reason}`);
     case "episode_changed":
       return episodeFact(body, words);
     case "conversation_started":
@@ -131,11 +132,20 @@ export function factOf(view: EntryView, words: Words): string | null {
     case "journey_moved": {
       const [first] = [...body.belief].sort((one, other) => other.share - one.share);
       const stage = first ? perhaps(words, "stage", first.stage) : "";
-      return t("fact.journey", { stage, share: percent(first?.share ?? 0), evidence: body.evidence });
+      const moved = t("fact.journey", { stage, share: percent(first?.share ?? 0), evidence: perhaps(words, "reason", body.evidence) });
+      return body.facet ? `${personaName(body.facet, personas, language)} · ${moved}` : moved;
     }
     default:
       return t("fact.unknown", { kind: (body as { kind: string }).kind });
   }
+}
+
+/** The line of a fact with who of us did it, where the words do not say so themselves. */
+export function lineOf(view: EntryView, words: Words, personas: Persona[]): string | null {
+  const { by, body } = view.entry;
+  const said = factOf(view, words, personas);
+  const names = body.kind === "owner_changed" && body.owner.kind === "agent";
+  return said && by.kind === "agent" && !names ? `${said} · ${by.name}` : said;
 }
 
 function ownerFact(body: BodyOf<"owner_changed">, words: Words): string {
@@ -155,9 +165,12 @@ function episodeFact(body: BodyOf<"episode_changed">, words: Words): string {
       return t("fact.episode.snoozed", { time: body.until ? momentTo(body.until, words) : "" });
     case "resolved":
       return `${t("fact.episode.resolved")} · ${perhaps(words, "reason", body.reason)}`;
+    case "waiting":
+    case "abandoned":
+      return t(`fact.episode.${body.phase}`);
     case "open":
-      if (body.reason === "opened") return t("fact.episode.open");
-      return t(body.reason === "reopened" ? "fact.episode.reopened" : "fact.episode.woken");
+      if (body.reason === "opened" || body.reason === "reopened") return t(`fact.episode.${body.reason}`);
+      return `${t("fact.episode.again")} · ${perhaps(words, "reason", body.reason)}`;
   }
 }
 
@@ -178,6 +191,11 @@ const REASONS = [
   ["linked too often", "problem.shared"],
   ["this customer takes two agents", "problem.takes_two"],
   ["they are one customer already", "problem.same"],
+  ["no such link holds here", "problem.unlinked"],
+  ["parted meanwhile", "problem.unlinked"],
+  ["there is no such other", "problem.gone"],
+  ["this is not the latest case", "problem.newer_case"],
+  ["too much has happened since", "held.stale.many"],
 ] as const;
 
 /** Why something was not done. */

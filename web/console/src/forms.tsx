@@ -6,6 +6,7 @@ import { useState, type FormEvent, type ReactNode } from "react";
 
 import { attempt, tell, type Act } from "./acts";
 import { ask } from "./api";
+import { personaName, usePersonas } from "./customer";
 import { useDesk } from "./desk";
 import { momentTo } from "./describe";
 import type { Queue, Row } from "./model";
@@ -122,6 +123,32 @@ export function ResolveForm({ row, onClose }: FormProps) {
         value={reason}
         onChange={(event) => setReason(event.currentTarget.value)}
         data={ENDINGS.map((value) => ({ value, label: t(`resolve.${value}`) }))}
+        data-autofocus
+      />
+    </Form>
+  );
+}
+
+export function FacetForm({ row, onClose }: FormProps) {
+  const { t, language } = useWords();
+  const { problem, submit, busy } = useAct(row, "facet", onClose);
+  const personas = usePersonas();
+  const { facet = "", episode } = row.state;
+  const [wanted, setWanted] = useState(facet);
+  return (
+    <Form
+      label={t("keys.save")}
+      problem={problem}
+      busy={busy}
+      onSubmit={() => void submit({ facet: wanted, ...(episode ? { episode: episode.id } : {}) }, t("done.facet", { facet: personaName(wanted, personas, language) }))}
+      onClose={onClose}
+    >
+      <NativeSelect
+        label={t("facet.role")}
+        description={t("facet.why")}
+        value={wanted}
+        onChange={(event) => setWanted(event.currentTarget.value)}
+        data={personas.map((one) => ({ value: one.key, label: one.names[language] }))}
         data-autofocus
       />
     </Form>

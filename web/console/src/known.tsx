@@ -5,7 +5,7 @@ import { channelName } from "@samtal/shared/text";
 import { whole } from "@samtal/shared/time";
 import type { ReactNode } from "react";
 
-import type { Act, Card, Case, Fact, Suggestion } from "./customer";
+import { usePersonas, type Act, type Card, type Case, type Fact, type Suggestion } from "./customer";
 import { factOf, momentTo, percent } from "./describe";
 import { Icon } from "./icons";
 import { LevelBadge } from "./level";
@@ -72,12 +72,12 @@ export function WhoTheyAre({ card, screen }: { card: Card; screen: Screen }) {
               <div className="pair" key={key}>
                 <dt>{perhaps(words, "profile", key)}</dt>
                 <dd>
-                  <bdi className="value">{best.told.value}</bdi>
+                  <bdi className="value">{valueOf(key, best.told.value, words)}</bdi>
                   <Told source={best.told.source} at={best.told.at} verified={best.told.verified} />
                   {best.others.map((other) => (
                     <span className="conflict" key={`${other.source} ${other.value}`}>
                       <Icon name="warn" size={13} />
-                      {t("card.conflict", { value: other.value, source: sourceOf(other.source, words) })}
+                      {t("card.conflict", { value: valueOf(key, other.value, words), source: sourceOf(other.source, words) })}
                     </span>
                   ))}
                 </dd>
@@ -181,19 +181,15 @@ function OneSuggestion({ suggestion, mayLink, screen }: { suggestion: Suggestion
 export function WhatHappened({ card }: { card: Card }) {
   const words = useWords();
   const { t } = words;
-  const { first, last } = card.visits;
+  const { first } = card.visits;
   return (
     <>
       {(card.facts.length > 0 || first) && (
         <Folded title={t("card.facts")} isOpen>
           <ol className="timeline">
-            {card.facts.map((fact) => (
+            {happenings(card).map((fact) => (
               <FactLine key={fact.id} fact={fact} />
             ))}
-            {last.map((fact) => (
-              <FactLine key={fact.id} fact={fact} />
-            ))}
-            {first && !last.some((one) => one.id === first.id) && <FactLine fact={first} />}
           </ol>
           {first && <p className="soft small">{t("card.came", { source: cameFrom(first, words), time: momentTo(first.at, words) })}</p>}
         </Folded>
@@ -233,6 +229,12 @@ function Folded({ title, isOpen = false, children }: { title: string; isOpen?: b
   );
 }
 
+/** What happened, visits too, the newest first. */
+function happenings({ facts, visits: { first, last } }: Card): Fact[] {
+  const visits = !first || last.some((one) => one.id === first.id) ? last : [...last, first];
+  return [...facts, ...visits].sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
+}
+
 function FactLine({ fact }: { fact: Fact }) {
   const words = useWords();
   return (
@@ -249,7 +251,7 @@ function CaseLine({ episode }: { episode: Case }) {
   return (
     <li>
       {t(`case.${episode.phase}`)}
-      {episode.phase === "resolved" && <span> · {perhaps(words, "reason", episode.reason)}</span>}
+      {episode.phase === "resolved" && ` · ${perhaps(words, "reason", episode.reason)}`}
       <span className="proof">
         {t("case.when", { opened: momentTo(episode.opened_at, words), changed: momentTo(episode.changed_at, words) })}
       </span>
@@ -260,13 +262,14 @@ function CaseLine({ episode }: { episode: Case }) {
 function ActLine({ act, card }: { act: Act; card: Card }) {
   const words = useWords();
   const { t, language } = words;
+  const personas = usePersonas();
   const { entry, levels } = act;
   const address = card.identities.find((one) => one.identity.id === entry.identity)?.identity.address;
   const view = { entry, address: address ?? { channel: "", account: "", user: "" } };
   const by = entry.by.kind === "agent" ? entry.by.name : t(`who.${entry.by.kind}`);
   return (
     <li>
-      <bdi>{factOf(view, words)}</bdi>
+      <bdi>{factOf(view, words, personas)}</bdi>
       {levels
         .filter((change) => change.before !== change.after)
         .map((change) => {
@@ -295,6 +298,22 @@ function Told({ source, at, verified = false }: { source: string; at: string; ve
   );
 }
 
+/** A field's value as people write it: codes by their names, days as dates. */
+function valueOf(key: string, value: string, { language }: Words): string {
+  switch (key) {
+    case "birthday":
+      return new Intl.DateTimeFormat(language, { dateStyle: "long", timeZone: "UTC" }).format(new Date(value));
+    case "country":
+      return new Intl.DisplayNames(language, { type: "region" }).of(value) ?? value;
+    case "language": {
+      const name = new Intl.DisplayNames(language, { type: "language" }).of(value) ?? value;
+      return name.charAt(0).toLocaleUpperCase(language) + name.slice(1);
+    }
+    default:
+      return value;
+  }
+}
+
 function sourceOf(source: string, words: Words): string {
   return perhaps(words, "source", source);
 }
@@ -306,19 +325,25 @@ function cameFrom(fact: Fact, words: Words): string {
   return more ? `${said} (${more})` : said;
 }
 
+/** An amount as people write it. */
+function money(amount: string, currency: string, { language }: Words): string {
+  return new Intl.NumberFormat(language, { style: "currency", currency, trailingZeroDisplay: "stripIfInteger" }).format(Number(amount));
+}
+
 /** What a fact says, in one line. */
 export function happened({ body }: Fact, words: Words): string {
   const { t } = words;
   const told = (name: string) => (typeof body[name] === "string" ? body[name] : "");
+  const amount = () => money(told("amount"), told("currency"), words);
   switch (body.kind) {
     case "purchased":
-      return t("happened.purchased", { order: told("order"), amount: told("amount"), currency: told("currency") });
+      return t("happened.purchased", { order: told("order"), amount: amount() });
     case "delivered":
       return t("happened.delivered", { order: told("order") });
     case "returned":
-      return t("happened.returned", { order: told("order"), amount: told("amount"), currency: told("currency") });
+      return t("happened.returned", { order: told("order"), amount: amount() });
     case "ticket_opened":
-      return t("happened.ticket_opened", { ticket: told("ticket"), subject: told("subject") });
+      return [t("happened.ticket_opened", { ticket: told("ticket") }), told("subject")].filter(Boolean).join(": ");
     case "ticket_closed":
       return t("happened.ticket_closed", { ticket: told("ticket") });
     case "tier_changed":

@@ -71,3 +71,13 @@ test("a message shows what became of it; a reaction to one that is not here is a
   const [message] = found.flatMap((line) => (line.kind === "message" ? [line.later] : []));
   expect(message).toEqual({ edited: true, deleted: true, reaction: "👍" });
 });
+
+test("that a case waits and goes on is a detail, that it was parked is not", () => {
+  const views = [
+    view(1, { kind: "episode_changed", phase: "waiting", reason: "answered" }, { by: ANNA }),
+    view(2, { kind: "episode_changed", phase: "open", reason: "message" }),
+    view(3, { kind: "episode_changed", phase: "snoozed", reason: "snoozed" }, { by: ANNA }),
+  ];
+  expect(lines(views, { ...ALL, whole: false, details: false }).map((line) => line.key)).toEqual(["ent_3"]);
+  expect(kinds(lines(views, { ...ALL, whole: false }))).toEqual(["fact", "fact", "fact"]);
+});

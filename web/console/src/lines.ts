@@ -41,7 +41,7 @@ export function lines(views: EntryView[], shown: Shown): Line[] {
   let isNew = shown.lookedAt === null;
   for (const view of views) {
     const { entry, address } = view;
-    const quiet = QUIET.includes(entry.body.kind);
+    const quiet = isQuiet(entry.body);
     if ((quiet && !shown.details) || told.has(entry.id)) continue;
     if (before ? !sameDay(before.entry.at, entry.at) : shown.whole) {
       found.push({ kind: "day", key: `day ${entry.id}`, at: entry.at });
@@ -66,6 +66,12 @@ export function lines(views: EntryView[], shown: Shown): Line[] {
     before = view;
   }
   return found;
+}
+
+// A case waits after each answer and goes on with each message: those are seen themselves.
+function isQuiet(body: Body): boolean {
+  if (body.kind !== "episode_changed") return QUIET.includes(body.kind);
+  return body.phase === "waiting" || (body.phase === "open" && body.reason === "message");
 }
 
 function isSameVoice(one: EntryView, other: EntryView): boolean {

@@ -7,8 +7,9 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type RefObject } from "react";
 import { useSearch } from "wouter";
 
+import { usePersonas, type Persona } from "./customer";
 import { useDesk } from "./desk";
-import { factOf, nameOf } from "./describe";
+import { lineOf, nameOf } from "./describe";
 import { ChannelIcon, Icon } from "./icons";
 import { lines, type Line } from "./lines";
 import { HeldReply, Message } from "./message";
@@ -38,6 +39,7 @@ export function Log({ opened, row, screen, lookedAt }: LogProps) {
   const desk = useDesk();
   useChanges(desk.outbox);
   const words = useWords();
+  const personas = usePersonas();
   const { details } = preferences.liked;
   const holder = useRef<HTMLDivElement>(null);
   const waiting = desk.outbox.of(opened.thread);
@@ -121,7 +123,7 @@ export function Log({ opened, row, screen, lookedAt }: LogProps) {
                   data-found={index === targetAt}
                   style={{ transform: `translateY(${start - TOP}px)` }}
                 >
-                  <OneLine line={line} opened={opened} row={row} screen={screen} words={words} />
+                  <OneLine line={line} opened={opened} row={row} screen={screen} words={words} personas={personas} />
                 </div>
               )
             );
@@ -196,9 +198,10 @@ interface OneLineProps {
   row: Row;
   screen: Screen;
   words: Words;
+  personas: Persona[];
 }
 
-function OneLine({ line, opened, row, screen, words }: OneLineProps) {
+function OneLine({ line, opened, row, screen, words, personas }: OneLineProps) {
   const { t, language } = words;
   switch (line.kind) {
     case "day":
@@ -216,7 +219,7 @@ function OneLine({ line, opened, row, screen, words }: OneLineProps) {
       return (
         <p className="fact" data-quiet={line.quiet} data-warns={line.view.entry.body.kind === "link_refused"}>
           {line.view.entry.body.kind === "link_refused" && <Icon name="warn" size={14} />}
-          <bdi>{factOf(line.view, words)}</bdi>{" "}
+          <bdi>{lineOf(line.view, words, personas)}</bdi>{" "}
           <time dateTime={line.view.entry.at} title={whole(line.view.entry.at, language)}>
             {clock(line.view.entry.at, language)}
           </time>

@@ -33,9 +33,12 @@ export interface Share {
   share: number;
 }
 
+/** Where a case stands: `waiting` for the customer, `abandoned` when they did not come. */
+export type Phase = "open" | "waiting" | "snoozed" | "resolved" | "abandoned";
+
 export interface Episode {
   id: string;
-  phase: "open" | "snoozed" | "resolved";
+  phase: Phase;
   opened_at: string;
   changed_at: string;
   until?: string | null;
@@ -171,10 +174,10 @@ export type Body =
   | { kind: "link_proposed"; one: string; other: string; reason: string }
   | { kind: "suggestion_dismissed"; one: string; other: string; reason: string }
   | { kind: "facet_changed"; facet: string; reason: string; quote: string }
-  | { kind: "facets_stand"; facet: string; reason: string }
-  | { kind: "episode_changed"; phase: Episode["phase"]; reason: string; until?: string | null }
+  | { kind: "facets_stand"; facet: string; reason: "linked" | "unlinked" }
+  | { kind: "episode_changed"; phase: Phase; reason: string; until?: string | null }
   | { kind: "dialogue_moved"; dialogue: { form?: { form: string; step: string } | null }; language?: string | null }
-  | { kind: "journey_moved"; belief: Share[]; evidence: string };
+  | { kind: "journey_moved"; belief: Share[]; evidence: string; facet?: string | null };
 
 export type BodyOf<Kind extends Body["kind"]> = Extract<Body, { kind: Kind }>;
 

@@ -4,7 +4,7 @@ import { lazy } from "react";
 
 import type { Command } from "./commands";
 import { CardOver } from "./customer-card";
-import { HandBackForm, ResolveForm, SnoozeForm, TransferForm } from "./forms";
+import { FacetForm, HandBackForm, ResolveForm, SnoozeForm, TransferForm } from "./forms";
 import { Help } from "./help";
 import { KeysForm } from "./keys-form";
 import { PreferencesForm } from "./preferences-form";
@@ -64,6 +64,8 @@ export default function Over({ dialog, screen, commands, row }: OverProps) {
         return row && <HandBackForm row={row} onClose={close} />;
       case "resolve":
         return row && <ResolveForm row={row} onClose={close} />;
+      case "facet":
+        return row && <FacetForm row={row} onClose={close} />;
       case "snooze":
         return row && <SnoozeForm row={row} onClose={close} />;
     }

@@ -7,7 +7,7 @@ import { preferences } from "./preferences";
 import { VIEWS, type ViewName, type Wanted } from "./rows";
 
 export type Dialog =
-  | { name: "transfer" | "hand_back" | "resolve" | "snooze" }
+  | { name: "transfer" | "hand_back" | "resolve" | "snooze" | "facet" }
   | { name: "card" | "help" | "keys" | "palette" | "preferences" | "search" | "snippets" }
   | { name: "link"; other?: string }
   | { name: "dismiss"; other: string }

@@ -3,6 +3,7 @@
 import { Drawer, Modal } from "@mantine/core";
 import type { ReactNode } from "react";
 
+import { useFocusBack } from "./focus";
 import { useWords } from "./words";
 
 interface SheetProps {
@@ -16,6 +17,7 @@ interface SheetProps {
 
 export function Sheet({ title, onClose, size = "md", side = false, children }: SheetProps) {
   const { t } = useWords();
+  useFocusBack();
   const Frame = side ? Drawer : Modal;
   const fixed = onClose === undefined;
   return (

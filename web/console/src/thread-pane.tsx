@@ -225,14 +225,9 @@ function Actions({ row, screen }: { row: Row; screen: Screen }) {
               <Menu.Divider />
             </>
           )}
-          <Menu.Item
-            role="menuitemcheckbox"
-            aria-checked={preferences.liked.details}
-            rightSection={preferences.liked.details ? <Icon name="sent" size={16} /> : null}
-            onClick={() => preferences.set({ details: !preferences.liked.details })}
-          >
+          <Menu.CheckboxItem closeMenuOnClick checked={preferences.liked.details} onChange={(details) => preferences.set({ details })}>
             {t("thread.details")}
-          </Menu.Item>
+          </Menu.CheckboxItem>
         </Menu.Dropdown>
       </Menu>
     </div>

@@ -122,15 +122,9 @@ export function ThemeMenu() {
       </Menu.Target>
       <Menu.Dropdown>
         {THEMES.map((one) => (
-          <Menu.Item
-            key={one}
-            role="menuitemradio"
-            aria-checked={one === theme}
-            rightSection={one === theme ? <Icon name="sent" size={16} /> : null}
-            onClick={() => preferences.set({ theme: one })}
-          >
+          <Menu.RadioItem key={one} closeMenuOnClick value={one} checked={one === theme} onChange={() => preferences.set({ theme: one })}>
             {t(`theme.${one}`)}
-          </Menu.Item>
+          </Menu.RadioItem>
         ))}
       </Menu.Dropdown>
     </Menu>

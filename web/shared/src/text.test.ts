@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { channelName, filled } from "./text";
-import { day } from "./time";
+import { ahead, day } from "./time";
 
 test("places in texts are filled, and text in values is not filled again", () => {
   expect(filled("Hej {name}, {n} st", { name: "{n}", n: 3 })).toBe("Hej {n}, 3 st");
@@ -20,4 +20,12 @@ test("days are told by how far they are away", () => {
   expect(day(new Date(2026, 1, 28, 23, 59), "en", now)).toBe("Yesterday");
   expect(day(new Date(2026, 1, 24, 9, 0), "en", now)).toBe("Tuesday");
   expect(day(new Date(2025, 11, 24, 9, 0), "sv", now)).toBe("24 december 2025");
+});
+
+test("moments to come are told by the day and the clock", () => {
+  const now = new Date(2026, 2, 1, 12, 0);
+  expect(ahead(new Date(2026, 2, 1, 17, 5), "sv", now)).toBe("i dag kl. 17:05");
+  expect(ahead(new Date(2026, 2, 2, 8, 0), "en", now)).toBe("tomorrow at 08:00");
+  expect(ahead(new Date(2026, 2, 4, 8, 0), "sv", now)).toBe("onsdag kl. 08:00");
+  expect(ahead(new Date(2026, 2, 8, 8, 0), "en", now)).toBe("8 March at 08:00");
 });

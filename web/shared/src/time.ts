@@ -27,6 +27,18 @@ export function moment(at: string | Date, language: Language, now = new Date()):
   return new Intl.DateTimeFormat(LOCALES[language], { day: "numeric", month: "short" }).format(new Date(at));
 }
 
+/** A moment to come, as it stands in a sentence: the day unless it is today, and the clock. */
+export function ahead(at: string | Date, language: Language, now = new Date()): string {
+  const days = daysBetween(now, new Date(at));
+  const locale = LOCALES[language];
+  const wanted: Intl.DateTimeFormatOptions = days < 7 ? { weekday: "long" } : { day: "numeric", month: "long" };
+  const name =
+    days < 2
+      ? new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(days, "day")
+      : new Intl.DateTimeFormat(locale, wanted).format(new Date(at));
+  return `${name} ${language === "sv" ? "kl." : "at"} ${clock(at, language)}`;
+}
+
 /** Date and clock, for titles. */
 export function whole(at: string | Date, language: Language): string {
   return new Intl.DateTimeFormat(LOCALES[language], { dateStyle: "long", timeStyle: "short" }).format(new Date(at));

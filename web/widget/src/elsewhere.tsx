@@ -55,11 +55,11 @@ export function Elsewhere({ target, offer, language, t, renew, close, children }
         <button type="button" onClick={renew}>
           {t("codeNew")}
         </button>
-        {children}
         <button type="button" onClick={close}>
           {t("done")}
         </button>
       </div>
+      {children}
     </section>
   );
 }

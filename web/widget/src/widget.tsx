@@ -1,5 +1,5 @@
 import { channelName, translator } from "@samtal/shared/text";
-import { whole } from "@samtal/shared/time";
+import { ahead } from "@samtal/shared/time";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { Channels } from "./channels";
@@ -24,10 +24,11 @@ import { download, transcript } from "./transcript";
 import { useWatched } from "./watched";
 import { words, type Translate } from "./words";
 
+const ERASE = "intent:data.delete"; // as the content calls the wish
 const COUNTED = 100; // places in the queue
 const SMALL = "(max-width: 30em), (max-height: 26em)";
 
-type Panel = { kind: "end" | "forget" | "channels" } | { kind: "code"; target: Target; offer: Offer } | { kind: "prove"; target: Target } | null;
+type Panel = { kind: "end" | "forget" | "erase" | "channels" } | { kind: "code"; target: Target; offer: Offer } | { kind: "prove"; target: Target } | null;
 
 interface Props {
   embed: Embed;
@@ -138,6 +139,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
     if (talk.state.owner !== "nobody") entries.push({ label: t("end"), act: () => setPanel({ kind: "end" }) });
   }
   entries.push({ label: t("forget"), act: () => setPanel({ kind: "forget" }) });
+  entries.push({ label: t("erase"), act: () => setPanel({ kind: "erase" }) });
   const chosen = entries.map((entry) => ({
     ...entry,
     act: () => {
@@ -232,7 +234,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
         {panel?.kind === "code" && (
           <Elsewhere {...panel} language={language} t={t} renew={() => void goElsewhere(panel.target)} close={back}>
             {provable.some((one) => same(one, panel.target)) && (
-              <button type="button" id="prove-instead" onClick={() => setPanel({ kind: "prove", target: panel.target })}>
+              <button type="button" id="prove-instead" class="quiet" onClick={() => setPanel({ kind: "prove", target: panel.target })}>
                 {say("proveInstead")}
               </button>
             )}
@@ -280,12 +282,25 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
             close={back}
           />
         )}
+        {panel?.kind === "erase" && (
+          <Confirm
+            title="eraseTitle"
+            text="eraseText"
+            yes="eraseYes"
+            t={t}
+            act={() => {
+              back();
+              talk.write("press", { payload: ERASE, title: t("erase") });
+            }}
+            close={back}
+          />
+        )}
         <Log lines={talk.timeline.lines} unread={unread} hidden={!open || panel !== null} asking={talk.state.owner === "bot"} covered={menu} language={language} t={t} base={embed.base} acts={acts} saw={() => talk.saw()} />
         <p id="typing">{talk.typing !== null && <span>{t("typing", { name: talk.typing || t("colleague") })}</span>}</p>
-        {talk.state.owner === "nobody" && <p class="hint">{t("writeAgain")}</p>}
-        {talk.facts.hours?.open === false && talk.state.owner !== "agent" && (
+        {panel === null && talk.state.owner === "nobody" && <p class="hint">{t("writeAgain")}</p>}
+        {panel === null && talk.facts.hours?.open === false && talk.state.owner !== "agent" && (
           <p class="hint">
-            {t("closedHours", { when: talk.facts.hours.opens_at ? whole(talk.facts.hours.opens_at, language) : "" })}
+            {talk.facts.hours.opens_at ? t("closedUntil", { when: ahead(talk.facts.hours.opens_at, language) }) : t("closed")}
           </p>
         )}
         <Composer
