@@ -95,14 +95,13 @@ async def test_after_an_unlink_a_token_signs_in_again(kit: HubKit) -> None:
     assert await identities(kit, V1) == {V1.identity}
 
 
-async def test_one_device_with_many_log_ins_is_shared(kit: HubKit) -> None:
-    """R11: three links in 30 days; the fourth is refused by the rule, and changes nothing."""
-    for number in range(3):
+async def test_whoever_parts_with_a_log_in_may_sign_in_again_and_again(kit: HubKit) -> None:
+    """The limit of R11 is for what a device can only guess: the business vouches for these."""
+    for number in range(5):
         one = signed(proof=f"p{number}")
         assert await kit.hub.signing_in.sign_in(V1, one) is SignInEnd.DONE
+        assert await identities(kit, V1) == {V1.identity, one.login.identity}
         assert await kit.hub.own_channels.unlink(V1, one.login.identity) == Done()
-    refused = await kit.hub.signing_in.sign_in(V1, signed(proof="p9"))
-    assert refused == Rejected(reason="linked too often")
     assert await identities(kit, V1) == {V1.identity}
 
 
