@@ -53,7 +53,9 @@ class Seen:
 
     async def read(self, hub: HubUnderTest) -> None:
         store: Store = hub.store
-        self.rows = await store.threads(limit=_MOST)
+        # Also those that no list shows, as nobody has said anything in them.
+        turns = [await store.turn(thread) for thread in await store.thread_ids()]
+        self.rows = [ThreadRow(state=turn.state, identities=turn.identities) for turn in turns]
         found: dict[str, Entry] = {}
         for row in self.rows:
             spans = [Span(identity=identity.id) for identity in row.identities]
