@@ -131,7 +131,10 @@ async def test_on_a_phone_the_page_behind_is_out_of_reach(server: House) -> None
             await page.keyboard.press("Tab")
             inside = "['SAMTAL-CHAT', 'BODY'].includes(document.activeElement.tagName)"
             assert await page.evaluate(inside)
-        await page.set_viewport_size({"width": 1280, "height": 800})
-        await expect(page.locator("#chat")).to_be_visible()
+        await page.locator("#text").focus()
+        for size in (DESKTOP, PHONE, DESKTOP):
+            await page.set_viewport_size({"width": size[0], "height": size[1]})
+            await expect(page.locator("#chat:modal")).to_have_count(int(size == PHONE))
+            await expect(page.locator("#text")).to_be_focused()
         await page.get_by_role("link", name="Sortiment", exact=True).click()
         assert faults.lines == []

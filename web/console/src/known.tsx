@@ -2,7 +2,7 @@
 
 import { Button, Group } from "@mantine/core";
 import { channelName } from "@samtal/shared/text";
-import { whole } from "@samtal/shared/time";
+import { date, whole } from "@samtal/shared/time";
 import type { ReactNode } from "react";
 
 import { usePersonas, type Act, type Card, type Case, type Fact, type Suggestion } from "./customer";
@@ -302,7 +302,7 @@ function Told({ source, at, verified = false }: { source: string; at: string; ve
 function valueOf(key: string, value: string, { language }: Words): string {
   switch (key) {
     case "birthday":
-      return new Intl.DateTimeFormat(language, { dateStyle: "long", timeZone: "UTC" }).format(new Date(value));
+      return date(value, language);
     case "country":
       return new Intl.DisplayNames(language, { type: "region" }).of(value) ?? value;
     case "language": {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { channelName, filled } from "./text";
-import { ahead, day } from "./time";
+import { ahead, date, day } from "./time";
 
 test("places in texts are filled, and text in values is not filled again", () => {
   expect(filled("Hej {name}, {n} st", { name: "{n}", n: 3 })).toBe("Hej {n}, 3 st");
@@ -20,6 +20,11 @@ test("days are told by how far they are away", () => {
   expect(day(new Date(2026, 1, 28, 23, 59), "en", now)).toBe("Yesterday");
   expect(day(new Date(2026, 1, 24, 9, 0), "en", now)).toBe("Tuesday");
   expect(day(new Date(2025, 11, 24, 9, 0), "sv", now)).toBe("24 december 2025");
+});
+
+test("a birthday is the same day everywhere", () => {
+  expect(date("1984-05-31", "sv")).toBe("31 maj 1984");
+  expect(date("1984-05-31", "en")).toBe("31 May 1984");
 });
 
 test("moments to come are told by the day and the clock", () => {

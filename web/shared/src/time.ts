@@ -39,6 +39,11 @@ export function ahead(at: string | Date, language: Language, now = new Date()): 
   return `${name} ${language === "sv" ? "kl." : "at"} ${clock(at, language)}`;
 }
 
+/** A day of the calendar, whatever the zone: `1984-05-31` as people write it. */
+export function date(text: string, language: Language): string {
+  return new Intl.DateTimeFormat(LOCALES[language], { dateStyle: "long", timeZone: "UTC" }).format(new Date(text));
+}
+
 /** Date and clock, for titles. */
 export function whole(at: string | Date, language: Language): string {
   return new Intl.DateTimeFormat(LOCALES[language], { dateStyle: "long", timeStyle: "short" }).format(new Date(at));

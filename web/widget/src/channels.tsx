@@ -35,7 +35,7 @@ export function Channels({ identity, site, language, say, words, add, close }: P
   }, []);
   useEffect(() => panel.current?.focus(), [asked]);
   const { channels } = identity;
-  const name = (one: LinkedChannel) => [channelName(one.channel, language), one.label].filter(Boolean).join(" ");
+  const name = (one: LinkedChannel) => [channelName(one.channel, language), one.label.replaceAll(" ", "\u00a0")].filter(Boolean).join(" ");
   const unlink = async (one: LinkedChannel) => {
     const done = await identity.unlink(one);
     setAsked(null);

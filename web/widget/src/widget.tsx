@@ -364,10 +364,12 @@ function useDialog(open: boolean, small: boolean) {
     const it = dialog.current;
     if (!it) return;
     const modal = it.matches(":modal");
+    const focused = it.querySelector<HTMLElement>(":focus");
     if (it.open && (!open || modal !== small)) it.close();
     if (!open || it.open) return;
     if (small) it.showModal();
     else it.open = true; // unlike show(), this leaves the focus where it is
+    focused?.focus(); // the window has another size now, and whoever writes goes on
   }, [open, small]);
   useEffect(() => {
     const view = window.visualViewport;
