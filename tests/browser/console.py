@@ -60,7 +60,7 @@ class Seat:
 
     async def view(self, name: str) -> None:
         """Choose a view of the list."""
-        counted = re.compile(rf"^{name}( \d+)?$")
+        counted = re.compile(rf"^{name}( \d+\+?)?$")
         await self.page.get_by_role("button", name=counted).click()
 
     async def open_first(self, *, view: str = "Väntar") -> None:
