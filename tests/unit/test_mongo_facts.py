@@ -11,7 +11,7 @@ from bot.model.fact import FACT_KINDS, FactPlace
 from bot.model.ids import FactId
 from bot.model.moments import micros
 from bot.stores.mongo import MongoStore
-from bot.stores.mongo.facts import NEWEST, facts_query
+from bot.stores.mongo.facts import BY_IDENTITY, NEWEST, facts_query
 from tests.builders import address, at
 from tests.servers import unique_name
 
@@ -54,7 +54,7 @@ def test_a_page_looks_at_few_facts_and_sorts_none(
 ) -> None:
     before = FactPlace(at=at(500), id=FactId.of("x")) if further else None
     query = facts_query([ANNA, WEB], kinds, before=before)
-    told: Any = raw.facts.find(query).sort(list(NEWEST)).limit(LIMIT).explain()
+    told: Any = raw.facts.find(query, sort=NEWEST, limit=LIMIT, hint=BY_IDENTITY).explain()
     plan = str(told["queryPlanner"]["winningPlan"])
     assert "COLLSCAN" not in plan
     assert "'SORT'" not in plan

@@ -121,11 +121,13 @@ class Collection:
         fields: Sequence[str] | None = None,
         sort: Sort | None = None,
         limit: int = 0,
+        hint: Sort | None = None,
     ) -> list[Document]:
-        """All documents that fit (0: without a limit)."""
+        """All documents that fit (0: without a limit); `hint` is the index to be read."""
         shown = _projection(fields)
         return await self._ask(
-            "find", lambda: self._raw.find(query, shown, sort=sort, limit=limit).to_list(None)
+            "find",
+            lambda: self._raw.find(query, shown, sort=sort, limit=limit, hint=hint).to_list(None),
         )
 
     async def count(self, query: Document, *, most: int | None = None) -> int:

@@ -23,6 +23,8 @@ from bot.stores.mongo.documents import text
 from bot.stores.mongo.schema import Collections
 
 NEWEST: Final = (("at", -1), ("_id", -1))
+# Where one kind is rare, MongoDB would rather sort what another index gives it.
+BY_IDENTITY: Final = (("identity", 1), ("kind", 1), ("at", -1), ("_id", -1))
 
 
 class MongoFacts:
@@ -53,7 +55,7 @@ class MongoFacts:
             return []
         query = facts_query(identities, list(kinds) or FACT_KINDS, before=before)
         found = await self._collections.facts.find(
-            query, fields=("value",), sort=NEWEST, limit=limit
+            query, fields=("value",), sort=NEWEST, limit=limit, hint=BY_IDENTITY
         )
         return [_fact(one) for one in found]
 
