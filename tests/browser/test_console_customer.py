@@ -247,6 +247,28 @@ async def test_an_agent_says_in_which_role_the_customer_writes(server: House) ->
     assert (state.episode.facet, state.episode.facet_by) == ("business", FacetBy.AGENT)
 
 
+async def test_what_cannot_be_shown_leaves_the_rest_of_the_console(server: House) -> None:
+    await two_customers(server)
+    async with browsing() as browser:
+        seat = await take_seat(browser, server)
+        page = seat.page
+        await page.route("**/api/v1/customers/*", _without_links)
+        await seat.view("Väntar")
+        await seat.rows.first.click()
+        await expect(page.get_by_role("alert")).to_contain_text("Något gick fel i konsolen.")
+        await page.unroute("**/api/v1/customers/*")
+        await seat.view("Alla")
+        await page.locator(f"[data-thread-row='{await _thread(server, TELEGRAM)}']").click()
+        await expect(seat.log).to_contain_text("Hemligt på Telegram")
+        await expect(card(page).locator(".level")).to_have_text(["L2 Intygad adress"])
+
+
+async def _without_links(route: Route) -> None:
+    """Answer as a server that the page does not understand."""
+    answer = await (await route.fetch()).json()
+    await route.fulfill(json={key: value for key, value in answer.items() if key != "links"})
+
+
 async def _another_case(route: Route) -> None:
     """Send what was asked for with the id of a case that is not the latest."""
     wanted = {"facet": "parent", "episode": "epi_000000000000000000000000"}

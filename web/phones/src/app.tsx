@@ -1,7 +1,7 @@
 // All phones, side by side or one at a time, and what goes over the wire.
 
 import { channelName, type Language, preferredLanguage, rememberLanguage, translator } from "@samtal/shared/text";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { type Filling, filling } from "./links";
 import { preferredTheme, setTheme, type Theme, THEMES, useNarrow } from "./look";
@@ -21,7 +21,7 @@ export function App({ site }: { site: string }) {
     document.title = `${say("title")} · ${site}`;
     rememberLanguage(language);
   }, [language]);
-  useEffect(() => setTheme(theme), [theme]);
+  useLayoutEffect(() => setTheme(theme), [theme]); // at once: the page may be left
   return (
     <>
       <header class="top">
