@@ -12,7 +12,7 @@ from bot.model.record import Span, ThreadRow
 from bot.model.thread import Entry, ThreadState
 from bot.ports import Store
 
-_PAGE = 500
+_PAGE = 200
 _LOOKS = 10
 
 
@@ -22,18 +22,19 @@ async def rebuilt(store: Store, thread: ThreadId) -> ThreadRow:
     state = ThreadState(thread=turn.state.thread, version=turn.state.version)
     among = [identity.id for identity in turn.identities]
     links = {made.link.id for made in await store.links(among)}
-    async for entry in every_entry(store, among):
-        state = fold(state, (entry,), links=links)
+    async for page in entry_pages(store, among):
+        state = fold(state, page, links=links)
     return ThreadRow(state=state, identities=turn.identities)
 
 
-async def every_entry(store: Store, identities: Sequence[IdentityId]) -> AsyncIterator[Entry]:
-    """All entries of these identities, oldest first, read in pages."""
+async def entry_pages(
+    store: Store, identities: Sequence[IdentityId]
+) -> AsyncIterator[Sequence[Entry]]:
+    """All entries of these identities, oldest first, in pages: never all at once in memory."""
     spans = [Span(identity=identity) for identity in identities]
     after = 0
     while entries := await store.entries(spans, after=after, limit=_PAGE):
-        for entry in entries:
-            yield entry
+        yield entries
         after = entries[-1].seq
 
 

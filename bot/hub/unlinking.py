@@ -7,12 +7,13 @@ part alone is settled in entries of its own: who speaks, the case, the dialogue,
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bot.hub import facets, graph, journey, owning
 from bot.hub.fold import fold
-from bot.hub.rebuild import every_entry
+from bot.hub.rebuild import entry_pages
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.model.dialogue import Dialogue
@@ -42,16 +43,30 @@ _NOTHING_SINCE = 2**62
 
 @dataclass
 class _Part:
-    """One customer of those that come out of it."""
+    """One customer of those that come out of it.
+
+    `state`: what its entries add up to. `alone`: what they would, had it never been linked.
+    `cases`: where each case was opened; `last_case`: how the last of its own was put, wherever.
+    """
 
     thread: ThreadId
     identities: frozenset[IdentityId]
     links: frozenset[LinkId]
-    entries: list[Entry] = field(default_factory=list)
+    state: ThreadState
+    alone: ThreadState
+    cases: dict[EpisodeId, IdentityId] = field(default_factory=dict)
+    last_case: EpisodeChanged | None = None
 
-    def state(self, entries: Sequence[Entry]) -> ThreadState:
-        """What these entries of its own add up to."""
-        return fold(ThreadState(thread=self.thread), entries, links=self.links)
+    def see_case(self, entry: Entry) -> None:
+        """Take what an entry of anybody says of a case that was opened here."""
+        body, last = entry.body, self.last_case
+        if last and isinstance(body, FacetChanged) and body.episode == last.episode:
+            belongs = {"facet": body.facet, "facet_by": body.reason}
+            self.last_case = last.model_copy(update=belongs)
+        if not isinstance(body, EpisodeChanged) or not self.counts(entry):
+            return
+        if self.cases.setdefault(body.episode, entry.identity) in self.identities:
+            self.last_case = body.model_copy(update={"since": body.since or entry.at})
 
     def counts(self, entry: Entry) -> bool:
         """Whether it says what holds here, and not what held while there was a link."""
@@ -124,31 +139,49 @@ class Unlinking:
                 links=frozenset(
                     made.link.id for made in links if {made.link.one, made.link.other} <= identities
                 ),
+                state=ThreadState(thread=thread),
+                alone=ThreadState(thread=thread),
             )
             for thread, identities in placed.items()
         ]
-        entries = [
-            entry async for entry in every_entry(self._store, [one.id for one in scene.identities])
-        ]
-        entries += draft.entries
-        for part in parts:
-            part.entries = [one for one in entries if one.identity in part.identities]
-        states = {part.thread: part.state(part.entries) for part in parts}
+        lately: list[Entry] = []
+        async for page in entry_pages(self._store, [one.id for one in scene.identities]):
+            # So much may have been said that going through it takes seconds: others run meanwhile.
+            lately += await asyncio.to_thread(self._sum_up, parts, page, since)
+        lately += self._sum_up(parts, draft.entries, since)
         draft.split(
-            states[before.thread].model_copy(update={"version": before.version}),
+            next(one.state for one in parts if one.thread == before.thread).model_copy(
+                update={"version": before.version}
+            ),
             [
-                Split(state=states[part.thread], identities=tuple(sorted(part.identities)))
+                Split(state=part.state, identities=tuple(sorted(part.identities)))
                 for part in parts
                 if part.thread != before.thread
             ],
         )
-        # What was drafted just now has no number yet.
-        lately = [entry for entry in entries if entry.seq > since or not entry.seq]
         for part in parts:
             self._settle_owner(scene, part, lately, before=before)
-            self._settle_facets(scene, part, entries, since=since)
-            self._settle_case(scene, part, entries)
+            self._settle_facets(scene, part)
+            self._settle_case(scene, part)
             self._settle_dialogue(scene, part, lately, before=before)
+
+    def _sum_up(self, parts: Sequence[_Part], entries: Sequence[Entry], since: int) -> list[Entry]:
+        """Add to what each part's entries add up to; returns those after number `since`.
+
+        What was drafted just now has no number yet.
+        """
+        lately = [entry for entry in entries if not 0 < entry.seq <= since]
+        late = {entry.id for entry in lately}
+        for part in parts:
+            own = [one for one in entries if one.identity in part.identities]
+            part.state = fold(part.state, own, links=part.links)
+            early = [one for one in own if one.id not in late]
+            part.alone = fold(part.alone, early, links=part.links)
+            for entry in lately:
+                part.alone = self._relived(part.alone, part, entry)
+            for entry in entries:
+                part.see_case(entry)
+        return lately
 
     def _settle_owner(
         self, scene: Scene, part: _Part, lately: Sequence[Entry], *, before: ThreadState
@@ -169,22 +202,10 @@ class Unlinking:
         draft.add(changed, by=BySystem(), identity=part.anchor)
         owning.expire_later(draft, self._settings, identity=part.anchor)
 
-    def _settle_case(self, scene: Scene, part: _Part, entries: Sequence[Entry]) -> None:
+    def _settle_case(self, scene: Scene, part: _Part) -> None:
         """A case belongs where it was opened; it stands as it was last put, wherever that was."""
         state = scene.draft.state_of(part.anchor)
-        case = state.episode
-        opened: dict[EpisodeId, IdentityId] = {}
-        last: EpisodeChanged | None = None
-        for entry in entries:
-            body = entry.body
-            if last and isinstance(body, FacetChanged) and body.episode == last.episode:
-                belongs = {"facet": body.facet, "facet_by": body.reason}
-                last = last.model_copy(update=belongs)
-            if not isinstance(body, EpisodeChanged) or not part.counts(entry):
-                continue
-            home = opened.setdefault(body.episode, entry.identity)
-            if home in part.identities:
-                last = body.model_copy(update={"since": body.since or entry.at})
+        case, last = state.episode, part.last_case
         if case is None and last is None:
             return
         if last is None and case is not None:
@@ -225,15 +246,9 @@ class Unlinking:
             settled = DialogueMoved(dialogue=dialogue, language=language)
             scene.draft.add(settled, by=BySystem(), identity=part.anchor)
 
-    def _settle_facets(
-        self, scene: Scene, part: _Part, entries: Sequence[Entry], *, since: int
-    ) -> None:
+    def _settle_facets(self, scene: Scene, part: _Part) -> None:
         """Each facet is what this part's own messages give, as if it had never been linked."""
-        state = scene.draft.state_of(part.anchor)
-        alone = part.state([one for one in part.entries if one.seq and one.seq <= since])
-        for entry in entries:
-            if not 0 < entry.seq <= since:
-                alone = self._relived(alone, part, entry)
+        state, alone = scene.draft.state_of(part.anchor), part.alone
         if (state.facet, _seen(state)) != (alone.facet, _seen(alone)):
             stands = FacetsStand(facets=alone.facets, facet=alone.facet, reason="unlinked")
             scene.draft.add(stands, by=BySystem(), identity=part.anchor)
