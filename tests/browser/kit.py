@@ -92,13 +92,24 @@ async def open_page(
     return page, faults
 
 
+_SETTLED = """() => Promise.allSettled(
+    document.getAnimations()
+        .filter((one) => one.effect?.getComputedTiming().endTime !== Infinity)
+        .map((one) => one.finished),
+)"""
+
+
 @cache
 def _axe() -> str:
     return AXE.read_text("utf-8")
 
 
 async def violations(page: Page) -> list[str]:
-    """What axe finds wrong with what is shown now, a line each: rule, place, why."""
+    """What axe finds wrong with what is shown, a line each: rule, place, why.
+
+    What fades or slides is let come to its end: half-way colours have no contrast.
+    """
+    await page.evaluate(_SETTLED)
     await page.evaluate(_axe())
     options = json.dumps({"runOnly": {"type": "tag", "values": _RULES}})
     found = await page.evaluate(f"axe.run(document, {options})")

@@ -128,6 +128,7 @@ export class Talk extends Watched implements Talking {
 
   private refused(problem: Problem | undefined): void {
     clearTimeout(this.awayTimer);
+    this.become({ offline: false }); // it took long, but the server has answered
     const status = problem?.status ?? 0;
     if (this.said !== null && (problem?.type === "/problems/visitor-token" || status === 422)) {
       this.beginAnew();
