@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 import pytest
 from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
 from typing_extensions import override
 
 from bot.buses.nats import NatsBus, NatsConnection, Settings
@@ -207,6 +209,32 @@ async def test_workers_with_more_and_with_fewer_partitions_do_not_disturb_each_o
             await asyncio.sleep(0.5)
             assert await consumers(one, name) >= {f"p{n}" for n in range(8)}
         assert len(set(worker.handled)) == 30
+
+
+async def test_many_that_start_at_once_make_one_stream(nats_url: str) -> None:
+    async with AsyncExitStack() as stack:
+        links = [await stack.enter_async_context(connected(nats_url)) for _ in range(6)]
+        for _ in range(10):
+            name = unique_name()
+            await asyncio.gather(
+                *(
+                    bus_over(link, name, partitions=n + 1).publish([envelope(str(n))])
+                    for n, link in enumerate(links)
+                )
+            )
+            stream = await jetstream(links[0]).stream_info(name)
+            assert stream.config.subjects == [f"{name}.in.*"]
+            assert stream.state.messages == 6
+
+
+async def test_subjects_of_another_stream_are_not_taken(nats_url: str) -> None:
+    name = unique_name()
+    async with connected(nats_url) as connection:
+        await jetstream(connection).add_stream(name=f"other_{name}", subjects=[f"{name}.>"])
+        with pytest.raises(BusError, match="overlap"):
+            await bus_over(connection, name, partitions=2).publish([envelope("1")])
+        with pytest.raises(NotFoundError):
+            await jetstream(connection).stream_info(name)
 
 
 async def test_a_stream_with_other_settings_is_brought_up_to_date(nats_url: str) -> None:

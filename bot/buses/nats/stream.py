@@ -41,6 +41,7 @@ _log = structlog.get_logger(__name__)
 
 # https://github.com/nats-io/nats-server/blob/main/server/errors.json
 _STREAM_IS_DIFFERENT = 10058
+_SUBJECTS_OVERLAP = 10065
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CONSUMER = re.compile(r"p(0|[1-9][0-9]*)")
@@ -137,9 +138,18 @@ class Stream:
         try:
             await api.add_stream(self._config())
         except APIError as error:
-            if error.err_code != _STREAM_IS_DIFFERENT:
+            # Of two that make it at once, one may be told that the other has its subjects.
+            overlaps = error.err_code == _SUBJECTS_OVERLAP and await self._is_there(api)
+            if error.err_code != _STREAM_IS_DIFFERENT and not overlaps:
                 raise
             await self._update(api)
+
+    async def _is_there(self, api: JetStreamContext) -> bool:
+        try:
+            await api.stream_info(self.name)
+        except NotFoundError:
+            return False
+        return True
 
     async def _update(self, api: JetStreamContext) -> None:
         """Bring a stream that was made with other settings up to date."""
