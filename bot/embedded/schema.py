@@ -408,3 +408,20 @@ CREATE INDEX threads_queue ON threads (holder, since, id)
 """
 
 VERSION_5 = _IDENTITY + _FACTS + _LANDMARKS + _QUEUES
+
+_CONSENTS = """
+-- facet: as that persona only; '': whoever they speak as
+CREATE TABLE consents_now (
+    identity TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    opted_out INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    facet TEXT NOT NULL,
+    UNIQUE (identity, at, opted_out, source, facet)
+) STRICT;
+INSERT INTO consents_now SELECT identity, at, opted_out, source, '' FROM consents ORDER BY rowid;
+DROP TABLE consents;
+ALTER TABLE consents_now RENAME TO consents;
+"""
+
+VERSION_6 = _CONSENTS

@@ -12,6 +12,7 @@ from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
 from bot.hub.connecting import Connecting
+from bot.hub.consenting import Consenting
 from bot.hub.content import ContentSet
 from bot.hub.converse import Converse, Handlers
 from bot.hub.customers import Customers
@@ -162,6 +163,7 @@ class Hub:
             suggesting=Suggesting(store=store, clock=clock, settings=settings),
             levels=self.levels,
         )
+        self.consenting = Consenting(store=store, cards=self.cards)
         self.connecting = Connecting(
             store=store,
             ingress=self.ingress,

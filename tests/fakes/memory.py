@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.errors import StoreError
     from bot.model.blob import Blob
     from bot.model.channel import Address
+    from bot.model.consents import ConsentFact
     from bot.model.decision import Gap
     from bot.model.event import Outcome, ThreadEvent
     from bot.model.fact import Fact, HeldFact
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
         Session,
     )
     from bot.model.privacy import LegalHold
-    from bot.model.record import ConsentFact, GapCount, RawRequest, ReceiptFact, SendItem, Timer
+    from bot.model.record import GapCount, RawRequest, ReceiptFact, SendItem, Timer
     from bot.model.thread import Entry, ThreadState
     from tests.fakes.bus import FakeBus
 
@@ -95,7 +96,7 @@ class Memory:
     identities: dict[IdentityId, ChannelIdentity] = field(default_factory=dict)
     aliases: dict[IdentityId, IdentityId] = field(default_factory=dict)
     links: dict[LinkId, LinkMade] = field(default_factory=dict)
-    consents: dict[IdentityId, ConsentFact] = field(default_factory=dict)
+    consents: list[ConsentFact] = field(default_factory=list)
     # events
     events: dict[EventId, ThreadEvent] = field(default_factory=dict)
     requests: list[KeptRequest] = field(default_factory=list)

@@ -62,6 +62,7 @@ const sv = {
   "source.keyword": "nyckelord i meddelande",
   "consent.allowed": "{purpose}: ja",
   "consent.refused": "{purpose}: nej",
+  "consent.as": "som {persona}",
   "purpose.marketing": "Reklam",
 
   "basis.both_claim": "båda uppger den",
@@ -210,6 +211,7 @@ const en: Record<keyof typeof sv, string> = {
   "source.keyword": "keyword in a message",
   "consent.allowed": "{purpose}: yes",
   "consent.refused": "{purpose}: no",
+  "consent.as": "as {persona}",
   "purpose.marketing": "Marketing",
 
   "basis.both_claim": "both claim it",
