@@ -424,4 +424,27 @@ DROP TABLE consents;
 ALTER TABLE consents_now RENAME TO consents;
 """
 
-VERSION_6 = _CONSENTS
+# What one process does at a time; counts, one row a day; the versions that cards have had.
+_COUNTING = """
+CREATE TABLE chores (
+    name TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    held_until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE persona_counts (
+    day TEXT NOT NULL UNIQUE,
+    at INTEGER NOT NULL,
+    counts TEXT NOT NULL
+) STRICT;
+CREATE INDEX persona_counts_at ON persona_counts (at);
+
+CREATE TABLE persona_cards (
+    persona TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    PRIMARY KEY (persona, at DESC)
+) STRICT, WITHOUT ROWID;
+"""
+
+VERSION_6 = _CONSENTS + _COUNTING

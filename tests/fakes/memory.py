@@ -14,12 +14,13 @@ from bot.model.thread import PartState, SendState, SendStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import date, datetime
 
     from bot.errors import StoreError
     from bot.model.blob import Blob
     from bot.model.channel import Address
     from bot.model.consents import ConsentFact
+    from bot.model.counts import CardSeen, PersonaCounts
     from bot.model.decision import Gap
     from bot.model.event import Outcome, ThreadEvent
     from bot.model.fact import Fact, HeldFact
@@ -97,6 +98,10 @@ class Memory:
     aliases: dict[IdentityId, IdentityId] = field(default_factory=dict)
     links: dict[LinkId, LinkMade] = field(default_factory=dict)
     consents: list[ConsentFact] = field(default_factory=list)
+    # counting
+    chores: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    persona_counts: dict[date, PersonaCounts] = field(default_factory=dict)
+    cards_seen: list[CardSeen] = field(default_factory=list)
     # events
     events: dict[EventId, ThreadEvent] = field(default_factory=dict)
     requests: list[KeptRequest] = field(default_factory=list)
