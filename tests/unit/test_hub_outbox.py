@@ -39,7 +39,7 @@ from tests import builders
 from tests.fakes.bus import FakeBus
 from tests.fakes.clock import settle
 from tests.fakes.store import FakeStore
-from tests.hubs import ANNA, HubKit, hub_kit, played
+from tests.hubs import ANNA, HubKit, hub_kit, played, queue
 
 SMS, PHONE, OTHER = "twilio_sms", "+46701234567", "+46707654321"
 DELIVERY = "[answer.delivery.time]"
@@ -64,36 +64,6 @@ def to_sms(kit: HubKit) -> list[HttpCall]:
 
 async def statuses(kit: HubKit, channel: str = SMS, user: str = PHONE) -> list[SendStatus]:
     return [send.status for send in await kit.sends(channel, user)]
-
-
-async def queue(
-    kit: HubKit,
-    user: str,
-    text: str,
-    *,
-    origin: Origin,
-    channel: str = SMS,
-    facet: str | None = None,
-) -> None:
-    """Put a message of ours into somebody's thread, without a word of theirs."""
-    turn = await kit.turn(channel, user)
-    note = Arrival(
-        id=EventId.new(),
-        identity=kit.identity(channel, user),
-        at=kit.clock.now(),
-        body=AgentNotes(by=ANNA, text="n"),
-    )
-    (event,) = (await kit.store.accept(Acceptance(arrivals=(note,)))).events
-    out = builders.reply(event, 0, text=text)
-    item = builders.send_item(turn, out, due=kit.clock.now(), epoch=turn.state.epoch)
-    change = builders.change(turn, event, out).model_copy(
-        update={
-            "sends": (item.model_copy(update={"origin": origin, "facet": facet}),),
-            "state": turn.state.model_copy(update={"version": turn.state.version + 1}),
-        }
-    )
-    await kit.store.commit(change)
-    await kit.quiet()
 
 
 # --- the epoch -------------------------------------------------------------------------------
