@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.model.channel import Address, Inbound, ReceiptStatus, Sender
+from bot.model.consents import ConsentFact
 from bot.model.event import Done, ThreadEvent
 from bot.model.fact import Claimed, ClaimKind, Fact
 from bot.model.ids import EntryId, EventId, FactId, LinkId, SendId
@@ -13,7 +14,6 @@ from bot.model.people import ByBot, ByCustomer, Link, Proof
 from bot.model.record import (
     Acceptance,
     Arrival,
-    ConsentFact,
     IdentitySeed,
     RawRequest,
     ReceiptFact,
@@ -136,8 +136,12 @@ def read_up_to(
     )
 
 
-def consent(where: Address, *, opted_out: bool, when: datetime = START) -> ConsentFact:
-    return ConsentFact(identity=where.identity, opted_out=opted_out, source="keyword", at=when)
+def consent(
+    where: Address, *, opted_out: bool, when: datetime = START, facet: str | None = None
+) -> ConsentFact:
+    return ConsentFact(
+        identity=where.identity, opted_out=opted_out, source="keyword", at=when, facet=facet
+    )
 
 
 # --- what an event does to a thread ----------------------------------------------------------

@@ -27,11 +27,12 @@ from bot.hub.rebuild import rebuilt
 from bot.hub.settings import HubSettings
 from bot.hub.spooling import Spooling
 from bot.model.channel import Address, Answer, Request
-from bot.model.ids import AgentId, IdentityId, ThreadId
+from bot.model.event import AgentNotes
+from bot.model.ids import AgentId, EventId, IdentityId, ThreadId
 from bot.model.people import ByAgent
 from bot.model.phone import PhoneShows, PhoneWrites
-from bot.model.record import Span, Turn
-from bot.model.sending import Call, CallResult, Emit, HttpCall, Reply, Unreached
+from bot.model.record import Acceptance, Arrival, Span, Turn
+from bot.model.sending import Call, CallResult, Emit, HttpCall, Origin, Reply, Unreached
 from bot.model.thread import Entry, MessageOut, SendState, ThreadState
 from bot.model.understanding import Understanding
 from bot.ports import Bus, Channel, Nlu, Provider, Store
@@ -40,7 +41,7 @@ from channels.messenger.sandbox import Loopback as MessengerLoopback
 from channels.telegram.sandbox import Loopback as TelegramLoopback
 from channels.twilio_sms.sandbox import Loopback as SmsLoopback
 from channels.twilio_whatsapp.sandbox import Loopback as WhatsAppLoopback
-from tests.builders import understood
+from tests.builders import change, reply, send_item, understood
 from tests.fakes.bus import FakeBus
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.nlu import FakeNlu
@@ -318,6 +319,36 @@ class HubKit:
             self.identity(*source), channel=target[0], account="demo"
         )
         return offer.code
+
+
+async def queue(
+    kit: HubKit,
+    user: str,
+    text: str,
+    *,
+    origin: Origin,
+    channel: str = "twilio_sms",
+    facet: str | None = None,
+) -> None:
+    """Put a message of ours into somebody's thread, without a word of theirs."""
+    turn = await kit.turn(channel, user)
+    note = Arrival(
+        id=EventId.new(),
+        identity=kit.identity(channel, user),
+        at=kit.clock.now(),
+        body=AgentNotes(by=ANNA, text="n"),
+    )
+    (event,) = (await kit.store.accept(Acceptance(arrivals=(note,)))).events
+    out = reply(event, 0, text=text)
+    item = send_item(turn, out, due=kit.clock.now(), epoch=turn.state.epoch)
+    made = change(turn, event, out).model_copy(
+        update={
+            "sends": (item.model_copy(update={"origin": origin, "facet": facet}),),
+            "state": turn.state.model_copy(update={"version": turn.state.version + 1}),
+        }
+    )
+    await kit.store.commit(made)
+    await kit.quiet()
 
 
 async def assert_rebuilds(kit: HubKit) -> None:

@@ -408,3 +408,43 @@ CREATE INDEX threads_queue ON threads (holder, since, id)
 """
 
 VERSION_5 = _IDENTITY + _FACTS + _LANDMARKS + _QUEUES
+
+_CONSENTS = """
+-- facet: as that persona only; '': whoever they speak as
+CREATE TABLE consents_now (
+    identity TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    opted_out INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    facet TEXT NOT NULL,
+    UNIQUE (identity, at, opted_out, source, facet)
+) STRICT;
+INSERT INTO consents_now SELECT identity, at, opted_out, source, '' FROM consents ORDER BY rowid;
+DROP TABLE consents;
+ALTER TABLE consents_now RENAME TO consents;
+"""
+
+# What one process does at a time; counts, one row a day; the versions that cards have had.
+_COUNTING = """
+CREATE TABLE chores (
+    name TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    held_until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE persona_counts (
+    day TEXT NOT NULL UNIQUE,
+    at INTEGER NOT NULL,
+    counts TEXT NOT NULL
+) STRICT;
+CREATE INDEX persona_counts_at ON persona_counts (at);
+
+CREATE TABLE persona_cards (
+    persona TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    PRIMARY KEY (persona, at DESC)
+) STRICT, WITHOUT ROWID;
+"""
+
+VERSION_6 = _CONSENTS + _COUNTING

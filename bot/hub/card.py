@@ -45,10 +45,14 @@ class CardClaim(Value):
 
 
 class CardConsent(Value):
-    """Whether a purpose is allowed on a channel: of several words the strictest (R18)."""
+    """Whether a purpose is allowed on a channel: of several words the strictest (R18).
+
+    `facet`: as this persona; none: as any other.
+    """
 
     channel: str
     purpose: str
+    facet: str | None
     allowed: bool
     source: str
     identity: IdentityId

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from bot.errors import NotFound
@@ -26,12 +26,13 @@ from bot.hub.levels import Levels
 from bot.hub.numbers import same_numbers
 from bot.hub.suggesting import Suggesting
 from bot.hub.vouching import Vouching
+from bot.model.consents import ConsentFact, strictest
 from bot.model.facet import PRIVATE
 from bot.model.fact import Claimed, ClaimKind, Fact, FactKind
 from bot.model.ids import EntryId, EpisodeId, IdentityId, ThreadId
 from bot.model.landmarks import Landmark
 from bot.model.people import ChannelIdentity
-from bot.model.record import ConsentFact, LinkMade, Turn
+from bot.model.record import LinkMade, Turn
 from bot.model.thread import (
     Entry,
     Episode,
@@ -262,20 +263,30 @@ def _claims(
 def _consents(
     consents: Iterable[ConsentFact], identities: Sequence[ChannelIdentity]
 ) -> list[CardConsent]:
-    """One for each channel: a no on any of its addresses is a no."""
+    """One for each channel, and one more for each facet that differs from it."""
     channels = {one.id: one.address.channel for one in identities}
-    found: dict[str, CardConsent] = {}
-    for told in sorted(consents, key=lambda one: (one.opted_out, one.at)):
-        channel = channels[told.identity]
-        found[channel] = CardConsent(
-            channel=channel,
-            purpose=_MARKETING,
-            allowed=not told.opted_out,
-            source=told.source,
-            identity=told.identity,
-            at=told.at,
-        )
-    return [found[channel] for channel in sorted(found)]
+    found: defaultdict[str, list[ConsentFact]] = defaultdict(list)
+    for told in consents:
+        found[channels[told.identity]].append(told)
+    return [one for channel in sorted(found) for one in _on_channel(channel, found[channel])]
+
+
+def _on_channel(channel: str, told: Sequence[ConsentFact]) -> Iterator[CardConsent]:
+    others = strictest(told, facet=None)
+    facets = sorted({one.facet for one in told if one.facet is not None})
+    for facet in (None, *facets):
+        counts = strictest(told, facet=facet)
+        differs = (counts is None or counts.allowed) != (others is None or others.allowed)
+        if counts is not None and (facet is None or differs):
+            yield CardConsent(
+                channel=channel,
+                purpose=_MARKETING,
+                facet=facet,
+                allowed=counts.allowed,
+                source=counts.told.source,
+                identity=counts.told.identity,
+                at=counts.told.at,
+            )
 
 
 def _episodes(steps: Iterable[Entry], *, now: Episode | None) -> list[CardEpisode]:

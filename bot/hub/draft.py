@@ -142,6 +142,7 @@ class Draft:
                 question=words.question,
                 attachments=words.attachments,
                 language=words.language,
+                facet=state.facet,
                 at=self.now,
             )
         )

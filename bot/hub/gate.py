@@ -9,15 +9,15 @@ from bot.model.sending import Failure, FailureKind, Origin, Outbound
 
 
 def check(
-    message: Outbound, capabilities: Capabilities, *, opted_out: bool, now: datetime
+    message: Outbound, capabilities: Capabilities, *, refused: bool, now: datetime
 ) -> Failure | None:
     """Why this message may not leave now, or None.
 
-    Marketing needs consent; an answer to somebody who just wrote does not. Free text needs an open
-    window where the channel has one; a template, or a token by which the person asked for such
-    messages, does not.
+    Marketing needs consent: `refused` at any of their addresses on the channel, it stays here. An
+    answer to somebody who just wrote does not. Free text needs an open window where the channel has
+    one; a template, or a token by which the person asked for such messages, does not.
     """
-    if opted_out and message.origin is Origin.CAMPAIGN:
+    if refused and message.origin is Origin.CAMPAIGN:
         return Failure(kind=FailureKind.OPTED_OUT, message="this person has opted out here")
     if message.template or message.recipient_token or capabilities.window is None:
         return None

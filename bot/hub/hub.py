@@ -12,11 +12,13 @@ from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
 from bot.hub.connecting import Connecting
+from bot.hub.consenting import Consenting
 from bot.hub.content import ContentSet
 from bot.hub.converse import Converse, Handlers
 from bot.hub.customers import Customers
 from bot.hub.desk import Desk
 from bot.hub.engines import Engines
+from bot.hub.evidence import Evidences
 from bot.hub.facts import FactIntake
 from bot.hub.feed import Feed
 from bot.hub.forms import Forms
@@ -40,6 +42,7 @@ from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
 from bot.hub.signing_in import SigningIn
 from bot.hub.suggesting import Suggesting
+from bot.hub.tallying import Tallying
 from bot.hub.upkeep import Upkeep
 from bot.hub.visits import Visits
 from bot.hub.voice import Voice
@@ -104,8 +107,13 @@ class Hub:
         )
         self.outbox = Outbox(engines, feed=self.feed, settings=settings)
         self.feed.subscribe(self.outbox.hear)
+        self.tallying = Tallying(store=store, clock=clock, personas=personas)
         self.upkeep = Upkeep(
-            store=store, ingress=self.ingress, clock=clock, keep_requests=settings.keep_requests
+            store=store,
+            ingress=self.ingress,
+            clock=clock,
+            tallying=self.tallying,
+            keep_requests=settings.keep_requests,
         )
         self._keep_facts(settings)
         self._secret = secret
@@ -126,7 +134,8 @@ class Hub:
     ) -> None:
         """Go on with other words and settings; what is in hand ends with the old ones."""
         self.settings = settings
-        self.personas = self.organisations.personas = personas
+        self.personas = self.organisations.personas = self.evidences.personas = personas
+        self.tallying.take_over(personas)
         self.ingress.join_by_phone = settings.join_by_phone
         self.linking.lifetime = settings.link_lifetime
         self.knowing.partners_off = settings.partners_off
@@ -146,6 +155,7 @@ class Hub:
         self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
         self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
         self.knowing = Knowing(store, partners_off=settings.partners_off)
+        self.evidences = Evidences(store=store, personas=personas)
         self.organisations = Organisations(
             store=store, knowing=self.knowing, clock=clock, personas=personas
         )
@@ -162,6 +172,7 @@ class Hub:
             suggesting=Suggesting(store=store, clock=clock, settings=settings),
             levels=self.levels,
         )
+        self.consenting = Consenting(store=store, cards=self.cards)
         self.connecting = Connecting(
             store=store,
             ingress=self.ingress,

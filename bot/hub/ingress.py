@@ -29,13 +29,13 @@ from bot.model.channel import (
     Sender,
     Unreadable,
 )
+from bot.model.consents import ConsentFact
 from bot.model.event import Outcome, ThreadEvent
 from bot.model.ids import EventId, IdentityId, ThreadId
 from bot.model.record import (
     Acceptance,
     Accepted,
     Arrival,
-    ConsentFact,
     Envelope,
     IdentitySeed,
     RawRequest,

@@ -10,13 +10,14 @@ from functools import partial
 import structlog
 
 from bot.errors import StoreClosed, StoreError
-from bot.hub import gate
+from bot.hub import consenting, gate
 from bot.hub.engines import Engines
 from bot.hub.feed import Announcement, Feed, Missed, SendMoved, ThreadMoved
 from bot.hub.pace import Pace
 from bot.hub.settings import HubSettings
+from bot.model.consents import ConsentFact
 from bot.model.ids import SendId
-from bot.model.record import Acceptance, Claim, ConsentFact, SendItem, Settlement
+from bot.model.record import Acceptance, Claim, SendItem, Settlement
 from bot.model.sending import (
     CallResult,
     Delivery,
@@ -29,6 +30,7 @@ from bot.model.sending import (
     Retry,
     Sent,
     Uncertain,
+    Unreachable,
 )
 from bot.model.thread import MessageOut, SendStatus
 from bot.ports import Channel, Sending
@@ -240,7 +242,10 @@ class Outbox:
             detail = f"no channel {'/'.join(where)} is configured"
             return Refused(failure=Failure(kind=FailureKind.CONFIG, message=detail))
         message = outbound(claim, at=self._clock.now())
-        refusal = _refusal(claim, message, channel)
+        refused = message.origin is Origin.CAMPAIGN and await consenting.refuses(
+            self._store, claim.item.identity, facet=claim.item.facet
+        )
+        refusal = _refusal(claim, message, channel, refused=refused)
         if refusal is not None:
             return Refused(failure=refusal)
         return await self._drive(claim, channel.send(message))
@@ -283,8 +288,13 @@ class Outbox:
         await self._store.part_sent(claim.item.id, part, at=self._clock.now())
 
     async def _opted_out(self, claim: Claim) -> None:
+        """The provider says so, of this address: its own word, whatever its others say."""
+        identity = claim.item.identity
+        known = await self._store.consents([identity])
+        if any(told.opted_out and told.facet is None for told in known):
+            return
         fact = ConsentFact(
-            identity=claim.item.identity, opted_out=True, source="provider", at=self._clock.now()
+            identity=identity, opted_out=True, source="provider", at=self._clock.now()
         )
         await self._store.accept(Acceptance(consents=(fact,)))
 
@@ -307,7 +317,8 @@ class Outbox:
         settlement = settle(claim, delivery, now=now, max_tries=self._settings.send_tries)
         await self._written(partial(self._store.settle, settlement))
         failure = None if isinstance(delivery, Sent) else delivery.failure
-        if failure and failure.kind is FailureKind.OPTED_OUT and not claim.opted_out:
+        by_provider = isinstance(delivery, Unreachable)
+        if by_provider and failure and failure.kind is FailureKind.OPTED_OUT:
             await self._written(partial(self._opted_out, claim))
         log.info(
             "send settled",
@@ -328,11 +339,11 @@ class Outbox:
             self._feed.announce(SendMoved(thread=item.thread, identity=item.identity, send=state))
 
 
-def _refusal(claim: Claim, message: Outbound, channel: Channel) -> Failure | None:
+def _refusal(claim: Claim, message: Outbound, channel: Channel, *, refused: bool) -> Failure | None:
     """Why a message may not leave at its moment, or None."""
     if message.origin in _FENCED and claim.item.epoch < claim.epoch_now:
         return Failure(kind=FailureKind.STALE, message="the owner has changed since")
-    return gate.check(message, channel.capabilities, opted_out=claim.opted_out, now=message.at)
+    return gate.check(message, channel.capabilities, refused=refused, now=message.at)
 
 
 def outbound(claim: Claim, *, at: datetime) -> Outbound:

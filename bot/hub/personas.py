@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from bot.errors import ConfigError
 from bot.hub.content.fields import Fields, read_fields
+from bot.hub.persona_cards import PersonaTexts, read_texts
 from bot.model.facet import PRIVATE
 from bot.model.understanding import EntityFound, Language, PersonaShare
 from bot.model.value import Value
@@ -43,13 +44,17 @@ class Cue(Value):
 
 
 class Persona(Value):
-    """Somebody that a customer may speak as; `organisation`: for one, as one of its members."""
+    """Somebody that a customer may speak as; `organisation`: for one, as one of its members.
+
+    `texts`: what its card says of such customers.
+    """
 
     key: str
     sv: str
     en: str
     organisation: bool = False
     cues: tuple[Cue, ...] = ()
+    texts: PersonaTexts = PersonaTexts()
 
 
 class Personas:
@@ -214,7 +219,7 @@ def _persona(item: Fields | str, fields: Fields) -> Persona:
         raise fields.at("personas").error(
             f"field 'personas' cannot hold '{item}'", "Write `- key: business` and its fields."
         )
-    item.only("key", "names", "organisation", "cues")
+    item.only("key", "names", "organisation", "card", "cues")
     names = item.inner("names")
     if names is None:
         raise item.place.error(
@@ -229,6 +234,7 @@ def _persona(item: Fields | str, fields: Fields) -> Persona:
         en=names.required("en", example="Business"),
         organisation=_flag(item, "organisation"),
         cues=tuple(cues),
+        texts=read_texts(item),
     )
 
 

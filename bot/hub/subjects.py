@@ -13,7 +13,7 @@ from bot.errors import NotFound
 from bot.hub.telling import login_address
 from bot.model.blob import Blob
 from bot.model.channel import Address, Attachment
-from bot.model.fact import FactPlace, HeldFact
+from bot.model.fact import Fact, FactPlace, HeldFact
 from bot.model.ids import BlobId, IdentityId, ThreadId
 from bot.model.people import ByCustomer, ChannelIdentity
 from bot.model.record import Span
@@ -58,7 +58,7 @@ async def find(store: Store, name: str) -> Customer:
 
 
 async def records(store: Store, customer: Customer) -> AsyncIterator[Record]:
-    """All that is known of a customer but for files: identities, links, entries, sends, facts."""
+    """All that is known of a customer but for files: identities, links, entries, facts ..."""
     for identity in customer.identities:
         yield Record("identities", identity)
     for link in await store.links(customer.ids):
@@ -68,11 +68,10 @@ async def records(store: Store, customer: Customer) -> AsyncIterator[Record]:
         if isinstance(entry.body, MessageOut):
             for send in await store.sends([entry.body.send]):
                 yield Record("sends", send)
-    before = None
-    while facts := await store.facts(customer.ids, before=before, limit=_PAGE):
-        for fact in facts:
-            yield Record("facts", fact)
-        before = FactPlace.of(facts[-1])
+    async for fact in _facts(store, customer):
+        yield Record("facts", fact)
+    for told in await store.consents(customer.ids):
+        yield Record("consents", told)
     for hold in await store.holds(customer.ids):
         yield Record("holds", hold)
     async for held in _held(store, customer):
@@ -122,6 +121,14 @@ async def _entries(store: Store, customer: Customer) -> AsyncIterator[Entry]:
         for entry in page:
             yield entry
         after = page[-1].seq
+
+
+async def _facts(store: Store, customer: Customer) -> AsyncIterator[Fact]:
+    before = None
+    while page := await store.facts(customer.ids, before=before, limit=_PAGE):
+        for fact in page:
+            yield fact
+        before = FactPlace.of(page[-1])
 
 
 async def _held(store: Store, customer: Customer) -> AsyncIterator[HeldFact]:

@@ -1,4 +1,4 @@
-"""What must happen without anybody writing: timers, events that the bus lost, forgetting."""
+"""What must happen without anybody writing: timers, lost events, counting, forgetting."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import structlog
 from bot.errors import BusError, Denied, StoreError
 from bot.hub import subjects
 from bot.hub.ingress import Ingress
+from bot.hub.tallying import Tallying
 from bot.model.fact import FACT_KINDS, FactKind
 from bot.model.ids import EventId
 from bot.model.listing import ThreadPlace
@@ -38,12 +39,19 @@ _OTHERS: Final = tuple(kind for kind in FACT_KINDS if kind not in _VISITS)
 class Upkeep:
     """Puts due timers on the line, recorded events that nobody processed back on the bus.
 
-    And forgets raw requests that are older than `keep_requests`, files that nobody sent, facts that
-    have been kept for long enough, and customers of whom nothing was heard for long.
+    And counts who speaks as which persona; forgets raw requests that are older than
+    `keep_requests`, files that nobody sent, facts that have been kept for long enough, and
+    customers of whom nothing was heard for long.
     """
 
     def __init__(
-        self, *, store: Store, ingress: Ingress, clock: Clock, keep_requests: timedelta
+        self,
+        *,
+        store: Store,
+        ingress: Ingress,
+        clock: Clock,
+        tallying: Tallying,
+        keep_requests: timedelta,
     ) -> None:
         self.keep_requests = keep_requests
         # None: for ever.
@@ -54,6 +62,7 @@ class Upkeep:
         self._store = store
         self._ingress = ingress
         self._clock = clock
+        self._tallying = tallying
         self._swept: OrderedDict[EventId, datetime] = OrderedDict()
         self._mend_before: datetime | None = None
 
@@ -66,6 +75,7 @@ class Upkeep:
             await self._try(self.mend)
             if round_number % _SWEEP_EVERY == 0:
                 await self._try(self.sweep)
+            await self._try(self._tallying.step)
             # A little in each round while there is more: nobody waits long behind it.
             if self._clock.now() >= prune_at and await self._try(self.prune) == 0:
                 prune_at = self._clock.now() + _PRUNE_EVERY

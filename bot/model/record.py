@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.model.channel import Address, Attachment, ReceiptStatus
+from bot.model.consents import ConsentFact
 from bot.model.decision import Gap
 from bot.model.event import EventBody, Outcome, ThreadEvent, TimerBody
 from bot.model.fact import Fact
@@ -67,15 +68,6 @@ class ReceiptFact(Value):
     error_title: str | None = None
 
 
-class ConsentFact(Value):
-    """Marketing at one address was refused or allowed; append-only, the newest counts."""
-
-    identity: IdentityId
-    opted_out: bool
-    source: str
-    at: AwareDatetime
-
-
 class Acceptance(Value):
     """Everything one request brought, to be made durable together.
 
@@ -129,7 +121,7 @@ class Turn(Value):
 
 
 class SendItem(Value):
-    """One message out, as decided: to whom, under which epoch, on whose behalf."""
+    """One message out, as decided: to whom, as which facet, under which epoch, on whose behalf."""
 
     id: SendId
     entry: EntryId
@@ -147,6 +139,7 @@ class SendItem(Value):
     language: str | None = None
     in_reply_to: str | None = None
     recipient_token: str | None = None
+    facet: str | None = None
     at: AwareDatetime
 
 
@@ -215,7 +208,6 @@ class Claim(Value):
     address: Address
     epoch_now: int
     last_inbound_at: AwareDatetime | None = None
-    opted_out: bool = False
     parts_sent: tuple[PartSent, ...] = ()
     tries: int = 1
 

@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.model.consents import ConsentFact
 from bot.model.fact import Fact, FactKind
 from bot.model.ids import IdentityId
 from bot.model.landmarks import Landmark
 from bot.model.people import ChannelIdentity
-from bot.model.record import ConsentFact
 from bot.model.thread import Entry
 
 
@@ -31,7 +31,10 @@ class Cards(Protocol):
         """
 
     async def consents(self, identities: Sequence[IdentityId]) -> list[ConsentFact]:
-        """What counts now of each of these identities that ever said anything, in their order."""
+        """What counts now of each of these identities that ever said anything, in their order.
+
+        Of each identity what it says for all facets, then for each alone (`consents.standing`).
+        """
 
     async def attested(self, phone: str, *, limit: int = 20) -> list[ChannelIdentity]:
         """Identities whose provider vouches for this number, oldest first."""

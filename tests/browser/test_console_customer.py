@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,10 @@ from bot.model.facet import FacetBy
 from bot.model.fact import Attribute, AttributeKey, Claimed, ClaimKind, Purchased
 from bot.model.ids import EventId
 from bot.model.people import Role
-from bot.model.record import Arrival, IdentitySeed
+from bot.model.record import Acceptance, Arrival, IdentitySeed
 from tests.browser.console import PATIENCE, somebody_waits, take_seat
 from tests.browser.kit import DESKTOP, PHONE, browsing, open_page, violations
-from tests.builders import fact
+from tests.builders import at, consent, fact
 from tests.edge.house import PASSWORD, until
 
 if TYPE_CHECKING:
@@ -124,6 +125,21 @@ async def test_the_card_says_who_it_is_and_two_are_linked(server: House) -> None
         assert seat.faults.lines == []
     (made,) = await server.store.links([SMS.identity, TELEGRAM.identity])
     assert (made.link.reason, made.holds) == ("Ringde och sa sitt ordernummer", True)
+
+
+async def test_a_consent_is_shown_for_a_persona_where_it_differs(server: House) -> None:
+    await two_customers(server)
+    said = [(True, 1, None), (False, 2, "business"), (True, 3, "parent")]
+    told = [consent(SMS, opted_out=out, when=at(when), facet=facet) for out, when, facet in said]
+    await server.store.accept(Acceptance(consents=tuple(told)))
+    async with browsing() as browser:
+        seat = await take_seat(browser, server)
+        await seat.open_first()
+        shown = card(seat.page).locator("section", has_text="Samtycken").locator(".pair")
+        await expect(shown).to_have_count(2)
+        await expect(shown.nth(0)).to_contain_text(re.compile("^SMSReklam: nej"))
+        await expect(shown.nth(1)).to_contain_text(re.compile("^SMS · som FöretagReklam: ja"))
+        assert seat.faults.lines == []
 
 
 async def test_who_parts_under_the_agents_eyes_is_gone_at_once(server: House) -> None:

@@ -105,6 +105,39 @@ async def test_the_newest_consent_of_each_counts(store: Store) -> None:
     assert await store.consents(everybody) == [told[3], told[0]]
     assert await store.consents([BO.identity]) == []
     assert await store.consents([]) == []
+    again = consent(ANNA, opted_out=False, when=at(2))
+    await store.accept(Acceptance(consents=(again,)))
+    assert await store.consents([ANNA.identity]) == [again]  # at the same moment: the later to come
+
+
+async def test_consents_of_one_facet_count_beside_that_of_all(store_home: StoreHome) -> None:
+    store = await store_home.open()
+    for where in (ANNA, WEB):
+        await said(store, f"m-{where.user}", where=where)
+    told = (
+        consent(ANNA, opted_out=False, when=at(1), facet="parent"),  # before the one for all
+        consent(ANNA, opted_out=True, when=at(2)),
+        consent(ANNA, opted_out=False, when=at(3), facet="business"),
+        consent(ANNA, opted_out=True, when=at(4), facet="business"),
+        consent(ANNA, opted_out=False, when=at(4), facet="art"),
+        consent(WEB, opted_out=False, when=at(1), facet="business"),
+    )
+    for one in reversed(told):
+        await store.accept(Acceptance(consents=(one, one)))
+    for _ in ("written", "read again after a restart"):
+        assert await store.consents([WEB.identity, ANNA.identity]) == [
+            told[5],
+            told[1],
+            told[4],
+            told[3],
+        ]
+        store = await store_home.open()
+
+
+async def test_a_consent_may_come_with_the_first_message(store: Store) -> None:
+    told = consent(ANNA, opted_out=True)
+    await store.accept(Acceptance(arrivals=(arrival(ANNA, "m0"),), consents=(told,)))
+    assert await store.consents([ANNA.identity]) == [told]
 
 
 async def test_whom_a_provider_vouches_for_by_a_number(store: Store) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.errors import NotFound
 from bot.model.ids import SendId
-from bot.model.record import Absorb, Acceptance, Settlement
+from bot.model.record import Absorb, Settlement
 from bot.model.sending import FailureKind, Origin, PartSent
 from bot.model.thread import SendStatus
 from tests.builders import (
@@ -19,7 +19,6 @@ from tests.builders import (
     arrival,
     at,
     change,
-    consent,
     entry,
     link,
     reply,
@@ -104,7 +103,7 @@ async def test_a_claim_has_all_that_the_gate_must_know(store: Store) -> None:
     assert claim.address == ANNA
     assert (claim.epoch_now, claim.tries) == (3, 1)
     assert claim.last_inbound_at == at(7)
-    assert (claim.opted_out, claim.parts_sent) == (False, ())
+    assert claim.parts_sent == ()
     assert (await state(store, item)).status is SendStatus.SENDING
 
 
@@ -214,34 +213,6 @@ async def test_the_epoch_is_the_survivors_after_an_absorption(store: Store) -> N
     )
     (claim,) = await store.claim_sends(now=at(5), limit=10, until=LAPSES)
     assert (claim.address, claim.item.epoch, claim.epoch_now) == (ANNA, 4, 10)
-
-
-async def test_consents_count_by_their_time_the_newest_first(store: Store) -> None:
-    async def opted_out() -> bool:
-        (claim,) = await store.claim_sends(now=at(99), limit=10, until=LAPSES)
-        await store.settle(settled(claim.item, SendStatus.QUEUED, due=at(0)))
-        return claim.opted_out
-
-    await queue(store, 0)
-    assert not await opted_out()
-    await store.accept(Acceptance(consents=(consent(ANNA, opted_out=True, when=at(5)),)))
-    assert await opted_out()
-    await store.accept(Acceptance(consents=(consent(ANNA, opted_out=False, when=at(4)),)))
-    assert await opted_out()  # the older word came later and does not count
-    await store.accept(Acceptance(consents=(consent(BO, opted_out=False, when=at(9)),)))
-    assert await opted_out()  # somebody else's word
-    await store.accept(Acceptance(consents=(consent(ANNA, opted_out=False, when=at(6)),)))
-    assert not await opted_out()
-
-
-async def test_a_consent_may_come_with_the_first_message(store: Store) -> None:
-    first = Acceptance(
-        arrivals=(arrival(ANNA, "m0"),), consents=(consent(ANNA, opted_out=True, when=at(0)),)
-    )
-    await store.accept(first)
-    await queue(store, 0)
-    (claim,) = await store.claim_sends(now=at(0), limit=10, until=LAPSES)
-    assert claim.opted_out
 
 
 async def test_last_inbound_is_the_addresss_own(store: Store) -> None:

@@ -201,12 +201,7 @@ async def test_who_comes_back_is_somebody_new_whose_refusal_still_holds(store: S
     assert turn.identities[0].name is None
     assert turn.events == (event,)
     await store.commit(laden(turn, event))
-    (claim,) = [
-        one
-        for one in await store.claim_sends(now=at(99), limit=9, until=LAPSES)
-        if one.item.identity == ANNA.identity
-    ]
-    assert claim.opted_out
+    assert [told.opted_out for told in await store.consents([ANNA.identity])] == [True]
     assert [one.event for one in await store.entries(spans(ANNA, WEB))] == [event.id, event.id]
 
 

@@ -88,7 +88,7 @@ def _happened(case: Case, responses: calls.Responses) -> Happened:
     context = case.data.get("context") or {}
     message, lost = outbound(case.data["message"], context, channel=case.channel, at=now)
     failure = gate.check(
-        message, channel.capabilities, opted_out=bool(context.get("opted_out")), now=now
+        message, channel.capabilities, refused=bool(context.get("opted_out")), now=now
     )
     if failure is not None:
         return Happened(delivery=Refused(failure=failure))

@@ -13,6 +13,7 @@ from bot.hub.joining import MONTH, TWO_LOGINS, links_key
 from bot.hub.settings import HubSettings
 from bot.hub.vouching import TAKES_TWO
 from bot.model.channel import Address
+from bot.model.consents import ConsentFact
 from bot.model.event import LoginSeen
 from bot.model.fact import (
     Attribute,
@@ -27,7 +28,7 @@ from bot.model.fact import (
 )
 from bot.model.ids import EventId
 from bot.model.people import ApiToken, Role
-from bot.model.record import Acceptance, Arrival, ConsentFact, IdentitySeed
+from bot.model.record import Acceptance, Arrival, IdentitySeed
 from tests.builders import START, fact
 from tests.edge.house import House, house, until
 
@@ -213,6 +214,45 @@ async def test_of_consents_on_a_channel_the_strictest_counts(server: House) -> N
         ("twilio_sms", "marketing", False),
     ]
     assert (found[1]["source"], found[1]["identity"]) == ("keyword", PHONE.identity)
+
+
+async def test_a_consent_for_one_persona_is_told_and_shown(server: House) -> None:
+    desk = await boss(server)
+    await wrote(server, PHONE)
+    path = f"/customers/{PHONE.identity}/consents"
+    at = server.parts.clock.now()
+    word = {"identity": PHONE.identity, "source": "phone", "at": at.isoformat()}
+
+    async def told(**more: object) -> list[tuple[object, ...]]:
+        await desk.post(path, {**word, **more})
+        status, answer = await desk.post(path, {**word, **more})  # again it changes nothing
+        assert status == 200, answer
+        names = ("channel", "facet", "allowed", "source")
+        return [tuple(one[name] for name in names) for one in answer["consents"]]
+
+    refused = ("twilio_sms", None, False, "phone")
+    assert await told(allowed=False) == [refused]
+    later = (at + timedelta(microseconds=1)).isoformat()
+    firm = ("twilio_sms", "business", True, "phone")
+    assert await told(allowed=True, facet="business", at=later) == [refused, firm]
+    # One that comes late undoes nothing.
+    before = (at - timedelta(days=1)).isoformat()
+    assert await told(allowed=True, at=before) == [refused, firm]
+
+
+async def test_a_consent_that_cannot_be_so(server: House) -> None:
+    desk = await boss(server)
+    await wrote(server, PHONE, OTHER)
+    path = f"/customers/{PHONE.identity}/consents"
+    now = server.parts.clock.now()
+    word = {"identity": PHONE.identity, "source": "phone", "allowed": True, "at": now.isoformat()}
+    late = (now + timedelta(days=1)).isoformat()
+    status, answer = await desk.post(path, {**word, "facet": "pirate", "at": late})
+    assert status == 422
+    assert [one["where"] for one in answer["errors"]] == ["body.facet", "body.at"]
+    assert (await desk.post(path, {**word, "identity": OTHER.identity}))[0] == 404
+    assert (await card(desk, PHONE.identity))["consents"] == []
+    assert (await card(desk, OTHER.identity))["consents"] == []
 
 
 @pytest.mark.parametrize("customer", ["thr_" + "0" * 24, "idn_" + "0" * 24])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot.model.counts import ACTIVE, CardSeen, Cell, PersonaCounts, PersonaTally
 from bot.model.people import Role
 
 if TYPE_CHECKING:
@@ -43,6 +45,39 @@ async def test_personas_are_listed_with_their_names(server: House) -> None:
         "organisation": True,
     }
     assert [one["default"] for one in found["personas"]] == [True, False, False]
+
+
+async def test_the_card_of_a_persona(server: House) -> None:
+    desk = await server.log_in(role=Role.AUTHOR)
+    status, found = await desk.get("/personas/business")
+    assert status == 200
+    assert (found["key"], found["names"]["sv"], found["organisation"]) == (
+        "business",
+        "Företag",
+        True,
+    )
+    assert found["card"]["sv"]["objectives"][0] == "ett pris som håller hela säsongen"
+    assert len(found["version"]) == 16
+
+
+async def test_what_was_counted_of_a_persona(server: House) -> None:
+    desk = await server.log_in(role=Role.AUTHOR)
+    now = server.parts.clock.now()
+    cells = (Cell(key="research", count=18), Cell(key="loyalty", count=2))
+    tally = PersonaTally(persona="business", ever=20, active=20, stages=cells)
+    later = now + timedelta(hours=1)
+    counts = PersonaCounts(at=later, since=now - ACTIVE, personas=(tally,))
+    await server.store.put_persona_counts(counts)
+    await server.store.see_cards([CardSeen(persona="business", version="old", at=now)])
+    _, found = await desk.get("/personas/business")
+    evidence = found["evidence"]
+    assert (evidence["active"], evidence["ever"], evidence["compared_at"]) == (20, 20, None)
+    assert [(one["key"], one["count"]) for one in evidence["stages"]] == [
+        ("loyalty", None),
+        ("research", None),
+    ]
+    status, _ = await desk.get("/personas/pirate")
+    assert status == 404
 
 
 async def test_an_agent_says_as_whom_the_customer_speaks(server: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.model.consents import standing
 from bot.model.landmarks import Landmark, landmark_of
 from tests.fakes.memory import Section
 
@@ -11,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime, timedelta
 
+    from bot.model.consents import ConsentFact
     from bot.model.fact import Fact, FactKind
     from bot.model.ids import IdentityId
     from bot.model.people import ChannelIdentity
-    from bot.model.record import ConsentFact
     from bot.model.thread import Entry
 
 
@@ -41,7 +42,13 @@ class FakeCards(Section):
 
     async def consents(self, identities: Sequence[IdentityId]) -> list[ConsentFact]:
         memory = await self._begin()
-        return [memory.consents[one] for one in identities if one in memory.consents]
+        # Sorting keeps the order in which those of the same moment came.
+        words = sorted(memory.consents, key=lambda told: told.at)
+        return [
+            fact
+            for one in identities
+            for fact in standing(told for told in words if told.identity == one)
+        ]
 
     async def attested(self, phone: str, *, limit: int = 20) -> list[ChannelIdentity]:
         memory = await self._begin()

@@ -43,9 +43,8 @@ class FakeInbox(Section):
             events.extend(_arrive(memory, arrival))
         memory.receipts.extend(acceptance.receipts)
         for consent in acceptance.consents:
-            known = memory.consents.get(consent.identity)
-            if known is None or known.at <= consent.at:
-                memory.consents[consent.identity] = consent
+            if consent not in memory.consents:
+                memory.consents.append(consent)
         _keep_request(memory, acceptance, events)
         if self.bus is not None and events:
             self.bus.put([Envelope(event=event.id, thread=event.thread) for event in events])

@@ -14,11 +14,13 @@ from bot.model.thread import PartState, SendState, SendStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import date, datetime
 
     from bot.errors import StoreError
     from bot.model.blob import Blob
     from bot.model.channel import Address
+    from bot.model.consents import ConsentFact
+    from bot.model.counts import CardSeen, PersonaCounts
     from bot.model.decision import Gap
     from bot.model.event import Outcome, ThreadEvent
     from bot.model.fact import Fact, HeldFact
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
         Session,
     )
     from bot.model.privacy import LegalHold
-    from bot.model.record import ConsentFact, GapCount, RawRequest, ReceiptFact, SendItem, Timer
+    from bot.model.record import GapCount, RawRequest, ReceiptFact, SendItem, Timer
     from bot.model.thread import Entry, ThreadState
     from tests.fakes.bus import FakeBus
 
@@ -95,7 +97,11 @@ class Memory:
     identities: dict[IdentityId, ChannelIdentity] = field(default_factory=dict)
     aliases: dict[IdentityId, IdentityId] = field(default_factory=dict)
     links: dict[LinkId, LinkMade] = field(default_factory=dict)
-    consents: dict[IdentityId, ConsentFact] = field(default_factory=dict)
+    consents: list[ConsentFact] = field(default_factory=list)
+    # counting
+    chores: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    persona_counts: dict[date, PersonaCounts] = field(default_factory=dict)
+    cards_seen: list[CardSeen] = field(default_factory=list)
     # events
     events: dict[EventId, ThreadEvent] = field(default_factory=dict)
     requests: list[KeptRequest] = field(default_factory=list)

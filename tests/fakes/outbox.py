@@ -95,14 +95,12 @@ def _heads(memory: Memory) -> Iterator[SendRow]:
 def _claim(memory: Memory, send: SendRow) -> Claim:
     thread = memory.thread_of(send.item.identity)
     state = memory.states.get(thread) or ThreadState(thread=thread)
-    consent = memory.consents.get(send.item.identity)
     return Claim(
         item=send.item,
         seq=send.seq,
         address=memory.address(send),
         epoch_now=state.epoch,
         last_inbound_at=state.wrote_at(send.item.identity),
-        opted_out=consent is not None and consent.opted_out,
         parts_sent=tuple(PartSent(external_id=part) for part, _ in send.parts),
         tries=send.state.tries,
     )

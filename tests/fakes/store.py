@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.fakes.blobs import FakeBlobs
 from tests.fakes.cards import FakeCards
+from tests.fakes.counting import FakeCounting
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.facts import FakeFacts
 from tests.fakes.inbox import FakeInbox
@@ -22,6 +23,7 @@ class FakeStore(
     FakeBlobs,
     FakeFacts,
     FakeCards,
+    FakeCounting,
     FakePrivacy,
 ):
     """The record of truth, for as long as its `Memory` lives.

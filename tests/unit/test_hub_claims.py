@@ -18,8 +18,8 @@ from bot.model.sending import Call, CallResult, Origin
 from bot.model.thread import SendStatus
 from tests.fakes.clock import settle
 from tests.fakes.store import FakeStore
-from tests.hubs import HubKit, hub_kit
-from tests.unit.test_hub_outbox import OTHER, PHONE, SMS, queue, to_sms
+from tests.hubs import HubKit, hub_kit, queue
+from tests.unit.test_hub_outbox import OTHER, PHONE, SMS, to_sms
 
 HOUR = timedelta(hours=1)
 

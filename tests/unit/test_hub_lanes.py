@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bot.hub.lanes import identities_of, lanes
 from bot.model.channel import ReceiptStatus
+from bot.model.consents import ConsentFact
 from bot.model.ids import ThreadId
-from bot.model.record import Acceptance, Arrival, ConsentFact, ReceiptFact
+from bot.model.record import Acceptance, Arrival, ReceiptFact
 from bot.ports import Spooled
 from tests.builders import (
     acceptance,

@@ -17,8 +17,8 @@ from bot.hub.feed import Announcement, SendMoved
 from bot.hub.outbox import Outbox, back_off
 from bot.hub.pace import Pace
 from bot.model.channel import ReceiptStatus, Request
-from bot.model.event import AgentNotes
-from bot.model.ids import EventId, SendId, ThreadId
+from bot.model.event import AgentLinks, AgentNotes, Done, Unlinks
+from bot.model.ids import EventId, LinkId, SendId, ThreadId
 from bot.model.record import Acceptance, Arrival, Turn
 from bot.model.sending import (
     Call,
@@ -39,7 +39,7 @@ from tests import builders
 from tests.fakes.bus import FakeBus
 from tests.fakes.clock import settle
 from tests.fakes.store import FakeStore
-from tests.hubs import ANNA, HubKit, hub_kit, played
+from tests.hubs import ANNA, HubKit, hub_kit, played, queue
 
 SMS, PHONE, OTHER = "twilio_sms", "+46701234567", "+46707654321"
 DELIVERY = "[answer.delivery.time]"
@@ -64,28 +64,6 @@ def to_sms(kit: HubKit) -> list[HttpCall]:
 
 async def statuses(kit: HubKit, channel: str = SMS, user: str = PHONE) -> list[SendStatus]:
     return [send.status for send in await kit.sends(channel, user)]
-
-
-async def queue(kit: HubKit, user: str, text: str, *, origin: Origin, channel: str = SMS) -> None:
-    """Put a message of ours into somebody's thread, without a word of theirs."""
-    turn = await kit.turn(channel, user)
-    note = Arrival(
-        id=EventId.new(),
-        identity=kit.identity(channel, user),
-        at=kit.clock.now(),
-        body=AgentNotes(by=ANNA, text="n"),
-    )
-    (event,) = (await kit.store.accept(Acceptance(arrivals=(note,)))).events
-    out = builders.reply(event, 0, text=text)
-    item = builders.send_item(turn, out, due=kit.clock.now(), epoch=turn.state.epoch)
-    change = builders.change(turn, event, out).model_copy(
-        update={
-            "sends": (item.model_copy(update={"origin": origin}),),
-            "state": turn.state.model_copy(update={"version": turn.state.version + 1}),
-        }
-    )
-    await kit.store.commit(change)
-    await kit.quiet()
 
 
 # --- the epoch -------------------------------------------------------------------------------
@@ -537,6 +515,81 @@ async def test_who_opted_out_gets_no_campaign_but_an_answer(kit: HubKit) -> None
     assert kit.phone(SMS, PHONE) == [*shown, DELIVERY, "Rea i morgon!"]
 
 
+async def together(kit: HubKit, one: str, other: str) -> LinkId:
+    """An agent says that two numbers are one customer's."""
+    body = AgentLinks(by=ANNA, into=kit.identity(SMS, one), reason="same voice")
+    now = kit.clock.now()
+    links = Arrival(id=EventId.new(), identity=kit.identity(SMS, other), at=now, body=body)
+    assert await kit.hub.ingress.ask(links, patience=timedelta(seconds=10)) == Done()
+    await kit.quiet()
+    turn = await kit.turn(SMS, one)
+    (made,) = await kit.store.links([one.id for one in turn.identities])
+    return made.link.id
+
+
+async def apart(kit: HubKit, link: LinkId, user: str) -> None:
+    body = Unlinks(by=ANNA, links=(link,), reason="two people")
+    now = kit.clock.now()
+    ends = Arrival(id=EventId.new(), identity=kit.identity(SMS, user), at=now, body=body)
+    assert await kit.hub.ingress.ask(ends, patience=timedelta(seconds=10)) == Done()
+    await kit.quiet()
+
+
+async def test_a_no_at_one_number_holds_for_the_customers_other_one(kit: HubKit) -> None:
+    await kit.write(SMS, OTHER, "hej")
+    await kit.write(SMS, PHONE, "hej")
+    await kit.write(SMS, OTHER, "START")
+    await kit.write(SMS, PHONE, "STOP")
+    link = await together(kit, PHONE, OTHER)
+    shown = kit.phone(SMS, OTHER)
+    before = await kit.store.consents([kit.identity(SMS, OTHER)])
+    await queue(kit, OTHER, "Rea!", origin=Origin.CAMPAIGN)
+    (*_, campaign) = await kit.sends(SMS, OTHER)
+    assert (campaign.status, campaign.failure) == (SendStatus.FAILED, FailureKind.OPTED_OUT)
+    assert kit.phone(SMS, OTHER) == shown
+    assert await kit.store.consents([kit.identity(SMS, OTHER)]) == before
+    await kit.write(SMS, OTHER, "leverans")
+    assert kit.phone(SMS, OTHER) == [*shown, DELIVERY]
+
+    await apart(kit, link, PHONE)
+    shown = kit.phone(SMS, OTHER)
+    await queue(kit, OTHER, "Rea igen!", origin=Origin.CAMPAIGN)
+    assert kit.phone(SMS, OTHER) == [*shown, "Rea igen!"]
+    stopped = kit.phone(SMS, PHONE)
+    await queue(kit, PHONE, "Rea igen!", origin=Origin.CAMPAIGN)
+    assert kit.phone(SMS, PHONE) == stopped
+
+
+async def test_a_no_by_sms_is_none_on_another_channel(kit: HubKit) -> None:
+    await kit.write(SMS, PHONE, "STOP")
+    await kit.write("twilio_whatsapp", PHONE, "hej")
+    turn = await kit.turn(SMS, PHONE)
+    assert len(turn.identities) == 2
+    await queue(kit, PHONE, "Rea!", origin=Origin.CAMPAIGN, channel="twilio_whatsapp")
+    assert kit.phone("twilio_whatsapp", PHONE)[-1] == "Rea!"
+
+
+async def test_a_send_asks_the_consent_of_its_facet(kit: HubKit) -> None:
+    await kit.write(SMS, PHONE, "hej")
+    own = kit.address(SMS, PHONE)
+    for when, (opted_out, facet) in enumerate(((True, None), (False, "business"))):
+        said = builders.consent(
+            own, opted_out=opted_out, facet=facet, when=kit.clock.now() + timedelta(seconds=when)
+        )
+        await kit.store.accept(Acceptance(consents=(said,)))
+    shown = kit.phone(SMS, PHONE)
+    for facet in ("business", "parent", "private", None):
+        await queue(kit, PHONE, f"Till {facet}", origin=Origin.CAMPAIGN, facet=facet)
+    assert kit.phone(SMS, PHONE) == [*shown, "Till business"]
+
+
+async def test_what_is_said_is_said_to_the_facet_spoken_as() -> None:
+    store = FakeStore()
+    async with hub_kit(store=store) as kit:
+        await kit.write(SMS, PHONE, "hej")
+        assert [row.item.facet for row in store.memory.sends.values()] == ["private"]
+
+
 async def test_stop_and_start_by_sms_get_no_answer_from_us(kit: HubKit) -> None:
     for text in ("STOP", "stop", "START", "HELP"):
         await kit.write(SMS, PHONE, text)
@@ -564,11 +617,13 @@ async def test_after_a_block_the_person_has_opted_out() -> None:
         await kit.write("telegram", "77", "leverans")
         (send,) = await kit.sends("telegram", "77")
         assert (send.status, send.failure) == (SendStatus.FAILED, FailureKind.OPTED_OUT)
-        fact = store.memory.consents[kit.identity("telegram", "77")]
-        assert (fact.opted_out, fact.source) == (True, "provider")
+        (fact,) = store.memory.consents
+        assert fact.identity == kit.identity("telegram", "77")
+        assert (fact.opted_out, fact.source, fact.facet) == (True, "provider", None)
         await queue(kit, "77", "Rea!", origin=Origin.CAMPAIGN, channel="telegram")
         assert kit.phone("telegram", "77") == []
         assert len(to_sms(kit)) == 1
+        assert store.memory.consents == [fact]
 
 
 async def test_a_refusal_for_another_reason_is_no_opt_out() -> None:
@@ -577,7 +632,7 @@ async def test_a_refusal_for_another_reason_is_no_opt_out() -> None:
         kit.wire.failing = [refused(400, code=21211)]
         await kit.write(SMS, PHONE, "leverans")
         assert (await statuses(kit)) == [SendStatus.FAILED]
-        assert store.memory.consents == {}
+        assert store.memory.consents == []
 
 
 async def test_a_closed_window_is_not_tried(kit: HubKit) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from bot.app.words import load_words
 from bot.errors import ConfigError
 from bot.hub.facets import shown
+from bot.hub.persona_cards import PersonaText, PersonaTexts
 from bot.hub.personas import Cue, Persona, Personas, parse
 from bot.model.understanding import EntityFound, Language, PersonaShare
 from config.settings import ContentSection, Settings
@@ -207,3 +209,43 @@ def test_texts_for_a_persona_that_is_not_configured_are_refused(tmp_path: Path) 
 def test_the_shipped_cues(text: str, language: Language, expected: str | None) -> None:
     found = shown(shipped_personas().shown(text, language=language), current="private")
     assert (found.persona if found else None) == expected
+
+
+# --- cards -----------------------------------------------------------------------------------
+
+HEAD = "personas:\n  - {key: private, names: {sv: P, en: P}, card: {sv: {%s}}}"
+
+
+def test_a_card_says_who_such_customers_are() -> None:
+    text = (
+        HEAD % "description: Köper  sent, motivations: [komma ut, äga färre], pain_points: storlek"
+    )
+    (private,) = parse(text, file="personas.yaml")
+    assert private.texts.sv == PersonaText(
+        description="Köper sent", motivations=("komma ut", "äga färre"), pain_points=("storlek",)
+    )
+    assert private.texts.en == PersonaText()
+    (other,) = parse(text.replace("färre", "bättre"), file="personas.yaml")
+    assert len({private.texts.version, other.texts.version, PersonaTexts().version}) == 3
+
+
+@pytest.mark.parametrize(
+    ("card", "what"),
+    [
+        ("motivation: [a]", "field 'motivation' is unknown"),
+        (f"description: {'a' * 601}", "field 'description' is longer than 600 characters"),
+        (f"behaviour: {list('abcdefghi')}", "field 'behaviour' has more than 8 items"),
+        (f"behaviour: [{'a' * 161}]", "an item of 'behaviour' is empty or longer than 160"),
+        ("behaviour: ['']", "an item of 'behaviour' is empty or longer than 160"),
+    ],
+)
+def test_what_cannot_stand_on_a_card(card: str, what: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(what)) as found:
+        parse(HEAD % card, file="personas.yaml")
+    assert found.value.where == "personas.yaml:2"
+
+
+def test_the_shipped_personas_have_cards_in_both_languages() -> None:
+    for persona in shipped_personas().all:
+        for text in (persona.texts.sv, persona.texts.en):
+            assert all(text.model_dump().values()), persona.key

@@ -486,9 +486,9 @@ async def test_receipts_and_consents_are_spooled_too(edge: EdgeKit) -> None:
     edge.store.failing = AWAY
     await edge.write("STOP")
     edge.store.failing = None
-    assert edge.store.memory.consents == {}
+    assert edge.store.memory.consents == []
     await edge.bring()
-    assert [one.opted_out for one in edge.store.memory.consents.values()] == [True]
+    assert [one.opted_out for one in edge.store.memory.consents] == [True]
 
 
 # --- what the store refuses ------------------------------------------------------------------

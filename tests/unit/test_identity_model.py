@@ -20,13 +20,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from typing_extensions import override
 
+from bot.hub.consenting import refuses
 from bot.hub.settings import HubSettings
 from bot.model.event import AgentLinks, Done, Unlinks
 from bot.model.ids import EventId, IdentityId, ThreadId
 from bot.model.people import Proof
-from bot.model.record import Arrival, LinkMade
+from bot.model.record import Acceptance, Arrival, LinkMade
 from bot.model.thread import MessageIn, ThreadState
-from tests.builders import understood
+from tests.builders import consent, understood
 from tests.fakes.nlu import FakeNlu
 from tests.hubs import ANNA, TABLE, HubKit, assert_rebuilds, hub_kit
 from tests.records import Record
@@ -73,6 +74,7 @@ class Customers(RuleBasedStateMachine):
         self._edges: list[Edge] = []
         self._said: list[tuple[int, Who, str]] = []
         self._number = 0
+        self._consents: dict[Who, dict[str | None, bool]] = {}
 
     async def _open(self) -> HubKit:
         easy = HubSettings(links_a_month=10_000, link_tries=10_000)
@@ -168,6 +170,19 @@ class Customers(RuleBasedStateMachine):
     def wait(self, minutes: int) -> None:
         self.run(self._kit.pass_time(timedelta(minutes=minutes)))
 
+    @rule(who=people, opted_out=st.booleans(), facet=st.sampled_from([None, "business"]))
+    def consent(self, who: Who, facet: str | None, *, opted_out: bool) -> None:
+        if who not in self._met:
+            return
+        self._number += 1
+        when = self._kit.clock.now() + timedelta(microseconds=self._number)
+        told = consent(self._kit.address(*who), opted_out=opted_out, facet=facet, when=when)
+        self.run(self._kit.store.accept(Acceptance(consents=(told,))))
+        words = self._consents.setdefault(who, {})
+        if facet is None:
+            words.clear()
+        words[facet] = opted_out
+
     @rule(one=people, other=people)
     def link_and_unlink_change_nothing(self, one: Who, other: Who) -> None:
         if not {one, other} <= self._met or other in self._component(one):
@@ -208,6 +223,17 @@ class Customers(RuleBasedStateMachine):
             expected = [text for at, who, text in self._said if self._may_see(visitor, who, at)]
             assert [text for text in seen if text.startswith("ord ")] == expected
 
+    @invariant()
+    def a_no_at_any_of_their_addresses_is_a_no(self) -> None:
+        for who in self._met:
+            theirs = [one for one in self._component(who) if one[0] == who[0]]
+            expected = any(self._consents.get(one, {}).get(None, False) for one in theirs)
+            no_further = any(self._consents.get(one) == {"business": False} for one in theirs)
+            assert self.run(self._refuses(who, "private")) == (expected or no_further)
+            as_firm = [self._consents.get(one, {}) for one in theirs]
+            expected = any(words.get("business", words.get(None, False)) for words in as_firm)
+            assert self.run(self._refuses(who, "business")) == expected
+
     # --- doing -------------------------------------------------------------------------------
 
     async def _write(self, who: Who, text: str) -> None:
@@ -237,6 +263,9 @@ class Customers(RuleBasedStateMachine):
         first, second = (one, other) if made.link.one == self._id(one) else (other, one)
         begun = self._number if since is None else since
         self._edges.append(Edge(one=first, other=second, since=begun, made=made))
+
+    async def _refuses(self, who: Who, facet: str) -> bool:
+        return await refuses(self._kit.store, self._id(who), facet=facet)
 
     async def _links(self, who: Who) -> list[LinkMade]:
         turn = await self._kit.turn(*who)
@@ -313,7 +342,8 @@ class Customers(RuleBasedStateMachine):
         of_links |= {"dialogue_moved", "journey_moved", "facets_stand"}
         entries = [one for one in await self._kit.entries(*who) if one.body.kind not in of_links]
         history = await self._history(who) if who in VISITORS else []
-        return {**_plain(state), "entries": entries, "history": history}
+        refused = [await self._refuses(who, facet) for facet in ("private", "business")]
+        return {**_plain(state), "entries": entries, "history": history, "refused": refused}
 
 
 def _plain(state: ThreadState) -> dict[str, object]:

@@ -280,7 +280,7 @@ HOT = {
     "parts": threads._PARTS,  # noqa: SLF001
     "links": links._LINKS,  # noqa: SLF001
     "landmarks": cards._LANDMARKS,  # noqa: SLF001
-    "consent": cards._CONSENT,  # noqa: SLF001
+    "consents": cards._CONSENTS,  # noqa: SLF001
     "attested": cards._ATTESTED,  # noqa: SLF001
     "first fact": cards._FIRST,  # noqa: SLF001
     "identity": rows._IDENTITY,  # noqa: SLF001

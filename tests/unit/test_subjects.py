@@ -17,10 +17,10 @@ from bot.model.channel import Attachment, AttachmentType
 from bot.model.fact import HeldFact
 from bot.model.ids import AgentId, BlobId, FactId
 from bot.model.people import ByAgent, ByCustomer
-from bot.model.record import Absorb
+from bot.model.record import Absorb, Acceptance
 from bot.model.thread import MessageIn
 from bot.stores.sqlite import SqliteStore
-from tests.builders import acceptance, arrival, at, change, entry, fact, link, spans
+from tests.builders import acceptance, arrival, at, change, consent, entry, fact, link, spans
 from tests.contract.committing import ANNA, BO, WEB, said
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ async def _filled(store: SqliteStore) -> None:
         }
     )
     await store.commit(joined)
+    told = (consent(ANNA, opted_out=True), consent(BO, opted_out=True))
+    await store.accept(Acceptance(consents=told))
     await store.put_facts([fact(ANNA, "a"), fact(WEB, "w", when=1), fact(BO, "b")])
     for one in (HERS, SENT, HIS):
         await store.put_blob(one)
@@ -125,6 +127,7 @@ def test_a_copy_is_made_of_all_identities(house: House, name: str) -> None:
     made = house.samtal("export", name, "--to", str(copy))
     assert made.exit_code == 0, made.stderr
     assert sorted(made.stdout.splitlines()) == [
+        "1 consents",
         "1 links",
         "1 quarantine",
         "2 facts",

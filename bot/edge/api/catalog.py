@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.edge.api.persona_shapes import OnePersona, PersonaCardOut
 from bot.edge.api.route import AnyRole, Ask, operation
 from bot.edge.api.shapes import (
     ChannelList,
@@ -77,6 +78,21 @@ async def list_personas(ask: Ask) -> PersonaList:
     )
 
 
+@operation(
+    "GET", "/personas/{key}", summary="One persona", tag="content", roles=AnyRole, errors=(404,)
+)
+async def get_persona(ask: Ask, path: OnePersona) -> PersonaCardOut:
+    """Its card as the configuration has it, since when it says so, and what live data say of it.
+
+    Counted once an hour: customers who ever spoke as it, and of those who did in the last 90 days
+    how many are likeliest in which stage, wrote on which channel, in which language, and asked for
+    what. Numbers under ten are not shown (`count` null), nor what would give one away. Shares are
+    held against those counted 90 days before: `drift` when the two-proportion z goes beyond 2.58,
+    z = (p1 - p2) / sqrt(p (1 - p) (1/n1 + 1/n2)), p being the share of both together.
+    """
+    return PersonaCardOut.of(await ask.parts.hub.evidences.of(path.key))
+
+
 def _shown(letter: DeadLetter) -> DeadLetterOut:
     came = letter.request
     return DeadLetterOut(
@@ -91,4 +107,4 @@ def _shown(letter: DeadLetter) -> DeadLetterOut:
     )
 
 
-OPERATIONS = (list_gaps, list_dead_letters, list_channels, list_personas)
+OPERATIONS = (list_gaps, list_dead_letters, list_channels, list_personas, get_persona)

@@ -6,14 +6,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints
 
-from bot.hub.card import CustomerCard
+from bot.hub.card import CardConsent, CustomerCard
 from bot.hub.connecting import LinkWord
+from bot.model.consents import ConsentFact
 from bot.model.ids import IdentityId, LinkId, ThreadId
-from bot.model.value import Value
+from bot.model.value import AwareDatetime, Value
 
 # A customer is known by the thread, or by any identity.
 _Customer = Annotated[str, StringConstraints(pattern=r"^(thr|idn)_[0-9a-f]{24}$")]
 _ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+_Facet = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 _Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 
@@ -61,6 +63,36 @@ class OtherCustomer(Value):
         return LinkWord(
             identity=self.identity, own=self.own, reason=self.reason, key=self.client_id
         )
+
+
+class NewConsent(Value):
+    """What somebody said of marketing at one of a customer's identities, when, and how we know.
+
+    `facet`: as this persona only; none: whoever they speak as. The same again changes nothing.
+    """
+
+    identity: IdentityId
+    allowed: bool
+    at: AwareDatetime
+    source: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+    facet: _Facet | None = None
+
+    @property
+    def told(self) -> ConsentFact:
+        """The hub's value."""
+        return ConsentFact(
+            identity=self.identity,
+            opted_out=not self.allowed,
+            source=self.source,
+            at=self.at,
+            facet=self.facet,
+        )
+
+
+class CustomerConsents(Value):
+    """What counts of a customer's consents, by channel, and by persona where it differs."""
+
+    consents: tuple[CardConsent, ...]
 
 
 class LinkDone(Value):

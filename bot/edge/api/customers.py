@@ -5,7 +5,9 @@ from __future__ import annotations
 from bot.edge.api.commands import done, refused
 from bot.edge.api.customer_shapes import (
     CardOut,
+    CustomerConsents,
     LinkDone,
+    NewConsent,
     OneCustomer,
     OneLink,
     OtherCustomer,
@@ -14,9 +16,10 @@ from bot.edge.api.customer_shapes import (
 from bot.edge.api.route import Ask, operation
 from bot.edge.api.shapes import CommandDone
 from bot.edge.api.threads import AT_THE_DESK
-from bot.edge.problems import Refusal
+from bot.edge.problems import Mistake, Refusal
 from bot.hub.connecting import Connected
 from bot.model.event import Rejected
+from bot.model.people import Role
 
 _PATH = "/customers/{customer}"
 _LOST = (404, 409)
@@ -93,6 +96,40 @@ async def dismiss_suggestion(ask: Ask, path: OneCustomer, body: OtherCustomer) -
     return await done(ask, command)
 
 
+@operation(
+    "POST",
+    f"{_PATH}/consents",
+    summary="Tell a customer's consent",
+    tag="customers",
+    roles=AT_THE_DESK | {Role.INTEGRATION},
+    errors=(404,),
+)
+async def tell_consent(ask: Ask, path: OneCustomer, body: NewConsent) -> CustomerConsents:
+    """Keep that marketing was allowed or refused at an identity; answers what counts then.
+
+    Of what one identity says, the latest word by `at` counts for a persona: one for all personas
+    does away with those before it. Over the identities of a customer on a channel the strictest
+    counts. Who allowed it as one persona only has not allowed it as the others.
+    """
+    _check_consent(ask, body)
+    await ask.parts.hub.consenting.tell(path.wanted, body.told, by=ask.principal.by)
+    card = await ask.parts.cards.card(path.wanted)
+    return CustomerConsents(consents=card.consents)
+
+
+def _check_consent(ask: Ask, body: NewConsent) -> None:
+    personas, now = ask.parts.hub.personas, ask.parts.clock.now()
+    wrong = []
+    if body.facet is not None and body.facet not in personas:
+        known = ", ".join(one.key for one in personas.all)
+        wrong.append(Mistake(where="body.facet", what="no such persona", mend=f"Send: {known}."))
+    if body.at > now:
+        mend = f"Send when it was said, until {now.isoformat()}."
+        wrong.append(Mistake(where="body.at", what="a moment to come", mend=mend))
+    if wrong:
+        raise Refusal(422, "Something in the body is wrong.", errors=tuple(wrong))
+
+
 def _may_link(ask: Ask) -> bool:
     """A word is a person's."""
     principal = ask.principal
@@ -109,4 +146,10 @@ def _check_may_link(ask: Ask) -> None:
         )
 
 
-OPERATIONS = (get_customer, link_customers, unlink_customers, dismiss_suggestion)
+OPERATIONS = (
+    get_customer,
+    link_customers,
+    unlink_customers,
+    dismiss_suggestion,
+    tell_consent,
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.stores.mongo.blobs import MongoBlobs
 from bot.stores.mongo.cards import MongoCards
+from bot.stores.mongo.counting import MongoCounting
 from bot.stores.mongo.directory import MongoDirectory
 from bot.stores.mongo.driver import Driver, DriverName
 from bot.stores.mongo.facts import MongoFacts
@@ -28,6 +29,7 @@ class MongoStore(
     MongoBlobs,
     MongoFacts,
     MongoCards,
+    MongoCounting,
     MongoPrivacy,
 ):
     """The `Store` port over one database."""
@@ -43,6 +45,7 @@ class MongoStore(
         MongoSearch.__init__(self, collections)
         MongoFacts.__init__(self, collections)
         MongoCards.__init__(self, collections)
+        MongoCounting.__init__(self, collections)
         MongoPrivacy.__init__(self, collections)
         self.driver = driver
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
+from bot.model.consents import ConsentFact, standing
 from bot.model.fact import Fact, FactKind
 from bot.model.ids import IdentityId
 from bot.model.landmarks import Landmark
 from bot.model.moments import micros, moment
 from bot.model.people import ChannelIdentity
-from bot.model.record import ConsentFact
 from bot.model.thread import Entry
 from bot.stores.mongo.collection import Document
-from bot.stores.mongo.documents import documents, identity_of, integer, text
+from bot.stores.mongo.documents import documents, identity_of, integer, maybe, text
 from bot.stores.mongo.schema import Collections
 
 
@@ -49,16 +49,11 @@ class MongoCards:
         told = await self._collections.consents.find(
             {"identity": {"$in": list(identities)}}, sort=(("at", 1), ("number", 1))
         )
-        newest = {text(one, "identity"): one for one in told}
+        words = [_consent(one) for one in told]
         return [
-            ConsentFact(
-                identity=identity,
-                opted_out=newest[identity].get("opted_out") is True,
-                source=text(newest[identity], "source"),
-                at=moment(integer(newest[identity], "at")),
-            )
+            fact
             for identity in identities
-            if identity in newest
+            for fact in standing(one for one in words if one.identity == identity)
         ]
 
     async def attested(self, phone: str, *, limit: int = 20) -> list[ChannelIdentity]:
@@ -86,3 +81,13 @@ class MongoCards:
             limit=1,
         )
         return Fact.model_validate_json(text(found[0], "value")) if found else None
+
+
+def _consent(document: Document) -> ConsentFact:
+    return ConsentFact(
+        identity=IdentityId(text(document, "identity")),
+        opted_out=document.get("opted_out") is True,
+        source=text(document, "source"),
+        at=moment(integer(document, "at")),
+        facet=maybe(document, "facet", str),
+    )

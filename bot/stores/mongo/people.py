@@ -15,7 +15,6 @@ from bot.model.thread import LastInbound
 from bot.stores.mongo.claims import Queued
 from bot.stores.mongo.collection import Document
 from bot.stores.mongo.documents import address_of, documents, integer, maybe, text
-from bot.stores.mongo.receipts import newest_consents
 from bot.stores.mongo.remembered import both
 from bot.stores.mongo.schema import Collections
 
@@ -37,17 +36,14 @@ class People:
     async def of(self, sends: Sequence[Queued]) -> dict[str, Person]:
         """What the gate must know of each recipient, now."""
         identities = sorted({one.identity for one in sends})
-        (found, out), threads = await both(
-            both(
-                self._collections.identities.find({"_id": {"$in": identities}}, fields=_PERSON),
-                newest_consents(self._collections, [IdentityId(one) for one in identities]),
-            ),
+        found, threads = await both(
+            self._collections.identities.find({"_id": {"$in": identities}}, fields=_PERSON),
             self._heads({one.thread for one in sends}),
         )
         # Those that are not in the thread any more that the message was written in.
         elsewhere = {text(one, "thread") for one in found} - threads.keys()
         threads |= await self._heads(elsewhere)
-        return {text(one, "_id"): Person(one, threads, out) for one in found}
+        return {text(one, "_id"): Person(one, threads) for one in found}
 
     async def _heads(self, wanted: set[str]) -> dict[str, Document | None]:
         """The documents of these threads and of those they lead to; None where there is none."""
@@ -67,15 +63,9 @@ class People:
 class Person:
     """A recipient at the moment of a claim."""
 
-    def __init__(
-        self,
-        identity: Document,
-        threads: Mapping[str, Document | None],
-        opted_out: Mapping[IdentityId, bool],
-    ) -> None:
+    def __init__(self, identity: Document, threads: Mapping[str, Document | None]) -> None:
         self._id = IdentityId(text(identity, "_id"))
         self._address = address_of(identity)
-        self._opted_out = opted_out.get(self._id, False)
         thread = threads[text(identity, "thread")]
         while thread is not None and (lead := maybe(thread, "absorbed_by", str)) is not None:
             thread = threads[lead]
@@ -90,7 +80,6 @@ class Person:
             address=self._address,
             epoch_now=epoch or 0,
             last_inbound_at=self._heard_at(),
-            opted_out=self._opted_out,
             parts_sent=tuple(
                 PartSent(external_id=text(part, "external_id")) for part in documents(won, "parts")
             ),

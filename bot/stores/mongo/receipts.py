@@ -11,10 +11,11 @@ from typing import Final, NamedTuple
 
 from bot.errors import StoreError
 from bot.model.channel import ReceiptStatus
+from bot.model.consents import ConsentFact
 from bot.model.ids import IdentityId, SendId
 from bot.model.moments import micros
 from bot.model.numbers import RECEIPT_NUMBERS
-from bot.model.record import ConsentFact, ReceiptFact
+from bot.model.record import ReceiptFact
 from bot.stores.mongo.documents import framed, integer, maybe, part_key, text
 from bot.stores.mongo.driver import Document, Duplicate
 from bot.stores.mongo.numbers import Numbers
@@ -176,26 +177,19 @@ async def accept_consents(
         [
             {
                 "_id": framed(
-                    fact.identity, str(micros(fact.at)), str(fact.opted_out), fact.source
+                    fact.identity,
+                    str(micros(fact.at)),
+                    str(fact.opted_out),
+                    fact.source,
+                    *([fact.facet] if fact.facet else []),
                 ),
                 "identity": fact.identity,
                 "at": micros(fact.at),
                 "opted_out": fact.opted_out,
                 "source": fact.source,
+                "facet": fact.facet,
                 "number": number,
             }
             for number, fact in enumerate(facts, start=first)
         ]
     )
-
-
-async def newest_consents(
-    collections: Collections, identities: Sequence[IdentityId]
-) -> dict[IdentityId, bool]:
-    """Whether marketing was refused, for those of these identities that ever told."""
-    told = await collections.consents.find(
-        {"identity": {"$in": list(identities)}},
-        fields=("identity", "opted_out"),
-        sort=(("at", 1), ("number", 1)),
-    )
-    return {IdentityId(text(one, "identity")): one.get("opted_out") is True for one in told}

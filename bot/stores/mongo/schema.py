@@ -48,6 +48,10 @@ class Collections:
     facts: Collection  # _id hashed
     held_facts: Collection  # not sharded: few
     holds: Collection  # not sharded: few
+    # --- counted beside the line ---
+    chores: Collection  # not sharded: few
+    persona_counts: Collection  # not sharded: few
+    persona_cards: Collection  # not sharded: few
     # --- files ---
     blobs: Collection  # _id hashed
     # --- who logs in ---
@@ -138,6 +142,8 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
             where={"claim": {"$exists": True}},
         ),
     ),
+    "persona_counts": (Index("latest", (("at", -1),)),),
+    "persona_cards": (Index("latest", (("persona", 1), ("at", -1))),),
     "held_facts": (Index("oldest", (("at", 1), ("_id", 1))),),
     "blobs": (Index("unkept", (("created_at", 1),), where={"kept": False}),),
     "agents": (Index("email", (("email_key", 1),), unique=True),),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bot.errors import StoreClosed
 from bot.stores.sqlite.blobs import SqliteBlobs
 from bot.stores.sqlite.cards import SqliteCards
+from bot.stores.sqlite.counting import SqliteCounting
 from bot.stores.sqlite.directory import SqliteDirectory
 from bot.stores.sqlite.facts import SqliteFacts
 from bot.stores.sqlite.inbox import SqliteInbox
@@ -34,6 +35,7 @@ class SqliteStore(
     SqliteBlobs,
     SqliteFacts,
     SqliteCards,
+    SqliteCounting,
     SqlitePrivacy,
 ):
     """The `Store` port over an open database.

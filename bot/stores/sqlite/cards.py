@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -10,12 +10,12 @@ from typing import Final
 import apsw
 
 from bot.embedded.database import Database
+from bot.model.consents import ConsentFact, standing
 from bot.model.fact import Fact, FactKind
 from bot.model.ids import IdentityId
 from bot.model.landmarks import Landmark
 from bot.model.moments import micros, moment
 from bot.model.people import ChannelIdentity
-from bot.model.record import ConsentFact
 from bot.model.thread import Entry
 from bot.stores.sqlite.rows import identity_of
 
@@ -23,8 +23,8 @@ _LANDMARKS: Final = """
 SELECT seq, entry FROM entries WHERE identity = ? AND landmark = ? AND seq < ?
 ORDER BY seq DESC LIMIT ?
 """
-_CONSENT: Final = """
-SELECT opted_out, source, at FROM consents WHERE identity = ? ORDER BY at DESC, rowid DESC LIMIT 1
+_CONSENTS: Final = """
+SELECT opted_out, source, at, facet FROM consents WHERE identity = ? ORDER BY at, rowid
 """
 _ATTESTED: Final = """
 SELECT id, thread, channel, account, user, phone, name, username, language, created_at
@@ -105,14 +105,17 @@ def _landmarks(
 def _consents(identities: Sequence[IdentityId], connection: apsw.Connection) -> list[ConsentFact]:
     found: list[ConsentFact] = []
     for identity in identities:
-        row: tuple[int, str, int] | None = connection.execute(_CONSENT, (identity,)).get
-        if row is not None:
-            opted_out, source, at = row
-            found.append(
-                ConsentFact(
-                    identity=identity, opted_out=bool(opted_out), source=source, at=moment(at)
-                )
+        rows: Iterable[tuple[int, str, int, str]] = connection.execute(_CONSENTS, (identity,))
+        found += standing(
+            ConsentFact(
+                identity=identity,
+                opted_out=bool(opted_out),
+                source=source,
+                at=moment(at),
+                facet=facet or None,
             )
+            for opted_out, source, at, facet in rows
+        )
     return found
 
 

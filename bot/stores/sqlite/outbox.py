@@ -23,9 +23,7 @@ from bot.stores.sqlite.receipts import PartKey, take_progress
 from bot.stores.sqlite.texts import texts
 
 _DUE = """
-SELECT s.place, s.item, s.entry_seq, s.tries + 1, i.channel, i.account, i.user, t.epoch, t.state,
-    (SELECT c.opted_out FROM consents c WHERE c.identity = s.identity
-        ORDER BY c.at DESC, c.rowid DESC LIMIT 1)
+SELECT s.place, s.item, s.entry_seq, s.tries + 1, i.channel, i.account, i.user, t.epoch, t.state
 FROM sends s JOIN identities i ON i.id = s.identity LEFT JOIN threads t ON t.id = i.thread
 WHERE s.status = 0 AND s.held = 0 AND s.due <= ?
 ORDER BY s.due, s.place LIMIT ?
@@ -66,7 +64,7 @@ ORDER BY place
 
 # Until when, and for which opening of the file.
 _Hold = tuple[int, str]
-_DueRow = tuple[int, str, int, int, str, str, str, int | None, str | None, int | None]
+_DueRow = tuple[int, str, int, int, str, str, str, int | None, str | None]
 
 
 class _Heard(BaseModel, extra="ignore"):
@@ -145,7 +143,7 @@ def _hold(connection: apsw.Connection, *, sends: Sequence[SendId], hold: _Hold) 
 
 
 def _claim_of(connection: apsw.Connection, row: _DueRow) -> Claim:
-    place, text, seq, tries, channel, account, user, epoch, state, opted_out = row
+    place, text, seq, tries, channel, account, user, epoch, state = row
     item = SendItem.model_validate_json(text)
     return Claim(
         item=item,
@@ -153,7 +151,6 @@ def _claim_of(connection: apsw.Connection, row: _DueRow) -> Claim:
         address=Address(channel=channel, account=account, user=user),
         epoch_now=epoch or 0,
         last_inbound_at=_heard_at(state, item.identity),
-        opted_out=bool(opted_out),
         # At the first attempt nothing can have left yet.
         parts_sent=_parts_of(connection, place) if tries > 1 else (),
         tries=tries,

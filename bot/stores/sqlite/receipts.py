@@ -9,10 +9,11 @@ import apsw
 
 from bot.errors import StoreError
 from bot.model.channel import ReceiptStatus
+from bot.model.consents import ConsentFact
 from bot.model.ids import IdentityId
 from bot.model.moments import micros
 from bot.model.numbers import RECEIPT_NUMBERS
-from bot.model.record import ConsentFact, ReceiptFact
+from bot.model.record import ReceiptFact
 
 _FAILED = RECEIPT_NUMBERS[ReceiptStatus.FAILED]
 _DELIVERED = RECEIPT_NUMBERS[ReceiptStatus.DELIVERED]
@@ -126,6 +127,7 @@ def accept_consents(connection: apsw.Connection, facts: Iterable[ConsentFact]) -
     """Record consents; the same one told again is one."""
     for fact in facts:
         connection.execute(
-            "INSERT OR IGNORE INTO consents (identity, at, opted_out, source) VALUES (?, ?, ?, ?)",
-            (fact.identity, micros(fact.at), int(fact.opted_out), fact.source),
+            "INSERT OR IGNORE INTO consents (identity, at, opted_out, source, facet) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (fact.identity, micros(fact.at), int(fact.opted_out), fact.source, fact.facet or ""),
         )

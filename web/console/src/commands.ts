@@ -84,6 +84,7 @@ export function commands({ desk, screen, row, words, keymap, go }: Where): Comma
         screen.step(0);
       },
     },
+    { id: "personas", group: "go", label: t("personas.title"), run: () => go("/desk/personas") },
     ...VIEWS.map((view) => ({
       id: `view ${view}`,
       group: "go" as const,

@@ -23,6 +23,7 @@ import { TopBar } from "./top-bar";
 import { useWords } from "./words";
 
 const Over = lazy(() => import("./over"));
+const PersonasPage = lazy(() => import("./personas"));
 
 export function Console({ me }: { me: Me }) {
   const [desk] = useState(() => new Desk(me));
@@ -39,6 +40,7 @@ function Panes() {
   const [, go] = useLocation();
   const [, found] = useRoute("/desk/t/:thread");
   const thread = found?.thread ?? null;
+  const [isOnPersonas, ofPersonas] = useRoute("/desk/personas/:key?");
   const words = useWords();
   useChanges(desk);
   useChanges(desk.rows);
@@ -76,10 +78,20 @@ function Panes() {
           {words.t("offline.banner")}
         </p>
       )}
-      <ThreadList screen={screen} current={thread} />
-      <Boundary key={thread}>
-        <ThreadPane thread={thread} screen={screen} />
-      </Boundary>
+      {isOnPersonas ? (
+        <Boundary>
+          <Suspense fallback={<main className="personas" id="thread" tabIndex={-1} aria-busy="true" />}>
+            <PersonasPage wanted={ofPersonas?.key ?? null} />
+          </Suspense>
+        </Boundary>
+      ) : (
+        <>
+          <ThreadList screen={screen} current={thread} />
+          <Boundary key={thread}>
+            <ThreadPane thread={thread} screen={screen} />
+          </Boundary>
+        </>
+      )}
       {screen.dialog && (
         <Suspense fallback={null}>
           <Over dialog={screen.dialog} screen={screen} commands={all} row={row} />

@@ -48,6 +48,8 @@ export interface Told {
 export interface Consent {
   channel: string;
   purpose: string;
+  /** As this persona; none: as any other. */
+  facet: string | null;
   allowed: boolean;
   source: string;
   at: string;

@@ -33,6 +33,7 @@ const sv = {
   "card.consents": "Samtycken",
   "card.facets": "Roller",
   "card.facet.now": "just nu",
+  "personas.title": "Kundroller",
   "facet.title": "Ändra kundens roll",
   "facet.role": "Roll",
   "facet.change": "Ändra",
@@ -62,6 +63,7 @@ const sv = {
   "source.keyword": "nyckelord i meddelande",
   "consent.allowed": "{purpose}: ja",
   "consent.refused": "{purpose}: nej",
+  "consent.as": "som {persona}",
   "purpose.marketing": "Reklam",
 
   "basis.both_claim": "båda uppger den",
@@ -181,6 +183,7 @@ const en: Record<keyof typeof sv, string> = {
   "card.consents": "Consents",
   "card.facets": "Roles",
   "card.facet.now": "now",
+  "personas.title": "Personas",
   "facet.title": "Change the customer's role",
   "facet.role": "Role",
   "facet.change": "Change",
@@ -210,6 +213,7 @@ const en: Record<keyof typeof sv, string> = {
   "source.keyword": "keyword in a message",
   "consent.allowed": "{purpose}: yes",
   "consent.refused": "{purpose}: no",
+  "consent.as": "as {persona}",
   "purpose.marketing": "Marketing",
 
   "basis.both_claim": "both claim it",

@@ -5,7 +5,7 @@ import { channelName } from "@samtal/shared/text";
 import { date, whole } from "@samtal/shared/time";
 import type { ReactNode } from "react";
 
-import { usePersonas, type Act, type Card, type Case, type Fact, type Suggestion } from "./customer";
+import { personaName, usePersonas, type Act, type Card, type Case, type Fact, type Suggestion } from "./customer";
 import { factOf, momentTo, percent } from "./describe";
 import { Icon } from "./icons";
 import { LevelBadge } from "./level";
@@ -59,6 +59,7 @@ export function Links({ card, screen }: { card: Card; screen: Screen }) {
 /** Claims, the profile with what contradicts it, suggestions, and what they allow. */
 export function WhoTheyAre({ card, screen }: { card: Card; screen: Screen }) {
   const words = useWords();
+  const personas = usePersonas();
   const { t, language } = words;
   const nothing = !card.claims.length && !card.profile.length && !card.vip;
   return (
@@ -116,8 +117,11 @@ export function WhoTheyAre({ card, screen }: { card: Card; screen: Screen }) {
           <h3>{t("card.consents")}</h3>
           <dl>
             {card.consents.map((consent) => (
-              <div className="pair" key={`${consent.channel} ${consent.purpose}`}>
-                <dt>{channelName(consent.channel, language)}</dt>
+              <div className="pair" key={`${consent.channel} ${consent.purpose} ${consent.facet}`}>
+                <dt>
+                  {channelName(consent.channel, language)}
+                  {consent.facet && <> · {t("consent.as", { persona: personaName(consent.facet, personas, language) })}</>}
+                </dt>
                 <dd>
                   {t(consent.allowed ? "consent.allowed" : "consent.refused", { purpose: perhaps(words, "purpose", consent.purpose) })}
                   <Told source={consent.source} at={consent.at} />

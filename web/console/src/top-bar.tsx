@@ -78,6 +78,9 @@ function AgentMenu({ screen }: { screen: Screen }) {
         <Menu.Item leftSection={<Icon name="bolt" />} onClick={() => screen.show({ name: "snippets" })}>
           {t("snippets.title")}
         </Menu.Item>
+        <Menu.Item component={Link} href="/desk/personas" leftSection={<Icon name="person" />}>
+          {t("personas.title")}
+        </Menu.Item>
         <Menu.Divider />
         <Menu.Item leftSection={<Icon name="back" />} onClick={() => void logOut()}>
           {t("login.out")}
