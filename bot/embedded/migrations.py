@@ -8,7 +8,14 @@ from typing import NamedTuple
 
 import apsw
 
-from bot.embedded.schema import VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5
+from bot.embedded.schema import (
+    VERSION_1,
+    VERSION_2,
+    VERSION_3,
+    VERSION_4,
+    VERSION_5,
+    VERSION_6,
+)
 from bot.errors import StoreError
 from bot.model.channel import Address
 from bot.model.landmarks import landmark_of
@@ -22,7 +29,7 @@ SPOOL_ID = 0x53616D53
 _KINDS = {APPLICATION_ID: "database", SPOOL_ID: "spool"}
 
 # A step that was released is never edited: files out there have had it. Add the next one.
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5)
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6)
 
 
 class Schema(NamedTuple):

@@ -14,6 +14,7 @@ from bot.hub.chat import Chat
 from bot.hub.connecting import Connecting
 from bot.hub.content import ContentSet
 from bot.hub.converse import Converse, Handlers
+from bot.hub.correcting import Correcting, Corrections
 from bot.hub.customers import Customers
 from bot.hub.desk import Desk
 from bot.hub.engines import Engines
@@ -44,6 +45,7 @@ from bot.hub.upkeep import Upkeep
 from bot.hub.visits import Visits
 from bot.hub.voice import Voice
 from bot.hub.vouching import Vouching
+from bot.model.crm import Terms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +132,7 @@ class Hub:
         self.ingress.join_by_phone = settings.join_by_phone
         self.linking.lifetime = settings.link_lifetime
         self.knowing.partners_off = settings.partners_off
+        self.knowing.programme = settings.programme
         self.outbox.take_over(settings)
         self.upkeep.keep_requests = settings.keep_requests
         self._keep_facts(settings)
@@ -145,7 +148,9 @@ class Hub:
         store, clock = self.engines.store, self.engines.clock
         self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
         self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
-        self.knowing = Knowing(store, partners_off=settings.partners_off)
+        self.knowing = Knowing(
+            store, partners_off=settings.partners_off, programme=settings.programme
+        )
         self.organisations = Organisations(
             store=store, knowing=self.knowing, clock=clock, personas=personas
         )
@@ -170,6 +175,19 @@ class Hub:
             vouching=self.vouching,
             settings=settings,
         )
+
+        self.correcting = Correcting(
+            ingress=self.ingress,
+            clock=clock,
+            cards=self.cards,
+            knowing=self.knowing,
+            settings=settings,
+        )
+
+    @property
+    def terms(self) -> Terms | None:
+        """What was agreed with the CRM, if there is one."""
+        return None if self.engines.crm is None else self.engines.crm.terms
 
     async def run(self, work: Work = EVERYTHING) -> None:
         """Work until cancelled; what is in hand is finished first, if it does not take long.
@@ -246,5 +264,6 @@ class Hub:
             ),
             links=linked,
             agents=Agents(store=store, forms=forms, personas=self.personas, settings=settings),
+            corrections=Corrections(knowing=self.knowing, terms=self.terms),
             voice=Voice(content=content, channels=self.engines.channels, settings=settings),
         )

@@ -108,6 +108,11 @@ class HubSettings(Value):
     keep_facts: timedelta | None = Field(
         None, ge=timedelta(0), description="How long other facts are kept; none: for ever."
     )
+    programme: str | None = Field(
+        None,
+        min_length=1,
+        description="Loyalty programme whose tier is shown (none: that of the newest tier).",
+    )
     partners_off: tuple[str, ...] = Field(
         (), description="Partners whose facts are not used, as if they had told nothing."
     )

@@ -80,11 +80,14 @@ class Vouching:
         return TAKES_TWO if isinstance(author, ByAgent) and author.agent == by.agent else None
 
     async def _tiers(self, identities: Sequence[IdentityId]) -> set[str]:
-        """The tiers that these are in now, one of each programme."""
+        """The tiers that these are in now, one of each programme.
+
+        No agent makes one out of two by a word about the tier.
+        """
         told = await self._knowing.facts(identities, kinds=_MOVED, limit=_TIERS)
         now: dict[str, str] = {}
         for fact in told:
-            if isinstance(fact.body, TierChanged):
+            if isinstance(fact.body, TierChanged) and fact.by is None:
                 now.setdefault(fact.body.programme, fact.body.tier.casefold())
         return set(now.values())
 

@@ -38,6 +38,7 @@ from bot.model.understanding import Understanding, Utterance
 from bot.model.value import AwareDatetime, Value
 from bot.ports.blobs import Blobs
 from bot.ports.cards import Cards
+from bot.ports.crm import Pushes
 from bot.ports.directory import Directory
 from bot.ports.facts import Facts
 from bot.ports.privacy import Privacy
@@ -435,7 +436,9 @@ class Search(Protocol):
         """Entries likewise, the newest first; their numbers are their sequence numbers."""
 
 
-class Store(Inbox, Threads, Outbox, Directory, Search, Blobs, Facts, Cards, Privacy, Protocol):
+class Store(
+    Inbox, Threads, Outbox, Directory, Search, Blobs, Facts, Cards, Privacy, Pushes, Protocol
+):
     """The record of truth."""
 
     async def ready(self) -> None:

@@ -9,6 +9,7 @@ from tests.fakes.facts import FakeFacts
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.outbox import FakeOutbox
 from tests.fakes.privacy import FakePrivacy
+from tests.fakes.pushes import FakePushes
 from tests.fakes.search import FakeSearch
 from tests.fakes.threads import FakeThreads
 
@@ -23,6 +24,7 @@ class FakeStore(
     FakeFacts,
     FakeCards,
     FakePrivacy,
+    FakePushes,
 ):
     """The record of truth, for as long as its `Memory` lives.
 

@@ -11,6 +11,7 @@ from bot.stores.mongo.inbox import MongoInbox
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.outbox import MongoOutbox
 from bot.stores.mongo.privacy import MongoPrivacy
+from bot.stores.mongo.pushes import MongoPushes
 from bot.stores.mongo.schema import Collections, ensure
 from bot.stores.mongo.search import MongoSearch
 from bot.stores.mongo.threads import MongoThreads
@@ -29,6 +30,7 @@ class MongoStore(
     MongoFacts,
     MongoCards,
     MongoPrivacy,
+    MongoPushes,
 ):
     """The `Store` port over one database."""
 
@@ -44,6 +46,7 @@ class MongoStore(
         MongoFacts.__init__(self, collections)
         MongoCards.__init__(self, collections)
         MongoPrivacy.__init__(self, collections)
+        MongoPushes.__init__(self, collections)
         self.driver = driver
 
     @classmethod

@@ -15,7 +15,7 @@ from bot.stores.mongo.collection import Collection, Document, Index
 from bot.stores.mongo.documents import integer
 from bot.stores.mongo.driver import Driver
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 _WAITS: Final[Document] = {"state": 0}
 # Threads that somebody holds, and those that wait for somebody: nearly all are the bot's.
@@ -48,6 +48,9 @@ class Collections:
     facts: Collection  # _id hashed
     held_facts: Collection  # not sharded: few
     holds: Collection  # not sharded: few
+    # --- what another system is told ---
+    pushes: Collection  # _id hashed
+    pulls: Collection  # not sharded: few
     # --- files ---
     blobs: Collection  # _id hashed
     # --- who logs in ---
@@ -137,6 +140,10 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
             (("claim", 1), ("at", 1), ("identity", 1)),
             where={"claim": {"$exists": True}},
         ),
+    ),
+    "pushes": (
+        Index("identity", (("identity", 1), ("_id", 1))),
+        Index("status", (("status", 1), ("number", 1), ("_id", 1))),
     ),
     "held_facts": (Index("oldest", (("at", 1), ("_id", 1))),),
     "blobs": (Index("unkept", (("created_at", 1),), where={"kept": False}),),

@@ -13,6 +13,7 @@ from bot.stores.sqlite.facts import SqliteFacts
 from bot.stores.sqlite.inbox import SqliteInbox
 from bot.stores.sqlite.outbox import SqliteOutbox
 from bot.stores.sqlite.privacy import SqlitePrivacy
+from bot.stores.sqlite.pushes import SqlitePushes
 from bot.stores.sqlite.search import SqliteSearch
 from bot.stores.sqlite.threads import SqliteThreads
 
@@ -35,6 +36,7 @@ class SqliteStore(
     SqliteFacts,
     SqliteCards,
     SqlitePrivacy,
+    SqlitePushes,
 ):
     """The `Store` port over an open database.
 
