@@ -11,6 +11,7 @@ from pydantic import JsonValue, SecretStr
 from bot.app.accounts import Current
 from bot.app.engines import Opened
 from bot.app.reloading import Loaded, Reach, Reloading
+from bot.crms.plain import PlainCrm
 from bot.edge.fanout import FanoutEmitter
 from bot.edge.health import Check, Probed, Standing
 from bot.edge.live import Live
@@ -65,6 +66,7 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
         clock=base.clock,
         channels=channels,
         spooling=opened.spooling,
+        crm=None if settings.crm is None else PlainCrm(settings.crm),
     )
     words = base.loaded.words
     hub = Hub(

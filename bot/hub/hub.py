@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from bot.hub.agents import Agents
+from bot.hub.agreeing import Agreeing
 from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
@@ -37,6 +38,8 @@ from bot.hub.own_channels import OwnChannels
 from bot.hub.persisting import persist
 from bot.hub.personas import Personas
 from bot.hub.pressure import Pressure
+from bot.hub.pulling import CrmPulls
+from bot.hub.pushing import CrmPushes
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
 from bot.hub.signing_in import SigningIn
@@ -53,8 +56,8 @@ class Work:
     """What a process does of the hub's work.
 
     `intake`: takes requests in, so it watches the backlog and mends what it could not put on the
-    bus. `converse`: reads and answers what the bus delivers. `outbox`: makes the sends. `upkeep`:
-    timers, sweeping, forgetting.
+    bus. `converse`: reads and answers what the bus delivers. `outbox`: makes the sends, and speaks
+    with the CRM. `upkeep`: timers, sweeping, forgetting.
     """
 
     intake: bool = True
@@ -146,7 +149,6 @@ class Hub:
     def _put_knowledge_up(self, settings: HubSettings, personas: Personas) -> None:
         """What is known of customers beside what they say."""
         store, clock = self.engines.store, self.engines.clock
-        self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
         self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
         self.knowing = Knowing(
             store, partners_off=settings.partners_off, programme=settings.programme
@@ -154,6 +156,39 @@ class Hub:
         self.organisations = Organisations(
             store=store, knowing=self.knowing, clock=clock, personas=personas
         )
+        self._speak_with_crm(settings)
+
+    def _speak_with_crm(self, settings: HubSettings) -> None:
+        """What goes to the CRM and comes from it, if there is one."""
+        store, clock, crm = self.engines.store, self.engines.clock, self.engines.crm
+        self.agreeing: Agreeing | None = None
+        if crm is not None:
+            self.agreeing = Agreeing(
+                store=store, clock=clock, knowing=self.knowing, terms=crm.terms
+            )
+        self.facts = FactIntake(
+            store=store, ingress=self.ingress, clock=clock, agreeing=self.agreeing
+        )
+        self.pushes: CrmPushes | None = None
+        self.pulls: CrmPulls | None = None
+        if crm is not None and self.agreeing is not None:
+            self.pushes = CrmPushes(
+                crm,
+                store=store,
+                wire=self.engines.wire,
+                clock=clock,
+                agreeing=self.agreeing,
+                settings=settings,
+            )
+            self.pulls = CrmPulls(
+                crm,
+                store=store,
+                wire=self.engines.wire,
+                clock=clock,
+                facts=self.facts,
+                knowing=self.knowing,
+                settings=settings,
+            )
 
     def _put_desk_up(self, settings: HubSettings) -> None:
         """What agents see and say of who is who, by these settings."""
@@ -166,6 +201,7 @@ class Hub:
             vouching=self.vouching,
             suggesting=Suggesting(store=store, clock=clock, settings=settings),
             levels=self.levels,
+            crm="" if self.terms is None else self.terms.name,
         )
         self.connecting = Connecting(
             store=store,
@@ -205,6 +241,9 @@ class Hub:
                 group.create_task(self.handling.run(self.engines.bus), name="deliveries")
             if work.outbox:
                 group.create_task(persist("outbox", self.outbox.run, clock=clock), name="outbox")
+                for name, speaking in (("pushes", self.pushes), ("pulls", self.pulls)):
+                    if speaking is not None:
+                        group.create_task(persist(name, speaking.run, clock=clock), name=name)
             if work.upkeep:
                 group.create_task(self.upkeep.run(), name="upkeep")
             elif work.intake:

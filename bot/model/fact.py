@@ -336,6 +336,10 @@ TOLD_KINDS: Final[tuple[ToldKind, ...]] = get_args(ToldKind)
 FACT_KINDS: Final[tuple[FactKind, ...]] = get_args(FactKind)
 
 
+# What our own parts call themselves as sources.
+OUR_SOURCES: Final = frozenset({"webchat", "nlu", "agent"})
+
+
 # --- facts -----------------------------------------------------------------------------------
 
 
