@@ -75,7 +75,12 @@ def _agreeing(settings: Settings, store: Store, clock: Clock) -> Agreeing | None
     if settings.crm is None:
         return None
     hub = settings.hub
-    knowing = Knowing(store, partners_off=hub.partners_off, programme=hub.programme)
+    knowing = Knowing(
+        store,
+        partners_off=hub.partners_off,
+        purposes_off=hub.partner_purposes_off,
+        programme=hub.programme,
+    )
     return Agreeing(store=store, clock=clock, knowing=knowing, terms=settings.crm.terms)
 
 

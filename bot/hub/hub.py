@@ -110,7 +110,11 @@ class Hub:
         self.outbox = Outbox(engines, feed=self.feed, settings=settings)
         self.feed.subscribe(self.outbox.hear)
         self.upkeep = Upkeep(
-            store=store, ingress=self.ingress, clock=clock, keep_requests=settings.keep_requests
+            store=store,
+            ingress=self.ingress,
+            clock=clock,
+            knowing=self.knowing,
+            keep_requests=settings.keep_requests,
         )
         self._keep_facts(settings)
         self._secret = secret
@@ -135,6 +139,7 @@ class Hub:
         self.ingress.join_by_phone = settings.join_by_phone
         self.linking.lifetime = settings.link_lifetime
         self.knowing.partners_off = settings.partners_off
+        self.knowing.purposes_off = settings.partner_purposes_off
         self.knowing.programme = settings.programme
         self.outbox.take_over(settings)
         self.upkeep.keep_requests = settings.keep_requests
@@ -151,7 +156,10 @@ class Hub:
         store, clock = self.engines.store, self.engines.clock
         self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
         self.knowing = Knowing(
-            store, partners_off=settings.partners_off, programme=settings.programme
+            store,
+            partners_off=settings.partners_off,
+            purposes_off=settings.partner_purposes_off,
+            programme=settings.programme,
         )
         self.organisations = Organisations(
             store=store, knowing=self.knowing, clock=clock, personas=personas

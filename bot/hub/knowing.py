@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from bot.hub.fields import AGENT, field_in
-from bot.model.fact import Attribute, Fact, FactKind, FactPlace, FieldKey, Overruled, TierChanged
+from bot.model.fact import (
+    Attribute,
+    Fact,
+    FactKind,
+    FactPlace,
+    FieldKey,
+    Overruled,
+    Purpose,
+    TierChanged,
+)
 from bot.model.ids import FactId, IdentityId
 from bot.model.value import AwareDatetime, Value
 from bot.ports import Store
@@ -55,14 +65,21 @@ class ProfileField(Value):
 class Knowing:
     """Reads facts; those of partners that are turned off are as if they were not there.
 
+    `partners_off` are off for every purpose, `purposes_off` says of others for which.
     `programme`: the loyalty programme whose tier is a field of the profile (None: that of the
     newest tier).
     """
 
     def __init__(
-        self, store: Store, *, partners_off: Collection[str] = (), programme: str | None = None
+        self,
+        store: Store,
+        *,
+        partners_off: Collection[str] = (),
+        purposes_off: Mapping[str, Collection[Purpose]] = MappingProxyType({}),
+        programme: str | None = None,
     ) -> None:
         self.partners_off = partners_off
+        self.purposes_off = purposes_off
         self.programme = programme
         self._store = store
 
@@ -73,13 +90,15 @@ class Knowing:
         kinds: Collection[FactKind] = (),
         before: FactPlace | None = None,
         limit: int = 100,
+        purpose: Purpose = Purpose.SERVICE,
     ) -> list[Fact]:
         """Facts about these identities, the newest first; `before` is the place to go on from."""
         found: list[Fact] = []
+        off = self._off(purpose)
         while (wanted := min(limit - len(found), _PAGE)) > 0:
-            size = _PAGE if self.partners_off else wanted
+            size = _PAGE if off else wanted
             page = await self._store.facts(identities, kinds=kinds, before=before, limit=size)
-            found += [fact for fact in page if fact.partner not in self.partners_off]
+            found += [fact for fact in page if fact.partner not in off]
             if len(page) < size:
                 break
             before = FactPlace.of(page[-1])
@@ -87,8 +106,13 @@ class Knowing:
 
     async def members(self, organisation: str, *, limit: int) -> list[Fact]:
         """Memberships of an organisation among the newest of them, the newest first."""
-        found = await self._store.members(organisation, limit=limit)
-        return [fact for fact in found if fact.partner not in self.partners_off]
+        found, off = await self._store.members(organisation, limit=limit), self._off(Purpose.SALES)
+        return [fact for fact in found if fact.partner not in off]
+
+    def _off(self, purpose: Purpose) -> set[str]:
+        """Partners whose facts are not used for this."""
+        some = {name for name, purposes in self.purposes_off.items() if purpose in purposes}
+        return {*self.partners_off, *some}
 
     async def profile(self, identities: Sequence[IdentityId]) -> list[ProfileField]:
         """The fields of the profile that anybody told, by their names."""

@@ -354,6 +354,18 @@ class LegalBasis(StrEnum):
     LEGITIMATE_INTERESTS = "legitimate_interests"
 
 
+class Purpose(StrEnum):
+    """What facts are used for; a partner may be turned off for some of it.
+
+    SERVICE: what agents see of a customer. LINKING: who takes two agents to link. SALES: the people
+    of organisations, what they do there, and the deal.
+    """
+
+    SERVICE = "service"
+    LINKING = "linking"
+    SALES = "sales"
+
+
 class Fact(Value):
     """One thing known about one identity: what, since when, and who says so.
 

@@ -381,17 +381,17 @@ def accounts(base: str, public: str) -> tuple[dict[Key, Channel], dict[Key, Prov
 
 
 @cache
-def _content() -> ContentSet:
+def content() -> ContentSet:
     return ContentSet.load(ROOT / "config/content")
 
 
 @cache
-def _personas() -> Personas:
+def personas() -> Personas:
     return Personas.load(ROOT / "config/personas.yaml")
 
 
 @cache
-def _forms() -> Forms:
+def forms() -> Forms:
     return Forms.load(ROOT / "config/forms")
 
 
@@ -482,9 +482,9 @@ def make_hub(
             channels=channels,
             crm=crm,
         ),
-        content=_content(),
-        forms=_forms(),
-        personas=_personas(),
+        content=content(),
+        forms=forms(),
+        personas=personas(),
         settings=settings or HubSettings(offer_timeout=timedelta(minutes=10)),
         secret=SECRET,
     )
