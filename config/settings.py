@@ -32,9 +32,11 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from bot.crms.settings import CrmSettings
 from bot.edge.realms import IdentitySettings
 from bot.edge.settings import EdgeSettings
 from bot.errors import ConfigError
+from bot.hub.fields import TIER
 from bot.hub.settings import HubSettings
 
 
@@ -145,6 +147,7 @@ class Settings(BaseSettings):
     hub: HubSettings = HubSettings()
     edge: EdgeSettings = EdgeSettings(public_base_url="http://127.0.0.1:8080")
     identity: IdentitySettings = IdentitySettings()
+    crm: CrmSettings | None = Field(None, description="Another system that keeps customers too.")
     log: LogSection = LogSection()
     channels: dict[str, dict[str, dict[str, JsonValue]]] = Field(
         default_factory=dict, description="`[channels.<channel>.<account>]`, as each channel says."
@@ -186,6 +189,7 @@ def load(path: Path | None) -> Settings:
         ) from None
     _check_engines(settings, where=where)
     _check_realms(settings, where=where)
+    _check_crm(settings, where=where)
     return settings
 
 
@@ -229,6 +233,17 @@ def _check_realms(settings: Settings, *, where: str) -> None:
                     where=f"{where}: identity.realms.{name}.accounts",
                     mend=f"There is: {there}.",
                 )
+
+
+def _check_crm(settings: Settings, *, where: str) -> None:
+    """Refuse a tier of no programme: nobody could tell of which it is."""
+    crm = settings.crm
+    if crm is not None and TIER in crm.fields and settings.hub.programme is None:
+        raise ConfigError(
+            "is missing: the CRM keeps the tier of a programme",
+            where=f"{where}: hub.programme",
+            mend="Name the loyalty programme, as facts do.",
+        )
 
 
 def explained(error: ValidationError, schema: type[BaseModel], *, where: str) -> ConfigError:

@@ -7,7 +7,7 @@ import contextlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from functools import cache
 from itertools import count
@@ -36,6 +36,7 @@ from bot.model.sending import Call, CallResult, Emit, HttpCall, Origin, Reply, U
 from bot.model.thread import Entry, MessageOut, SendState, ThreadState
 from bot.model.understanding import Understanding
 from bot.ports import Bus, Channel, Nlu, Provider, Store
+from bot.ports.crm import Crm
 from channels import messenger, telegram, twilio_sms, twilio_whatsapp, webchat
 from channels.messenger.sandbox import Loopback as MessengerLoopback
 from channels.telegram.sandbox import Loopback as TelegramLoopback
@@ -132,6 +133,7 @@ class PhoneWire:
         self.pages: dict[str, list[dict[str, object]]] = defaultdict(list)
         self.webhooks: list[tuple[Key, Request]] = []
         self.failing: list[CallResult] = []
+        self.elsewhere: Callable[[HttpCall], CallResult] | None = None
         self.incoming = count(1000)
         self._number = count(1)
 
@@ -155,6 +157,8 @@ class PhoneWire:
                     self.shown[key[0], shows.user].append(shows)
                 self.webhooks.extend((key, webhook) for webhook in took.webhooks)
                 return Reply(status=took.answer.status, body=took.answer.body)
+        if self.elsewhere is not None:
+            return self.elsewhere(call)
         return Unreached(reason=f"nobody at {call.url}")
 
     def _request(self, call: HttpCall, key: Key) -> Request:
@@ -379,6 +383,7 @@ async def hub_kit(
     wire: PhoneWire | None = None,
     sms_rate: float | None = None,
     spooling: Spooling | None = None,
+    crm: Crm | None = None,
     working: bool = True,
 ) -> AsyncIterator[HubKit]:
     """A hub whose bus runs (`working`); sends are made by `quiet`, so that tests choose when.
@@ -398,6 +403,7 @@ async def hub_kit(
         clock=clock,
         channels=channels,
         spooling=spooling,
+        crm=crm,
     )
     hub = Hub(
         engines,

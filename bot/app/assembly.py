@@ -11,6 +11,7 @@ from pydantic import JsonValue, SecretStr
 from bot.app.accounts import Current
 from bot.app.engines import Opened
 from bot.app.reloading import Loaded, Reach, Reloading
+from bot.crms.plain import PlainCrm
 from bot.edge.fanout import FanoutEmitter
 from bot.edge.health import Check, Probed, Standing
 from bot.edge.live import Live
@@ -22,6 +23,8 @@ from bot.edge.wire import EmitSocket, HttpWire
 from bot.hub.engines import Engines
 from bot.hub.hub import Hub, Work
 from bot.ports import Clock, Fanout, Nlu
+from bot.ports.crm import Crm
+from config.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,7 @@ class Base:
 
 async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
     """Put it together; what has to be closed is left to the stack."""
-    settings, opened = base.loaded.settings, base.opened
+    settings, words, opened = base.loaded.settings, base.loaded.words, base.opened
     metrics, standing, retuning = Metrics(), Standing(), Retuning()
     channels = Current(base.loaded.accounts.channels)
     providers = Current(base.loaded.accounts.providers)
@@ -65,8 +68,8 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
         clock=base.clock,
         channels=channels,
         spooling=opened.spooling,
+        crm=_crm(settings),
     )
-    words = base.loaded.words
     hub = Hub(
         engines,
         content=words.content,
@@ -107,6 +110,10 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
         reloading=Reloading(base.loaded, reach),
         runner=runner,
     )
+
+
+def _crm(settings: Settings) -> Crm | None:
+    return None if settings.crm is None else PlainCrm(settings.crm)
 
 
 def _live(base: Base, metrics: Metrics) -> Live | None:

@@ -8,8 +8,11 @@ from datetime import timedelta
 from importlib.util import find_spec
 
 from bot.app.accounts import folders, load_accounts
+from bot.app.engines import beside
 from bot.app.words import load_words
+from bot.crms.settings import CrmSettings
 from bot.errors import BusError, SamtalError
+from bot.model.crm import PushStatus
 from config.settings import Settings
 
 _PATIENCE = timedelta(seconds=3)
@@ -26,6 +29,7 @@ def check(settings: Settings) -> list[str]:
         f"content: {len(content.variants)} variants of {len(content.slots)} slots, {content.id}",
         f"forms: {len(words.forms.all)}",
         f"personas: {', '.join(each.key for each in words.personas.all)}",
+        *([] if settings.crm is None else [_fields(settings.crm)]),
     ]
 
 
@@ -49,8 +53,31 @@ async def examine(settings: Settings) -> list[str]:
         f"sentence vectors: {vectors}",
         store,
         bus,
+        await _crm(settings),
         f"sandbox: {'on' if settings.sandbox else 'off'}",
     ]
+
+
+def _fields(crm: CrmSettings) -> str:
+    return f"crm {crm.name}: {', '.join(sorted(crm.fields))}"
+
+
+async def _crm(settings: Settings) -> str:
+    """What waits for the CRM and what it refused, where a file tells that."""
+    crm = settings.crm
+    if crm is None:
+        return "crm: off: needs [crm]"
+    name, chosen = f"crm {crm.name}", settings.store
+    if chosen.engine != "sqlite" or not chosen.path.exists():
+        return f"{name}: on"
+    try:
+        async with beside(settings) as store:
+            counts = await store.count_pushes()
+            failed = await store.find_pushes(PushStatus.FAILED, limit=1)
+    except SamtalError as error:
+        return f"{name}: wanting: {error}"
+    refused = f"{counts.failed} not taken" + "".join(f" ({one.reason})" for one in failed)
+    return f"{name}: on, {counts.waiting} waiting, {refused}"
 
 
 async def _store(settings: Settings) -> str:

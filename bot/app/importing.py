@@ -15,10 +15,13 @@ from bot.app.engines import beside
 from bot.buses.silent import SilentBus
 from bot.edge.clock import SystemClock
 from bot.errors import ConfigError
+from bot.hub.agreeing import Agreeing
 from bot.hub.columns import read_table
 from bot.hub.facts import FactIntake, FactStatus
 from bot.hub.ingress import Ingress
+from bot.hub.knowing import Knowing
 from bot.hub.outcomes import Outcomes
+from bot.ports import Clock, Store
 from config.settings import Settings
 
 _AT_ONCE = 500
@@ -55,7 +58,8 @@ async def import_facts(settings: Settings, file: Path, *, source: str, kind: str
                 outcomes=Outcomes(),
                 join_by_phone=settings.hub.join_by_phone,
             )
-            intake = FactIntake(store=store, ingress=ingress, clock=clock)
+            agreeing = _agreeing(settings, store, clock)
+            intake = FactIntake(store=store, ingress=ingress, clock=clock, agreeing=agreeing)
             while batch := list(islice(table, _AT_ONCE)):
                 results = await intake.take([line.told for line in batch])
                 for line, result in zip(batch, results, strict=True):
@@ -64,6 +68,20 @@ async def import_facts(settings: Settings, file: Path, *, source: str, kind: str
                         wrong = "; ".join(one.line for one in result.wrong)
                         bad.append(f"line {line.number}: {result.status}: {wrong}")
     return Imported(counts, bad)
+
+
+def _agreeing(settings: Settings, store: Store, clock: Clock) -> Agreeing | None:
+    """What judges the CRM's own words, as where they are told."""
+    if settings.crm is None:
+        return None
+    hub = settings.hub
+    knowing = Knowing(
+        store,
+        partners_off=hub.partners_off,
+        purposes_off=hub.partner_purposes_off,
+        programme=hub.programme,
+    )
+    return Agreeing(store=store, clock=clock, knowing=knowing, terms=settings.crm.terms)
 
 
 def _log_quietly() -> None:

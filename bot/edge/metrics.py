@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from bot.hub.feed import Announcement, EventEnded, Missed, SendMoved, ThreadMoved
 from bot.hub.spooling import SpoolState
+from bot.model.crm import PushCounts, PushStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -71,6 +72,7 @@ class Metrics:
         self._work = _WorkFigures(registry)
         self._spool = _SpoolFigures(registry)
         self._config = _ConfigFigures(registry)
+        self._crm = _CrmFigures(registry)
 
     def webhook(self, channel: str, account: str, *, result: str) -> None:
         """A webhook request ended: accepted, forged, refused, limited, full or failed."""
@@ -125,6 +127,15 @@ class Metrics:
         self._spool.waiting.set(state.waiting.count)
         self._spool.bytes.set(state.waiting.bytes)
         self._spool.age.set(state.age.total_seconds())
+
+    def pushed(self, status: PushStatus) -> None:
+        """A try to tell the CRM of a correction ended."""
+        self._crm.tries.labels(status.value).inc()
+
+    def pushes(self, counts: PushCounts) -> None:
+        """How many corrections wait for the CRM, and how many it refused."""
+        self._crm.waiting.set(counts.waiting)
+        self._crm.failed.set(counts.failed)
 
     def reloaded(self, *, version: int | None) -> None:
         """A new configuration was taken over, or (None) was wrong and was not."""
@@ -187,6 +198,24 @@ class _SpoolFigures:
         self.bytes = Gauge("samtal_spool_bytes", "Bytes of spooled requests.", registry=registry)
         self.age = Gauge(
             "samtal_spool_oldest_seconds", "Age of the oldest spooled request.", registry=registry
+        )
+
+
+class _CrmFigures:
+    """What the CRM is told."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.tries = Counter(
+            "samtal_crm_pushes",
+            "Tries to tell the CRM of corrections, by how they ended.",
+            ["status"],
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "samtal_crm_waiting", "Corrections that wait for the CRM.", registry=registry
+        )
+        self.failed = Gauge(
+            "samtal_crm_failed", "Corrections that the CRM refused.", registry=registry
         )
 
 

@@ -18,6 +18,7 @@ from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
 from bot.hub.connecting import Connecting
+from bot.hub.correcting import Correcting
 from bot.hub.desk import Desk
 from bot.hub.facts import FactIntake
 from bot.hub.feed import Feed
@@ -139,6 +140,11 @@ class EdgeParts:
     def connecting(self) -> Connecting:
         """What agents say of who is who."""
         return self.hub.connecting
+
+    @property
+    def correcting(self) -> Correcting:
+        """What agents write into profiles."""
+        return self.hub.correcting
 
     @property
     def feed(self) -> Feed:

@@ -32,6 +32,8 @@ def probe(  # noqa: PLR0913 - what a process consists of
     """
     watch = _Watch(hub, work, metrics)
     hub.handling.observe = metrics.handled
+    if hub.pushes is not None:
+        hub.pushes.observe = metrics.pushed
     known: dict[str, Check] = {"store": watch.store, "bus": watch.bus}
     needed = {"store"}
     if work.converse:
@@ -43,7 +45,7 @@ def probe(  # noqa: PLR0913 - what a process consists of
         metrics=metrics,
         metrics_token=token,
         standing=standing or Standing(),
-        samples=(watch.work, watch.backlog, watch.spool),
+        samples=(watch.work, watch.backlog, watch.spool, watch.crm),
     )
 
 
@@ -89,3 +91,7 @@ class _Watch:
     async def spool(self) -> None:
         if self._hub.engines.spooling is not None:
             self._metrics.spool(await self._hub.engines.spooling.state())
+
+    async def crm(self) -> None:
+        if self._hub.pushes is not None:
+            self._metrics.pushes(await self._hub.engines.store.count_pushes())

@@ -38,7 +38,10 @@ class Mistake(Value):
 
 
 class Problem(Value):
-    """A problem by RFC 9457; `winner` names who was first in a conflict."""
+    """A problem by RFC 9457; `winner` names who was first in a conflict.
+
+    `present`: what holds, where it is not what was to be replaced.
+    """
 
     type: str
     title: str
@@ -47,6 +50,7 @@ class Problem(Value):
     instance: str | None = None
     errors: tuple[Mistake, ...] = Field(default=())
     winner: str | None = None
+    present: str | None = None
 
 
 class Refusal(Exception):
@@ -59,6 +63,7 @@ class Refusal(Exception):
         *,
         errors: tuple[Mistake, ...] = (),
         winner: str | None = None,
+        present: str | None = None,
         headers: Mapping[str, str] | None = None,
         slug: str | None = None,
     ) -> None:
@@ -67,6 +72,7 @@ class Refusal(Exception):
         self.detail = detail
         self.errors = errors
         self.winner = winner
+        self.present = present
         self.headers = dict(headers or {})
         self.slug = slug
 
@@ -81,6 +87,7 @@ class Refusal(Exception):
             instance=instance,
             errors=self.errors,
             winner=self.winner,
+            present=self.present,
         )
 
 

@@ -8,7 +8,14 @@ from typing import NamedTuple
 
 import apsw
 
-from bot.embedded.schema import VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6
+from bot.embedded.schema import (
+    VERSION_1,
+    VERSION_2,
+    VERSION_3,
+    VERSION_4,
+    VERSION_5,
+    VERSION_6,
+)
 from bot.errors import StoreError
 from bot.model.channel import Address
 from bot.model.landmarks import landmark_of

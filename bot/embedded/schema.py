@@ -447,4 +447,32 @@ CREATE TABLE persona_cards (
 ) STRICT, WITHOUT ROWID;
 """
 
-VERSION_6 = _CONSENTS + _COUNTING
+_PUSHES = """
+-- What another system is to be told: of each field of an identity the latest correction.
+-- status: 0 waiting, 1 taken, 2 failed, 3 left; held_until: until then somebody makes it
+CREATE TABLE pushes (
+    identity TEXT NOT NULL REFERENCES identities (id),
+    field TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    again INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    held_until INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '',
+    push TEXT NOT NULL,
+    UNIQUE (identity, field)
+) STRICT;
+CREATE INDEX pushes_waiting ON pushes (number) WHERE status = 0;
+CREATE INDEX pushes_failed ON pushes (number) WHERE status = 2;
+
+-- whose turn it is to ask another system what changed there, and where the last time ended
+CREATE TABLE pulls (
+    name TEXT PRIMARY KEY,
+    due INTEGER NOT NULL DEFAULT 0,
+    held_until INTEGER NOT NULL,
+    cursor TEXT
+) STRICT, WITHOUT ROWID;
+"""
+
+VERSION_6 = _CONSENTS + _COUNTING + _PUSHES

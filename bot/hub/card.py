@@ -5,7 +5,8 @@ from __future__ import annotations
 from bot.hub.assurance import Assurance, Level
 from bot.hub.knowing import FieldValue, ProfileField
 from bot.hub.suggesting import Suggestion
-from bot.model.fact import ClaimKind, Fact
+from bot.model.crm import PushStatus
+from bot.model.fact import ClaimKind, Fact, FieldKey
 from bot.model.ids import EpisodeId, IdentityId, ThreadId
 from bot.model.people import Actor, ChannelIdentity, Link
 from bot.model.thread import Entry, Phase, ThreadState
@@ -105,11 +106,23 @@ class IdentityAct(Value):
     levels: tuple[LevelChange, ...] = ()
 
 
+class CardPush(Value):
+    """A correction that the CRM has not taken: it waits to be told, or was refused."""
+
+    crm: str
+    field: FieldKey
+    value: str
+    status: PushStatus
+    reason: str
+    at: AwareDatetime
+
+
 class CustomerCard(Value):
     """All of it, in one answer.
 
     `episodes`, `facts` and `acts` are the latest of each. `vip`: it takes two agents to link.
-    `proposals`: links that an agent proposed and that wait for a colleague.
+    `proposals`: links that an agent proposed and that wait for a colleague. `pushes`: corrections
+    that the CRM has not taken.
     """
 
     thread: ThreadId
@@ -120,6 +133,7 @@ class CustomerCard(Value):
     links: tuple[CardLink, ...]
     claims: tuple[CardClaim, ...]
     profile: tuple[ProfileField, ...]
+    pushes: tuple[CardPush, ...]
     consents: tuple[CardConsent, ...]
     episodes: tuple[CardEpisode, ...]
     facts: tuple[Fact, ...]

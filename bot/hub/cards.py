@@ -15,6 +15,7 @@ from bot.hub.card import (
     CardEpisode,
     CardIdentity,
     CardLink,
+    CardPush,
     CardVisits,
     CustomerCard,
     EpisodeStep,
@@ -27,6 +28,7 @@ from bot.hub.numbers import same_numbers
 from bot.hub.suggesting import Suggesting
 from bot.hub.vouching import Vouching
 from bot.model.consents import ConsentFact, strictest
+from bot.model.crm import PushStatus
 from bot.model.facet import PRIVATE
 from bot.model.fact import Claimed, ClaimKind, Fact, FactKind
 from bot.model.ids import EntryId, EpisodeId, IdentityId, ThreadId
@@ -80,6 +82,7 @@ class Cards:
         vouching: Vouching,
         suggesting: Suggesting,
         levels: Levels,
+        crm: str = "",
     ) -> None:
         self._store = store
         self._clock = clock
@@ -87,6 +90,7 @@ class Cards:
         self._vouching = vouching
         self._suggesting = suggesting
         self._levels = levels
+        self._crm = crm
 
     async def card(self, customer: ThreadId | IdentityId) -> CustomerCard:
         """The card of a thread's customer, or of an identity's; raises NotFound."""
@@ -97,10 +101,11 @@ class Cards:
             (consents, steps, logged),
             (facts, first, pages),
         ) = await asyncio.gather(self._known(ids), self._told(ids), self._happened(ids))
-        suggestions, vip, proposals = await asyncio.gather(
+        suggestions, vip, proposals, pushes = await asyncio.gather(
             self._suggesting.suggestions(turn.identities),
             self._vouching.is_vip(ids),
             self._proposals(ids, logged),
+            self._pushes(ids),
         )
         identities = tuple(
             _identity(one, self._levels.assurance(one, links), turn.state)
@@ -117,6 +122,7 @@ class Cards:
             ),
             claims=tuple(_claims(claims, identities, profile)),
             profile=tuple(profile),
+            pushes=tuple(pushes),
             consents=tuple(_consents(consents, turn.identities)),
             episodes=tuple(_episodes(steps, now=turn.state.episode)),
             facts=tuple(facts),
@@ -190,6 +196,21 @@ class Cards:
             if isinstance(one.body, Linked | Unlinked | LinkRevealed) and one.body.link in ended
         ]
         return sorted([*own, *more], key=lambda one: one.seq, reverse=True)
+
+    async def _pushes(self, ids: Sequence[IdentityId]) -> list[CardPush]:
+        """Corrections that the CRM has not taken."""
+        return [
+            CardPush(
+                crm=self._crm,
+                field=row.push.field,
+                value=row.push.value,
+                status=row.status,
+                reason=row.reason,
+                at=row.push.at,
+            )
+            for row in await self._store.pushes(ids)
+            if row.status in {PushStatus.WAITING, PushStatus.FAILED}
+        ]
 
     async def _proposals(self, ids: Sequence[IdentityId], logged: Iterable[Entry]) -> list[Entry]:
         """Those that still wait for a colleague."""

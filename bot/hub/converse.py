@@ -10,6 +10,7 @@ import structlog
 
 from bot.errors import StaleVersion, StoreError
 from bot.hub.agents import Agents, DeskEvent
+from bot.hub.correcting import Corrections
 from bot.hub.customers import Customers
 from bot.hub.draft import Draft
 from bot.hub.engines import Engines
@@ -17,7 +18,7 @@ from bot.hub.feed import EventEnded, Feed, ThreadMoved
 from bot.hub.linked import LinkedChannels, LinkEvent
 from bot.hub.scene import Scene
 from bot.hub.voice import Voice
-from bot.model.event import ThreadEvent
+from bot.model.event import AgentCorrects, ThreadEvent
 from bot.model.ids import EventId, ThreadId
 from bot.model.record import Envelope, Span, ThreadChange, Turn
 from bot.model.thread import Entry, Unlinked
@@ -42,6 +43,7 @@ class Handlers:
     customers: Customers
     agents: Agents
     links: LinkedChannels
+    corrections: Corrections
     voice: Voice
 
 
@@ -176,6 +178,8 @@ class Converse:
             await self._handlers.agents.handle(scene, event.body)
         elif isinstance(event.body, LinkEvent):
             await self._handlers.links.handle(scene, event.body)
+        elif isinstance(event.body, AgentCorrects):
+            await self._handlers.corrections.handle(scene, event.body)
         else:
             await self._handlers.customers.handle(scene, event.body)
         return draft.change()

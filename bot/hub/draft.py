@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from bot.hub import facets
 from bot.hub.fold import apply
 from bot.model.channel import Attachment
+from bot.model.crm import Push
 from bot.model.decision import Decision, Gap
 from bot.model.event import Done, Outcome, ThreadEvent, TimerBody
 from bot.model.fact import Fact
@@ -52,6 +53,7 @@ class Draft:
         self._sends: list[SendItem] = []
         self._timers: list[Timer] = []
         self._facts: list[Fact] = []
+        self._pushes: list[Push] = []
         self._marks: list[LinkMark] = []
         self._splits: list[Split] = []
         self._link: Link | None = None
@@ -199,6 +201,10 @@ class Draft:
         """Keep something known of the customer."""
         self._facts.append(fact)
 
+    def push(self, push: Push) -> None:
+        """Have another system told of a correction."""
+        self._pushes.append(push)
+
     def use_code(self, code: str) -> None:
         """Use up a link code without joining anything."""
         self._code = code
@@ -226,6 +232,7 @@ class Draft:
             marks=tuple(self._marks),
             splits=tuple(self._splits),
             facts=tuple(self._facts),
+            pushes=tuple(self._pushes),
             code=self._code,
         )
 

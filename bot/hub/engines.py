@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.hub.spooling import Spooling
 from bot.model.understanding import Understanding, Utterance
 from bot.ports import Bus, Channel, Clock, Nlu, Store, Wire
+from bot.ports.crm import Crm
 
 Channels = Mapping[tuple[str, str], Channel]
 
@@ -16,7 +17,8 @@ Channels = Mapping[tuple[str, str], Channel]
 class Engines:
     """The ports' implementations, and the channels by name and account.
 
-    `spooling` is for processes that accept also while the store is away.
+    `spooling` is for processes that accept also while the store is away. `crm` is another system
+    that keeps customers, if there is one.
     """
 
     store: Store
@@ -26,6 +28,7 @@ class Engines:
     clock: Clock
     channels: Channels
     spooling: Spooling | None = None
+    crm: Crm | None = None
 
 
 class NoReader:

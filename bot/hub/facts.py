@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from pydantic_core import from_json
 
 from bot.errors import NotFound
+from bot.hub.agreeing import Agreeing, Hearing
 from bot.hub.ingress import Ingress
 from bot.hub.telling import Misfit, ToldFact, Wrong, read_told
 from bot.model.channel import Address
@@ -32,13 +33,15 @@ class FactStatus(StrEnum):
     """What became of a fact that was told.
 
     TAKEN: it is kept. KNOWN: it was kept before, the same. HELD: it is in quarantine, as we do not
-    know its shape. REFUSED: it is wrong; nothing is kept of it.
+    know its shape. REFUSED: it is wrong; nothing is kept of it. ECHO: a CRM tells what it holds as
+    far as we know; nothing is kept of it.
     """
 
     TAKEN = "taken"
     KNOWN = "known"
     HELD = "held"
     REFUSED = "refused"
+    ECHO = "echo"
 
 
 class FactResult(Value):
@@ -59,20 +62,30 @@ class HeldPage(Value):
 
 
 class FactIntake:
-    """Takes what other systems tell of customers."""
+    """Takes what other systems tell of customers; `agreeing` judges what the CRM tells."""
 
-    def __init__(self, *, store: Store, ingress: Ingress, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, ingress: Ingress, clock: Clock, agreeing: Agreeing | None = None
+    ) -> None:
         self._store = store
         self._ingress = ingress
         self._clock = clock
+        self._agreeing = agreeing
 
-    async def take(self, told: Sequence[ToldFact | Misfit]) -> list[FactResult]:
+    async def take(
+        self, told: Sequence[ToldFact | Misfit], *, asked_at: datetime | None = None
+    ) -> list[FactResult]:
         """Take facts, in their order; one that is wrong keeps none of the others from being taken.
 
         A repeat is known. Whoever was not seen before is made. Durable when this returns.
+        `asked_at`: they answer a question of ours, in our own words.
         """
         batch = _Batch(now=self._clock.now())
+        if self._agreeing is not None and asked_at is None:
+            told = [_in_our_words(self._agreeing, one) for one in told]
         await self._look_up(batch, told)
+        if self._agreeing is not None:
+            told = await self._heard(self._agreeing.hearing(asked_at=asked_at), batch, told)
         results = [batch.judge(one) for one in told]
         await self._store.hold_facts(batch.held)
         # In this order: a fact needs its identity.
@@ -120,6 +133,22 @@ class FactIntake:
         named = {_identity(one) for one in facts}
         batch.identities = set(await self._ingress.threads_of(named, patience=_PATIENCE))
 
+    async def _heard(
+        self, hearing: Hearing, batch: _Batch, told: Sequence[ToldFact | Misfit]
+    ) -> list[ToldFact | Misfit]:
+        """What is left of it once echoes are known as such."""
+        left: list[ToldFact | Misfit] = []
+        for one in told:
+            is_new = isinstance(one, ToldFact) and one.fact_id not in batch.known
+            if not isinstance(one, ToldFact) or not is_new or batch.is_ahead(one):
+                left.append(one)
+                continue
+            heard = await hearing.hear(one, _identity(one))
+            if heard is None:
+                batch.echoes.add(one.fact_id)
+            left.append(heard or one)
+        return left
+
 
 class _Batch:
     """What is told together: judged one by one, written together."""
@@ -128,6 +157,7 @@ class _Batch:
         self.known: dict[FactId, Fact] = {}
         self.identities: set[IdentityId] = set()
         self.facts: list[Fact] = []
+        self.echoes: set[FactId] = set()
         self.held: list[HeldFact] = []
         self.arrivals: list[Arrival] = []
         self._now = now
@@ -136,8 +166,10 @@ class _Batch:
         """What is to become of one; what is to be written is gathered."""
         if isinstance(told, Misfit):
             return self._misfit(told)
-        if told.at > self._now + _AHEAD:
+        if self.is_ahead(told):
             return _refused(told, Wrong(field="at", what="lies in the future", mend=_HAPPENED))
+        if told.fact_id in self.echoes:
+            return FactResult(status=FactStatus.ECHO, source=told.source, id=told.id)
         fact = told.about(_identity(told), received_at=self._now)
         if fact.id in self.known:
             return _repeated(told, fact, self.known[fact.id])
@@ -147,6 +179,10 @@ class _Batch:
         self.known[fact.id] = fact
         self.facts.append(fact)
         return FactResult(status=FactStatus.TAKEN, source=told.source, id=told.id, kept=fact.id)
+
+    def is_ahead(self, told: ToldFact) -> bool:
+        """Whether it says to happen later than any clock can be ahead."""
+        return told.at > self._now + _AHEAD
 
     def judge_again(
         self, told: ToldFact | Misfit, result: FactResult, overtaken: dict[FactId, Fact]
@@ -185,6 +221,10 @@ class _Batch:
 
 
 _HAPPENED: Final = "Tell it when it has happened."
+
+
+def _in_our_words(agreeing: Agreeing, told: ToldFact | Misfit) -> ToldFact | Misfit:
+    return agreeing.in_our_words(told) if isinstance(told, ToldFact) else told
 
 
 def first_sight(address: Address, *, at: datetime) -> Arrival:

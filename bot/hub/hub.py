@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from bot.hub.agents import Agents
+from bot.hub.agreeing import Agreeing
 from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
@@ -15,6 +16,7 @@ from bot.hub.connecting import Connecting
 from bot.hub.consenting import Consenting
 from bot.hub.content import ContentSet
 from bot.hub.converse import Converse, Handlers
+from bot.hub.correcting import Correcting, Corrections
 from bot.hub.customers import Customers
 from bot.hub.desk import Desk
 from bot.hub.engines import Engines
@@ -38,6 +40,8 @@ from bot.hub.own_channels import OwnChannels
 from bot.hub.persisting import persist
 from bot.hub.personas import Personas
 from bot.hub.pressure import Pressure
+from bot.hub.pulling import CrmPulls
+from bot.hub.pushing import CrmPushes
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
 from bot.hub.signing_in import SigningIn
@@ -47,6 +51,7 @@ from bot.hub.upkeep import Upkeep
 from bot.hub.visits import Visits
 from bot.hub.voice import Voice
 from bot.hub.vouching import Vouching
+from bot.model.crm import Terms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +59,8 @@ class Work:
     """What a process does of the hub's work.
 
     `intake`: takes requests in, so it watches the backlog and mends what it could not put on the
-    bus. `converse`: reads and answers what the bus delivers. `outbox`: makes the sends. `upkeep`:
-    timers, sweeping, forgetting.
+    bus. `converse`: reads and answers what the bus delivers. `outbox`: makes the sends, and speaks
+    with the CRM. `upkeep`: timers, sweeping, forgetting.
     """
 
     intake: bool = True
@@ -113,6 +118,7 @@ class Hub:
             ingress=self.ingress,
             clock=clock,
             tallying=self.tallying,
+            knowing=self.knowing,
             keep_requests=settings.keep_requests,
         )
         self._keep_facts(settings)
@@ -139,6 +145,8 @@ class Hub:
         self.ingress.join_by_phone = settings.join_by_phone
         self.linking.lifetime = settings.link_lifetime
         self.knowing.partners_off = settings.partners_off
+        self.knowing.purposes_off = settings.partner_purposes_off
+        self.knowing.programme = settings.programme
         self.outbox.take_over(settings)
         self.upkeep.keep_requests = settings.keep_requests
         self._keep_facts(settings)
@@ -152,13 +160,50 @@ class Hub:
     def _put_knowledge_up(self, settings: HubSettings, personas: Personas) -> None:
         """What is known of customers beside what they say."""
         store, clock = self.engines.store, self.engines.clock
-        self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
         self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
-        self.knowing = Knowing(store, partners_off=settings.partners_off)
+        self.knowing = Knowing(
+            store,
+            partners_off=settings.partners_off,
+            purposes_off=settings.partner_purposes_off,
+            programme=settings.programme,
+        )
         self.evidences = Evidences(store=store, personas=personas)
         self.organisations = Organisations(
             store=store, knowing=self.knowing, clock=clock, personas=personas
         )
+        self._speak_with_crm(settings)
+
+    def _speak_with_crm(self, settings: HubSettings) -> None:
+        """What goes to the CRM and comes from it, if there is one."""
+        store, clock, crm = self.engines.store, self.engines.clock, self.engines.crm
+        self.agreeing: Agreeing | None = None
+        if crm is not None:
+            self.agreeing = Agreeing(
+                store=store, clock=clock, knowing=self.knowing, terms=crm.terms
+            )
+        self.facts = FactIntake(
+            store=store, ingress=self.ingress, clock=clock, agreeing=self.agreeing
+        )
+        self.pushes: CrmPushes | None = None
+        self.pulls: CrmPulls | None = None
+        if crm is not None and self.agreeing is not None:
+            self.pushes = CrmPushes(
+                crm,
+                store=store,
+                wire=self.engines.wire,
+                clock=clock,
+                agreeing=self.agreeing,
+                settings=settings,
+            )
+            self.pulls = CrmPulls(
+                crm,
+                store=store,
+                wire=self.engines.wire,
+                clock=clock,
+                facts=self.facts,
+                knowing=self.knowing,
+                settings=settings,
+            )
 
     def _put_desk_up(self, settings: HubSettings) -> None:
         """What agents see and say of who is who, by these settings."""
@@ -171,6 +216,7 @@ class Hub:
             vouching=self.vouching,
             suggesting=Suggesting(store=store, clock=clock, settings=settings),
             levels=self.levels,
+            crm="" if self.terms is None else self.terms.name,
         )
         self.consenting = Consenting(store=store, cards=self.cards)
         self.connecting = Connecting(
@@ -181,6 +227,19 @@ class Hub:
             vouching=self.vouching,
             settings=settings,
         )
+
+        self.correcting = Correcting(
+            ingress=self.ingress,
+            clock=clock,
+            cards=self.cards,
+            knowing=self.knowing,
+            settings=settings,
+        )
+
+    @property
+    def terms(self) -> Terms | None:
+        """What was agreed with the CRM, if there is one."""
+        return None if self.engines.crm is None else self.engines.crm.terms
 
     async def run(self, work: Work = EVERYTHING) -> None:
         """Work until cancelled; what is in hand is finished first, if it does not take long.
@@ -198,6 +257,9 @@ class Hub:
                 group.create_task(self.handling.run(self.engines.bus), name="deliveries")
             if work.outbox:
                 group.create_task(persist("outbox", self.outbox.run, clock=clock), name="outbox")
+                for name, speaking in (("pushes", self.pushes), ("pulls", self.pulls)):
+                    if speaking is not None:
+                        group.create_task(persist(name, speaking.run, clock=clock), name=name)
             if work.upkeep:
                 group.create_task(self.upkeep.run(), name="upkeep")
             elif work.intake:
@@ -257,5 +319,6 @@ class Hub:
             ),
             links=linked,
             agents=Agents(store=store, forms=forms, personas=self.personas, settings=settings),
+            corrections=Corrections(knowing=self.knowing, terms=self.terms),
             voice=Voice(content=content, channels=self.engines.channels, settings=settings),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -14,6 +14,7 @@ from bot.hub import consenting, gate
 from bot.hub.engines import Engines
 from bot.hub.feed import Announcement, Feed, Missed, SendMoved, ThreadMoved
 from bot.hub.pace import Pace
+from bot.hub.persisting import wholly
 from bot.hub.settings import HubSettings
 from bot.model.consents import ConsentFact
 from bot.model.ids import SendId
@@ -109,7 +110,9 @@ class Outbox:
                 self._wake.clear()
                 try:
                     await self._tend()
-                    pause = await self._wholly(self._begin(under_way))
+                    # A claim that nobody hears of would end as unknown.
+                    beginning = self._begin(under_way)
+                    pause = await wholly(beginning, grace=self._settings.stop_grace)
                 except StoreError:
                     log.exception("outbox failed; trying again")
                     pause = _TROUBLED
@@ -117,17 +120,6 @@ class Outbox:
                     await self._rest(pause)
         finally:
             await _finished(under_way, grace=self._settings.stop_grace)
-
-    async def _wholly(self, beginning: Coroutine[object, object, timedelta]) -> timedelta:
-        """Begin sends without being cut short: a claim that nobody hears of ends as unknown."""
-        task = asyncio.create_task(beginning)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait({task}, timeout=self._settings.stop_grace.total_seconds())
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            raise
 
     async def drain(self) -> None:
         """Make everything that is due now, one after another (for commands and tests)."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -14,6 +16,8 @@ log = structlog.get_logger("samtal.persisting")
 
 _FIRST = timedelta(milliseconds=200)
 _LONGEST = timedelta(seconds=5)
+_Done = TypeVar("_Done")
+
 # Work that went well for this long has got over its trouble: the next wait is short again.
 _WELL = timedelta(seconds=30)
 
@@ -37,3 +41,15 @@ async def persist(name: str, work: Callable[[], Awaitable[None]], *, clock: Cloc
             log.warning("beginning again", work=name, error=f"{type(error).__name__}: {error}")
             await clock.sleep(wait)
             wait = min(wait * 2, _LONGEST)
+
+
+async def wholly(work: Coroutine[object, object, _Done], *, grace: timedelta) -> _Done:
+    """Do work without being cut short: what is cancelled meanwhile has so long to end."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=grace.total_seconds())
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from bot.model.fact import Purpose
 from bot.model.understanding import Language
 from bot.model.value import Value
 
@@ -108,8 +109,17 @@ class HubSettings(Value):
     keep_facts: timedelta | None = Field(
         None, ge=timedelta(0), description="How long other facts are kept; none: for ever."
     )
+    programme: str | None = Field(
+        None,
+        min_length=1,
+        description="Loyalty programme whose tier is shown (none: that of the newest tier).",
+    )
     partners_off: tuple[str, ...] = Field(
         (), description="Partners whose facts are not used, as if they had told nothing."
+    )
+    partner_purposes_off: dict[str, tuple[Purpose, ...]] = Field(
+        default_factory=dict,
+        description="What the facts of a partner are not used for: service, linking, sales.",
     )
     stages: tuple[str, ...] = Field(
         ("awareness", "research", "consider", "purchase", "onboarding", "support", "loyalty"),

@@ -18,15 +18,13 @@ from pydantic import (
 from pydantic_core import ErrorDetails, to_json
 
 from bot.model.channel import Address
-from bot.model.fact import TOLD_KINDS, Fact, HeldFact, LegalBasis, Told, ToldKind
+from bot.model.fact import OUR_SOURCES, TOLD_KINDS, Fact, HeldFact, LegalBasis, Told, ToldKind
 from bot.model.ids import FactId, IdentityId
 from bot.model.value import AwareDatetime, Value
 
 # The channel of the identities that businesses know customers by: log-ins, customer numbers.
 LOGIN: Final = "login"
 
-# What our own parts call themselves.
-_OURS: Final = frozenset({"webchat", "nlu", "agent"})
 # What broken integrations send for "nobody" (R10), in lower case.
 _NOBODY: Final = frozenset(
     {"null", "undefined", "none", "nil", "nan", "anonymous", "guest", "test", "true", "false"}
@@ -118,7 +116,7 @@ class ToldFact(Value):
 
     @model_validator(mode="after")
     def _may_be_used(self) -> Self:
-        if self.source in _OURS:
+        if self.source in OUR_SOURCES:
             msg = f"source: {self.source} is a name of our own"
             raise ValueError(msg)
         if self.at < _OLDEST:
@@ -209,7 +207,7 @@ def read_told(raw: JsonValue) -> ToldFact | Misfit:
 
 def is_source(name: str) -> bool:
     """Whether another system may call itself so."""
-    return re.fullmatch(_WORD, name) is not None and name not in _OURS
+    return re.fullmatch(_WORD, name) is not None and name not in OUR_SOURCES
 
 
 def is_nobody(sub: str) -> bool:

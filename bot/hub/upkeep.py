@@ -12,6 +12,7 @@ import structlog
 from bot.errors import BusError, Denied, StoreError
 from bot.hub import subjects
 from bot.hub.ingress import Ingress
+from bot.hub.knowing import Knowing
 from bot.hub.tallying import Tallying
 from bot.model.fact import FACT_KINDS, FactKind
 from bot.model.ids import EventId
@@ -44,13 +45,14 @@ class Upkeep:
     customers of whom nothing was heard for long.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it stands on
         self,
         *,
         store: Store,
         ingress: Ingress,
         clock: Clock,
         tallying: Tallying,
+        knowing: Knowing,
         keep_requests: timedelta,
     ) -> None:
         self.keep_requests = keep_requests
@@ -63,6 +65,7 @@ class Upkeep:
         self._ingress = ingress
         self._clock = clock
         self._tallying = tallying
+        self._knowing = knowing
         self._swept: OrderedDict[EventId, datetime] = OrderedDict()
         self._mend_before: datetime | None = None
 
@@ -131,7 +134,8 @@ class Upkeep:
     async def _erase_silent(self) -> int:
         """Erase some of those of whom nothing was heard for long; returns how many were looked at.
 
-        A fact that somebody told of them counts as hearing of them. A hold keeps them.
+        A fact that somebody told of them counts as hearing of them, but for partners that are
+        turned off. A hold keeps them.
         """
         if self.keep_customers is None:
             return 0
@@ -139,7 +143,7 @@ class Upkeep:
         looked = await self._store.silent(before=before, after=self._silent, limit=_ERASED)
         for place in looked:
             customer = await subjects.find(self._store, place.thread)
-            latest = await self._store.facts(customer.ids, limit=1)
+            latest = await self._knowing.facts(customer.ids, limit=1)
             if any(fact.at >= before for fact in latest):
                 continue
             try:

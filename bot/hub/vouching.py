@@ -10,7 +10,7 @@ from typing import Final
 
 from bot.hub.knowing import Knowing
 from bot.hub.settings import HubSettings
-from bot.model.fact import FactKind, Purchased, Returned, TierChanged
+from bot.model.fact import FactKind, Purchased, Purpose, Returned, TierChanged
 from bot.model.ids import IdentityId
 from bot.model.landmarks import Landmark
 from bot.model.people import ByAgent
@@ -80,17 +80,24 @@ class Vouching:
         return TAKES_TWO if isinstance(author, ByAgent) and author.agent == by.agent else None
 
     async def _tiers(self, identities: Sequence[IdentityId]) -> set[str]:
-        """The tiers that these are in now, one of each programme."""
-        told = await self._knowing.facts(identities, kinds=_MOVED, limit=_TIERS)
+        """The tiers that these are in now, one of each programme.
+
+        No agent makes one out of two by a word about the tier.
+        """
+        told = await self._knowing.facts(
+            identities, kinds=_MOVED, limit=_TIERS, purpose=Purpose.LINKING
+        )
         now: dict[str, str] = {}
         for fact in told:
-            if isinstance(fact.body, TierChanged):
+            if isinstance(fact.body, TierChanged) and fact.by is None:
                 now.setdefault(fact.body.programme, fact.body.tier.casefold())
         return set(now.values())
 
     async def _spent(self, identities: Sequence[IdentityId]) -> list[Decimal]:
         """What was bought and kept, in each currency."""
-        told = await self._knowing.facts(identities, kinds=_BOUGHT, limit=_PURCHASES)
+        told = await self._knowing.facts(
+            identities, kinds=_BOUGHT, limit=_PURCHASES, purpose=Purpose.LINKING
+        )
         sums: defaultdict[str, Decimal] = defaultdict(Decimal)
         for fact in told:
             match fact.body:

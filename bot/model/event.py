@@ -20,6 +20,7 @@ from bot.model.channel import (
     Started,
     Unsupported,
 )
+from bot.model.fact import FieldKey
 from bot.model.ids import EpisodeId, EventId, IdentityId, LinkId, ThreadId
 from bot.model.people import Actor, ByAgent, Link
 from bot.model.value import AwareDatetime, Value
@@ -179,6 +180,19 @@ class AgentSetsFacet(Value):
     episode: EpisodeId | None = None
 
 
+class AgentCorrects(Value):
+    """An agent says what a field of the customer's profile holds.
+
+    `seen`: what the agent had on the screen, empty for nothing (None: nobody looks).
+    """
+
+    kind: Literal["agent_corrects"] = "agent_corrects"
+    by: ByAgent
+    field: FieldKey
+    value: str
+    seen: str | None = None
+
+
 class CustomerLeavesQueue(Value):
     """The customer no longer waits for a human."""
 
@@ -246,6 +260,7 @@ EventBody = Annotated[
     | AgentSnoozes
     | AgentUnsnoozes
     | AgentSetsFacet
+    | AgentCorrects
     | CustomerLeavesQueue
     | CustomerEnds
     | OfferExpired
@@ -277,11 +292,15 @@ class Done(Value):
 
 
 class Rejected(Value):
-    """The event was refused by a rule and changed nothing; `winner` names who was first."""
+    """The event was refused by a rule and changed nothing; `winner` names who was first.
+
+    `present` is what holds instead, where one value was to be replaced by another.
+    """
 
     kind: Literal["rejected"] = "rejected"
     reason: str
     winner: str | None = None
+    present: str | None = None
 
 
 Outcome = Annotated[Done | Rejected, Field(discriminator="kind")]

@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal, Self, get_args
 from pydantic import Field, StringConstraints, model_validator
 
 from bot.model.ids import FactId, IdentityId
+from bot.model.people import ByAgent
 from bot.model.value import AwareDatetime, Value
 
 
@@ -81,6 +82,13 @@ class Retired(Value):
     """The customer signed out here: whoever still has the token of this visitor is refused (R9)."""
 
     kind: Literal["retired"] = "retired"
+
+
+class Overruled(Value):
+    """What another system told won over an agent's correction, by the rule of that field."""
+
+    kind: Literal["overruled"] = "overruled"
+    correction: FactId
 
 
 # --- what other systems tell -----------------------------------------------------------------
@@ -218,6 +226,9 @@ class AttributeKey(StrEnum):
     ORGANISATION_NUMBER = "organisation_number"
 
 
+# A field of the profile by its name; the tier is told as `TierChanged`.
+FieldKey = AttributeKey | Literal["tier"]
+
 # What a value looks like, and how to say so.
 _FORMS: Final = {
     AttributeKey.EMAIL: (re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+"), "an e-mail address"),
@@ -305,7 +316,9 @@ Told = (
     | Attribute
     | Membership
 )
-FactBody = Annotated[Claimed | Visited | LoginProved | Retired | Told, Field(discriminator="kind")]
+FactBody = Annotated[
+    Claimed | Visited | LoginProved | Retired | Overruled | Told, Field(discriminator="kind")
+]
 ToldKind = Literal[
     "purchased",
     "delivered",
@@ -318,9 +331,13 @@ ToldKind = Literal[
     "attribute",
     "membership",
 ]
-FactKind = Literal["claimed", "visited", "login_proved", "retired", ToldKind]
+FactKind = Literal["claimed", "visited", "login_proved", "retired", "overruled", ToldKind]
 TOLD_KINDS: Final[tuple[ToldKind, ...]] = get_args(ToldKind)
 FACT_KINDS: Final[tuple[FactKind, ...]] = get_args(FactKind)
+
+
+# What our own parts call themselves as sources.
+OUR_SOURCES: Final = frozenset({"webchat", "nlu", "agent"})
 
 
 # --- facts -----------------------------------------------------------------------------------
@@ -337,13 +354,25 @@ class LegalBasis(StrEnum):
     LEGITIMATE_INTERESTS = "legitimate_interests"
 
 
+class Purpose(StrEnum):
+    """What facts are used for; a partner may be turned off for some of it.
+
+    SERVICE: what agents see of a customer. LINKING: who takes two agents to link. SALES: the people
+    of organisations, what they do there, and the deal.
+    """
+
+    SERVICE = "service"
+    LINKING = "linking"
+    SALES = "sales"
+
+
 class Fact(Value):
     """One thing known about one identity: what, since when, and who says so.
 
     `at` is when it happened, `received_at` when we heard. `source` names who told: `webchat`,
     `nlu`, `agent`, or an integration. Ids are derived from the source and its own id. What a
     `partner` told is used by its legal basis, and not while that partner is turned off. `facet` is
-    the persona whose it is, where whoever tells knows that.
+    the persona whose it is, where whoever tells knows that. `by`: the agent whose word it is.
     """
 
     id: FactId
@@ -355,6 +384,7 @@ class Fact(Value):
     partner: str | None = None
     legal_basis: LegalBasis | None = None
     facet: str | None = None
+    by: ByAgent | None = None
 
     @property
     def claim(self) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bot.model.channel import ReceiptStatus
+from bot.model.crm import PushStatus
 from bot.model.thread import SendStatus
 
 # A higher number is further on; failed is set apart, as it is final and yet not "further".
@@ -26,3 +27,11 @@ SEND_NUMBERS: Final = {
     SendStatus.UNKNOWN: 5,
 }
 SEND_STATUSES: Final = {number: status for status, number in SEND_NUMBERS.items()}
+
+PUSH_NUMBERS: Final = {
+    PushStatus.WAITING: 0,
+    PushStatus.TAKEN: 1,
+    PushStatus.FAILED: 2,
+    PushStatus.LEFT: 3,
+}
+PUSH_STATUSES: Final = {number: status for status, number in PUSH_NUMBERS.items()}

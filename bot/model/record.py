@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.model.channel import Address, Attachment, ReceiptStatus
 from bot.model.consents import ConsentFact
+from bot.model.crm import Push
 from bot.model.decision import Gap
 from bot.model.event import EventBody, Outcome, ThreadEvent, TimerBody
 from bot.model.fact import Fact
@@ -190,6 +191,7 @@ class ThreadChange(Value):
     marks: tuple[LinkMark, ...] = ()
     splits: tuple[Split, ...] = ()
     facts: tuple[Fact, ...] = ()
+    pushes: tuple[Push, ...] = ()
     code: str | None = None
 
 

@@ -39,6 +39,7 @@ from bot.model.value import AwareDatetime, Value
 from bot.ports.blobs import Blobs
 from bot.ports.cards import Cards
 from bot.ports.counting import Counting
+from bot.ports.crm import Pushes
 from bot.ports.directory import Directory
 from bot.ports.facts import Facts
 from bot.ports.privacy import Privacy
@@ -437,7 +438,18 @@ class Search(Protocol):
 
 
 class Store(
-    Inbox, Threads, Outbox, Directory, Search, Blobs, Facts, Cards, Counting, Privacy, Protocol
+    Inbox,
+    Threads,
+    Outbox,
+    Directory,
+    Search,
+    Blobs,
+    Facts,
+    Cards,
+    Counting,
+    Privacy,
+    Pushes,
+    Protocol,
 ):
     """The record of truth."""
 

@@ -373,3 +373,67 @@ async def test_axe_finds_nothing(
         await expect(page.get_by_role("dialog", name=title)).to_be_visible()
         assert await violations(page) == []
         assert faults.lines == []
+
+
+async def test_a_field_is_corrected_in_place_by_keyboard(server: House) -> None:
+    await two_customers(server)
+    city = Attribute(key=AttributeKey.CITY, value="Umea")
+    told = fact(SMS, "city", body=city).model_copy(update={"source": "crm"})
+    await server.store.put_facts([told])
+    async with browsing() as browser:
+        seat = await take_seat(browser, server)
+        page, shown = seat.page, card(seat.page)
+        await seat.open_first()
+        # What is verified is changed where it was verified.
+        pencil = shown.get_by_role("button", name="Ändra Ort")
+        await expect(pencil).to_be_visible(timeout=PATIENCE)
+        await expect(shown.get_by_role("button", name="Ändra Namn")).to_have_count(0)
+
+        field = shown.get_by_role("textbox", name="Ort")
+        await pencil.press("Enter")
+        await expect(field).to_be_focused()
+        await field.press("Escape")
+        await expect(pencil).to_be_focused()
+        await pencil.press("Enter")
+        await field.fill("")
+        await field.press("Enter")
+        await expect(shown).to_contain_text("Skriv något.")
+        assert await violations(page) == []
+        # A colleague was faster: that is said, and saving again replaces it.
+        desk = await server.log_in("Bo")
+        url = f"{desk.base}/api/v1/customers/{SMS.identity}/fields/city"
+        async with desk.http.put(
+            url, json={"value": "Luleå", "client_id": "b"}, headers={"X-CSRF-Token": desk.csrf}
+        ) as response:
+            assert response.status == 200
+        await field.fill("Umeå")
+        await field.press("Enter")
+        await expect(shown).to_contain_text("Nu står det Luleå.", timeout=PATIENCE)
+        await field.press("Enter")
+        await expect(field).to_have_count(0, timeout=PATIENCE)
+        await expect(pencil).to_be_focused()
+        pair = shown.locator(".pair", has=page.get_by_role("button", name="Ändra Ort"))
+        await expect(pair).to_contain_text("Umeå")
+        await expect(pair).to_contain_text("Anna")
+        assert seat.faults.lines == []
+
+
+async def test_a_field_that_nobody_told_is_filled_in(server: House) -> None:
+    await two_customers(server)
+    async with browsing() as browser:
+        seat = await take_seat(browser, server)
+        page, shown = seat.page, card(seat.page)
+        await seat.open_first()
+        await shown.get_by_role("button", name="Fyll i uppgift").click()
+        await shown.get_by_role("combobox", name="Uppgift").select_option("phone")
+        field = shown.get_by_role("textbox", name="Telefon")
+        await field.fill("tolv")
+        await shown.get_by_role("button", name="Spara").click()
+        await expect(shown).to_contain_text("Det går inte som Telefon.", timeout=PATIENCE)
+        assert await violations(page) == []
+        await field.fill("070-174 06 06")
+        await shown.get_by_role("button", name="Spara").click()
+        await expect(shown).to_contain_text("+46701740606", timeout=PATIENCE)
+        await expect(shown.get_by_role("button", name="Ändra Telefon")).to_be_visible()
+    kept = await server.store.facts([SMS.identity], kinds=["attribute"])
+    assert [one.source for one in kept].count("agent") == 1

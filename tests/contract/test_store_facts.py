@@ -22,6 +22,7 @@ from bot.model.fact import (
     LegalBasis,
     LoginProved,
     Membership,
+    Overruled,
     Purchased,
     Retired,
     Returned,
@@ -35,7 +36,8 @@ from bot.model.fact import (
     TrafficSource,
     Visited,
 )
-from bot.model.ids import FactId
+from bot.model.ids import AgentId, FactId
+from bot.model.people import ByAgent
 from bot.model.record import Absorb
 from tests.builders import acceptance, address, arrival, at, change, fact, link
 from tests.contract.committing import ANNA, BO, WEB, accepted, laden, nothing_written, said
@@ -60,6 +62,7 @@ BODIES: tuple[FactBody, ...] = (
     ),
     LoginProved(visitor=WEB.identity, until=at(60)),
     Retired(),
+    Overruled(correction=FactId.of("a")),
     Purchased(
         order="A-1",
         amount="1295.00",
@@ -99,7 +102,11 @@ async def test_every_kind_comes_back_as_it_was_after_a_restart(store_home: Store
     await said(store, "m1")
     told = [
         fact(ANNA, body.kind, when=number, body=body).model_copy(
-            update={"partner": "Resebyrån", "legal_basis": LegalBasis.CONSENT}
+            update={
+                "partner": "Resebyrån",
+                "legal_basis": LegalBasis.CONSENT,
+                "by": ByAgent(agent=AgentId.of("bo"), name="Bo"),
+            }
         )
         for number, body in enumerate(BODIES)
     ]

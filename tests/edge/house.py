@@ -46,6 +46,7 @@ from tests.fakes.store import FakeStore
 
 if TYPE_CHECKING:
     from bot.ports import Channel, Fanout, Provider, Wire
+    from bot.ports.crm import Crm
     from tests.fakes.memory import Memory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -380,17 +381,17 @@ def accounts(base: str, public: str) -> tuple[dict[Key, Channel], dict[Key, Prov
 
 
 @cache
-def _content() -> ContentSet:
+def content() -> ContentSet:
     return ContentSet.load(ROOT / "config/content")
 
 
 @cache
-def _personas() -> Personas:
+def personas() -> Personas:
     return Personas.load(ROOT / "config/personas.yaml")
 
 
 @cache
-def _forms() -> Forms:
+def forms() -> Forms:
     return Forms.load(ROOT / "config/forms")
 
 
@@ -407,6 +408,7 @@ async def house(
     work: Work = EVERYTHING,
     realms: Mapping[str, Realm] | None = None,
     hub_settings: HubSettings | None = None,
+    crm: Crm | None = None,
     **settings: object,
 ) -> AsyncIterator[House]:
     """The server for as long as the block lasts; `settings` are the edge's.
@@ -425,7 +427,7 @@ async def house(
         channels |= {(one.name, one.account): one for one in extra}
         live = Live(settings=edge, clock=SystemClock(), metrics=Metrics(), fanout=fanout)
         async with HttpWire(emit=live.emit, metrics=live.metrics) as wire:
-            hub = make_hub(site, wire, channels, hub_settings)
+            hub = make_hub(site, wire, channels, hub_settings, crm=crm)
             parts = EdgeParts(
                 settings=edge,
                 hub=hub,
@@ -466,6 +468,8 @@ def make_hub(
     wire: Wire,
     channels: dict[Key, Channel],
     settings: HubSettings | None = None,
+    *,
+    crm: Crm | None = None,
 ) -> Hub:
     """One process' hub."""
     return Hub(
@@ -476,10 +480,11 @@ def make_hub(
             nlu=FakeNlu(),
             clock=SystemClock(),
             channels=channels,
+            crm=crm,
         ),
-        content=_content(),
-        forms=_forms(),
-        personas=_personas(),
+        content=content(),
+        forms=forms(),
+        personas=personas(),
         settings=settings or HubSettings(offer_timeout=timedelta(minutes=10)),
         secret=SECRET,
     )

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.edge.auth import token_hash
+from bot.hub.settings import HubSettings
 from bot.model.channel import Address
 from bot.model.fact import Fact, LegalBasis, Purchased
 from bot.model.ids import FactId
 from bot.model.people import ApiToken, Role
 from tests.builders import START, fact
-from tests.edge.house import House, house, until
+from tests.edge.house import House, content, forms, house, personas, until
 
 if TYPE_CHECKING:
     from bot.model.ids import IdentityId
@@ -425,6 +426,49 @@ async def test_a_partner_that_is_turned_off_is_as_if_it_had_told_nothing(
     assert [one["id"] for one in (await desk.get(path))[1]["facts"]] == keys[1:]
     server.hub.knowing.partners_off = ()
     assert [one["id"] for one in (await desk.get(path))[1]["facts"]] == keys
+
+
+async def test_a_partner_that_is_turned_off_is_on_no_card_and_makes_nobody_a_vip(
+    crm: Teller, server: House
+) -> None:
+    limits = HubSettings(vip_tiers=("guld",), vip_amount=1_000)
+    for settings, seen, vip in (
+        (limits, True, True),
+        (limits.model_copy(update={"partners_off": ("Gymmet",)}), False, False),
+        (_off("service"), False, True),
+        (_off("linking"), True, False),
+        (_off("sales"), True, True),
+        (limits, True, True),
+    ):
+        take_over(server, settings)
+        theirs = {"partner": "Gymmet", "legal_basis": "consent"}
+        city = {"kind": "attribute", "data": {"key": "city", "value": "Umeå"}}
+        tier = {"kind": "tier_changed", "data": {"programme": "gym", "tier": "Guld"}}
+        await crm.tell(
+            told("1", **theirs), told("2", **theirs, **city), told("3", **theirs, **tier)
+        )
+        desk = await server.log_in()
+        status, card = await desk.get(f"/customers/{LOGIN.identity}")
+        assert status == 200
+        assert [bool(card["facts"]), bool(card["profile"]), card["vip"]] == [seen, seen, vip]
+    # What they told is kept, and told again it is known.
+    assert len(await kept(server)) == 3
+
+
+def _off(purpose: str) -> HubSettings:
+    return HubSettings.model_validate(
+        {
+            "vip_tiers": ("guld",),
+            "vip_amount": 1_000,
+            "partner_purposes_off": {"Gymmet": (purpose,)},
+        }
+    )
+
+
+def take_over(server: House, settings: HubSettings) -> None:
+    """As a reload does."""
+    hub = server.hub
+    hub.take_over(content=content(), forms=forms(), personas=personas(), settings=settings)
 
 
 async def test_the_document_tells_what_a_fact_is(server: House) -> None:

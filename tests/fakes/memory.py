@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.errors import NotFound, StoreClosed
 from bot.model.channel import ReceiptStatus
+from bot.model.crm import PushRow
 from bot.model.record import DeadLetter, LinkMade
 from bot.model.thread import PartState, SendState, SendStatus
 
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from bot.model.channel import Address
     from bot.model.consents import ConsentFact
     from bot.model.counts import CardSeen, PersonaCounts
+    from bot.model.crm import Push
     from bot.model.decision import Gap
     from bot.model.event import Outcome, ThreadEvent
-    from bot.model.fact import Fact, HeldFact
+    from bot.model.fact import Fact, FieldKey, HeldFact
     from bot.model.ids import (
         AgentId,
         BlobId,
@@ -123,6 +125,11 @@ class Memory:
     facts: dict[FactId, Fact] = field(default_factory=dict)
     held_facts: dict[FactId, HeldFact] = field(default_factory=dict)
     holds: dict[IdentityId, LegalHold] = field(default_factory=dict)
+    # what another system is told
+    pushes: dict[tuple[IdentityId, FieldKey], PushRow] = field(default_factory=dict)
+    pulls: dict[str, tuple[datetime | None, datetime | None, str | None]] = field(
+        default_factory=dict
+    )
     # files
     blobs: dict[BlobId, Blob] = field(default_factory=dict)
     kept_blobs: set[BlobId] = field(default_factory=set)
@@ -156,6 +163,15 @@ class Memory:
                 self.facts[fact.id] = fact
                 fresh.append(fact.id)
         return fresh
+
+    def let_wait(self, push: Push) -> bool:
+        """Let a push wait, unless the same or a later one is there."""
+        row = self.pushes.get((push.identity, push.field))
+        if row is not None and (row.push.number, row.push.again) >= (push.number, push.again):
+            return False
+        held = None if row is None else row.held_until
+        self.pushes[push.identity, push.field] = PushRow(push=push, due=push.at, held_until=held)
+        return True
 
     def mark(self, mark: LinkMark) -> None:
         """Keep what became of a link, once of each kind."""

@@ -119,6 +119,7 @@ def _erase_words(memory: Memory, gone: set[IdentityId]) -> None:
         del memory.sends[key]
     memory.timers = {k: one for k, one in memory.timers.items() if one.identity not in gone}
     memory.facts = {k: one for k, one in memory.facts.items() if one.identity not in gone}
+    memory.pushes = {k: one for k, one in memory.pushes.items() if k[0] not in gone}
     memory.codes = {k: one for k, one in memory.codes.items() if not {one.source, one.only} & gone}
     memory.links = {
         key: made

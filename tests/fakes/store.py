@@ -10,6 +10,7 @@ from tests.fakes.facts import FakeFacts
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.outbox import FakeOutbox
 from tests.fakes.privacy import FakePrivacy
+from tests.fakes.pushes import FakePushes
 from tests.fakes.search import FakeSearch
 from tests.fakes.threads import FakeThreads
 
@@ -25,6 +26,7 @@ class FakeStore(
     FakeCards,
     FakeCounting,
     FakePrivacy,
+    FakePushes,
 ):
     """The record of truth, for as long as its `Memory` lives.
 

@@ -61,6 +61,8 @@ class FakeThreads(Section):
             del memory.codes[change.code]
         _set_out(memory, change)
         memory.learn(change.facts)
+        for push in change.pushes:
+            memory.let_wait(push)
         return written
 
     async def entries(
@@ -225,6 +227,9 @@ def _check_facts(memory: Memory, change: ThreadChange) -> None:
     for fact in change.facts:
         if fact.identity not in memory.identities:
             raise StoreError(f"fact {fact.id} is about an unknown identity {fact.identity}")
+    for push in change.pushes:
+        if push.identity not in memory.identities:
+            raise StoreError(f"push {push.key} is about an unknown identity {push.identity}")
 
 
 def _fences(change: ThreadChange) -> list[tuple[ThreadId, int]]:

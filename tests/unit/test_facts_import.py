@@ -75,14 +75,14 @@ def test_a_table_is_taken_once(till: Till) -> None:
     items = '"[{""sku"": ""T2"", ""name"": ""Tält, rött"", ""quantity"": 2}]"'
     text = f"{HEAD}{ROW}2,2026-03-02T12:00:00+01:00,shop,4711,A-2,9,EUR,{items}\n\n"
     first = till.takes(text)
-    assert (first.exit_code, said(first)) == (0, "2 taken, 0 known, 0 held, 0 refused")
+    assert (first.exit_code, said(first)) == (0, "2 taken, 0 known, 0 held, 0 refused, 0 echo")
     two, one = till.facts()
     assert one.body == Purchased(order="A-1", amount="1295.00", currency="SEK")
     item = Item(sku="T2", name="Tält, rött", quantity=2)
     assert two.body == Purchased(order="A-2", amount="9", currency="EUR", items=(item,))
     assert two.source == "till"
     again = till.takes(text)
-    assert (again.exit_code, said(again)) == (0, "0 taken, 2 known, 0 held, 0 refused")
+    assert (again.exit_code, said(again)) == (0, "0 taken, 2 known, 0 held, 0 refused, 0 echo")
     assert till.facts() == [two, one]
 
 
@@ -99,7 +99,7 @@ def test_lines_that_are_wrong_are_named_and_the_others_taken(till: Till) -> None
         + "8,2026-03-01T12:00:00Z,shop,4711,A-8,1.00,SEK,\n"
     ).encode() + b"9,2026-03-01T12:00:00Z,shop,4711,\xe5,1.00,SEK,\n"
     result = till.takes(text)
-    assert (result.exit_code, said(result)) == (1, "3 taken, 0 known, 0 held, 6 refused")
+    assert (result.exit_code, said(result)) == (1, "3 taken, 0 known, 0 held, 6 refused, 0 echo")
     bad = result.stderr.splitlines()
     assert [line.partition(":")[0] for line in bad] == [
         f"line {number}" for number in (3, 4, 7, 8, 9, 11)
@@ -124,7 +124,7 @@ def test_semicolons_a_byte_order_mark_and_truth(till: Till) -> None:
         "1;2026-03-01T12:00:00Z;shop;4711;birthday;1984-05-31;TRUE;Resebyrån;consent\r\n"
     )
     result = till.takes(text, kind="attribute")
-    assert (result.exit_code, said(result)) == (0, "1 taken, 0 known, 0 held, 0 refused")
+    assert (result.exit_code, said(result)) == (0, "1 taken, 0 known, 0 held, 0 refused, 0 echo")
     (found,) = till.facts()
     assert found.body == Attribute(key=AttributeKey.BIRTHDAY, value="1984-05-31", verified=True)
     assert found.partner == "Resebyrån"

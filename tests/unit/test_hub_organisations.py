@@ -12,7 +12,7 @@ from bot.hub.organisations import MemberTold, RoleHeld, together
 from bot.hub.settings import HubSettings
 from bot.model.event import Done
 from bot.model.facet import Facet
-from bot.model.fact import BuyingRole, Fact, LegalBasis, Membership
+from bot.model.fact import BuyingRole, Fact, LegalBasis, Membership, Purpose
 from bot.model.ids import FactId, IdentityId
 from bot.model.understanding import Need, StageShare, Understanding
 from tests.builders import at, understood
@@ -138,6 +138,11 @@ async def test_what_a_partner_tells_counts_while_the_partner_is_on() -> None:
         with pytest.raises(NotFound):
             await kit.hub.organisations.organisation(FIRM)
         kit.hub.knowing.partners_off = ()
+        assert len((await kit.hub.organisations.organisation(FIRM)).members) == 1
+        kit.hub.knowing.purposes_off = {"Mässan": (Purpose.SALES,)}
+        with pytest.raises(NotFound):
+            await kit.hub.organisations.organisation(FIRM)
+        kit.hub.knowing.purposes_off = {"Mässan": (Purpose.SERVICE,)}
         assert len((await kit.hub.organisations.organisation(FIRM)).members) == 1
 
 

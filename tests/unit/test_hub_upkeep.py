@@ -14,8 +14,8 @@ from typing_extensions import override
 from bot.errors import BusError, StoreError
 from bot.hub.settings import HubSettings
 from bot.model.blob import Blob, BlobFacts
-from bot.model.fact import StoreVisited, TrafficSource, Visited
-from bot.model.ids import BlobId
+from bot.model.fact import LegalBasis, StoreVisited, TrafficSource, Visited
+from bot.model.ids import BlobId, FactId
 from bot.model.people import ByCustomer
 from bot.model.privacy import LegalHold
 from bot.model.record import Envelope
@@ -253,13 +253,17 @@ async def test_visits_go_after_a_while_and_other_facts_when_it_is_said(
 
 async def test_customers_of_whom_nothing_was_heard_for_long_are_erased() -> None:
     quiet, bought, held, lately = (f"+4670123450{number}" for number in range(4))
-    async with hub_kit(settings=HubSettings(keep_customers=400 * DAY)) as kit:
+    settings = HubSettings(keep_customers=400 * DAY, partners_off=("Gymmet",))
+    async with hub_kit(settings=settings) as kit:
         for phone in (quiet, bought, held):
             await kit.write(SMS, phone, "Hej")
         await kit.clock.advance(100 * DAY)
         await kit.write(SMS, lately, "Hej")
         told = fact(kit.address(SMS, bought), "told", when=int(100 * DAY / timedelta(seconds=1)))
-        await kit.store.put_facts([told])
+        # Who is turned off has told nothing.
+        theirs = {"id": FactId.of("gym"), "identity": kit.identity(SMS, quiet)}
+        partner = {"partner": "Gymmet", "legal_basis": LegalBasis.CONSENT}
+        await kit.store.put_facts([told, told.model_copy(update=theirs | partner)])
         hold = LegalHold(identity=kit.identity(SMS, held), reason="a dispute", at=kit.clock.now())
         await kit.store.put_holds([hold])
         await kit.clock.advance(299 * DAY)

@@ -25,4 +25,10 @@ async def done(ask: Ask, command: Awaitable[Outcome]) -> CommandDone:
 def refused(outcome: Rejected) -> Refusal:
     """The refusal by a rule; it names who was first."""
     first = f": {outcome.winner}" if outcome.winner is not None else ""
-    return Refusal(409, f"{outcome.reason}{first}", winner=outcome.winner, slug="rejected")
+    return Refusal(
+        409,
+        f"{outcome.reason}{first}",
+        winner=outcome.winner,
+        present=outcome.present,
+        slug="rejected",
+    )

@@ -8,7 +8,9 @@ from pydantic import StringConstraints
 
 from bot.hub.card import CardConsent, CustomerCard
 from bot.hub.connecting import LinkWord
+from bot.hub.correcting import FieldWord
 from bot.model.consents import ConsentFact
+from bot.model.fact import FieldKey
 from bot.model.ids import IdentityId, LinkId, ThreadId
 from bot.model.value import AwareDatetime, Value
 
@@ -36,6 +38,28 @@ class OneLink(OneCustomer):
     """The link of a customer in the path."""
 
     link: LinkId
+
+
+class OneField(OneCustomer):
+    """The field of a customer's profile in the path."""
+
+    field: FieldKey
+
+
+class NewValue(Value):
+    """What the field holds; the same `client_id` again changes nothing.
+
+    `seen` is what was shown before, empty for nothing: when it is something else by now, nothing is
+    changed. Without it nobody looks.
+    """
+
+    value: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    client_id: _ClientId
+    seen: Annotated[str, StringConstraints(max_length=200)] | None = None
+
+    def word(self, field: FieldKey) -> FieldWord:
+        """The hub's value."""
+        return FieldWord(field=field, value=self.value, key=self.client_id, seen=self.seen)
 
 
 class Unlink(Value):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from bot.edge.api.commands import done, refused
 from bot.edge.api.customer_shapes import (
     CardOut,
     CustomerConsents,
     LinkDone,
     NewConsent,
+    NewValue,
     OneCustomer,
+    OneField,
     OneLink,
     OtherCustomer,
     Unlink,
@@ -36,6 +40,28 @@ async def get_customer(ask: Ask, path: OneCustomer) -> CardOut:
     """
     card = await ask.parts.cards.card(path.wanted)
     return CardOut.of(card, may_link=_may_link(ask))
+
+
+@operation(
+    "PUT",
+    f"{_PATH}/fields/{{field}}",
+    summary="Correct a field of the profile",
+    tag="customers",
+    roles=AT_THE_DESK,
+    errors=_LOST,
+)
+async def correct_field(ask: Ask, path: OneField, body: NewValue) -> CommandDone:
+    """Say what a field holds: it is shown before whatever is told later, unless that is verified.
+
+    Where a CRM keeps the field, it is told. 409: the field holds something else than what was
+    `seen` (`present` is what), or a value that was verified where it came from.
+    """
+    correction = ask.parts.correcting.correct(path.wanted, ask.principal.by, body.word(path.field))
+    try:
+        return await done(ask, correction)
+    except ValidationError as error:
+        wrong = Mistake(where="body.value", what=_said(error), mend="Send a value of that form.")
+        raise Refusal(422, "The field cannot hold this value.", errors=(wrong,)) from None
 
 
 @operation(
@@ -130,6 +156,11 @@ def _check_consent(ask: Ask, body: NewConsent) -> None:
         raise Refusal(422, "Something in the body is wrong.", errors=tuple(wrong))
 
 
+def _said(error: ValidationError) -> str:
+    """What is wrong with a value, without the value."""
+    return error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
+
+
 def _may_link(ask: Ask) -> bool:
     """A word is a person's."""
     principal = ask.principal
@@ -148,6 +179,7 @@ def _check_may_link(ask: Ask) -> None:
 
 OPERATIONS = (
     get_customer,
+    correct_field,
     link_customers,
     unlink_customers,
     dismiss_suggestion,

@@ -12,6 +12,7 @@ from bot.stores.mongo.inbox import MongoInbox
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.outbox import MongoOutbox
 from bot.stores.mongo.privacy import MongoPrivacy
+from bot.stores.mongo.pushes import MongoPushes
 from bot.stores.mongo.schema import Collections, ensure
 from bot.stores.mongo.search import MongoSearch
 from bot.stores.mongo.threads import MongoThreads
@@ -31,6 +32,7 @@ class MongoStore(
     MongoCards,
     MongoCounting,
     MongoPrivacy,
+    MongoPushes,
 ):
     """The `Store` port over one database."""
 
@@ -47,6 +49,7 @@ class MongoStore(
         MongoCards.__init__(self, collections)
         MongoCounting.__init__(self, collections)
         MongoPrivacy.__init__(self, collections)
+        MongoPushes.__init__(self, collections)
         self.driver = driver
 
     @classmethod

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bot.errors import StaleVersion, StoreError
+from bot.model.crm import Push
 from bot.model.fact import Fact
 from bot.model.ids import IdentityId, ThreadId
 from bot.model.landmarks import landmark_of
@@ -24,6 +25,7 @@ from bot.stores.mongo.heads import HEAD, Head, Mark, Pending
 from bot.stores.mongo.listing import channels_of, snapshot
 from bot.stores.mongo.meeting import link_document
 from bot.stores.mongo.numbers import Numbers
+from bot.stores.mongo.pushes import push_document
 from bot.stores.mongo.remembered import Remembered, both
 from bot.stores.mongo.schema import Collections
 from bot.stores.mongo.splitting import Splitting
@@ -81,6 +83,7 @@ class Changes:
             gap_hits=_gap_hits(change, at=micros(entries[-1].at) if entries else waiting.at),
             links=_links(change, seq=first),
             facts=[fact_document(fact) for fact in change.facts],
+            pushes=[push_document(push) for push in change.pushes],
             marks=_marks(change),
             number=first,
             parts=parts,
@@ -128,7 +131,12 @@ class Changes:
 
     async def _places(self, change: ThreadChange, whose: IdentityId) -> dict[IdentityId, Where]:
         """The addresses of all that a change is about; raises StoreError for unknown ones."""
-        abouts: list[Entry | SendItem | Fact] = [*change.entries, *change.sends, *change.facts]
+        abouts: list[Entry | SendItem | Fact | Push] = [
+            *change.entries,
+            *change.sends,
+            *change.facts,
+            *change.pushes,
+        ]
         named = {whose, *(about.identity for about in abouts)}
         known = {identity: self.addresses.get(identity) for identity in named}
         missing = [identity for identity, where in known.items() if where is None]
@@ -142,7 +150,8 @@ class Changes:
                 known[IdentityId(text(found, "_id"))] = where
         for about in abouts:
             if known[about.identity] is None:
-                raise StoreError(f"{about.id} is about an unknown identity {about.identity}")
+                what = about.key if isinstance(about, Push) else about.id
+                raise StoreError(f"{what} is about an unknown identity {about.identity}")
         return {identity: where for identity, where in known.items() if where is not None}
 
     async def _channels(

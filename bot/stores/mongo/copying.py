@@ -8,6 +8,7 @@ from bot.stores.mongo.documents import DONE, WAITING
 from bot.stores.mongo.heads import Head, Pending
 from bot.stores.mongo.listing import UNLISTED, list_on_channels
 from bot.stores.mongo.moving import move
+from bot.stores.mongo.pushes import put
 from bot.stores.mongo.remembered import Remembered, together
 from bot.stores.mongo.schema import Collections
 from bot.stores.mongo.splitting import Splitting
@@ -80,6 +81,7 @@ class Copying:
             _add(there.timers, pending.timers),
             _add(there.gap_hits, pending.gap_hits),
             _add(there.facts, pending.facts),
+            self._let_wait(pending),
             self._connect(pending),
             self._take_in(thread, pending),
             self._use_up(pending),
@@ -97,6 +99,10 @@ class Copying:
                 {"_id": mark["link"], "marks.kind": {"$ne": mark["kind"]}},
                 {"$push": {"marks": {"kind": mark["kind"], "value": mark["value"]}}},
             )
+
+    async def _let_wait(self, pending: Pending) -> None:
+        for push in pending.pushes:
+            await put(self._collections.pushes, push)
 
     async def _take_in(self, thread: ThreadId, pending: Pending) -> None:
         """Let the absorbed thread lead here, and then move its identities.

@@ -99,6 +99,7 @@ class Pending(LastChange):
     gap_hits: list[dict[str, object]] = []
     links: list[dict[str, object]] = []
     facts: list[dict[str, object]] = []
+    pushes: list[dict[str, object]] = []
     marks: list[dict[str, object]] = []
     number: int = UNNUMBERED
     parts: list[Part] = []

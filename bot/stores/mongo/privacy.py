@@ -45,7 +45,9 @@ class MongoPrivacy:
         await self._refuse(who)
         await self._erase_threads(who)
         theirs: Document = {"identity": who}
-        for collection in (there.entries, there.sends, there.timers, there.watermarks, there.facts):
+        for collection in (there.entries, there.sends, there.timers, there.watermarks):
+            await collection.delete_many(theirs)
+        for collection in (there.facts, there.pushes):
             await collection.delete_many(theirs)
         await there.codes.delete_many({"$or": [{"source": who}, {"only": who}]})
         await there.aliases.delete_many({"$or": [{"_id": who}, theirs]})

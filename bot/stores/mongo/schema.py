@@ -15,7 +15,7 @@ from bot.stores.mongo.collection import Collection, Document, Index
 from bot.stores.mongo.documents import integer
 from bot.stores.mongo.driver import Driver
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 _WAITS: Final[Document] = {"state": 0}
 # Threads that somebody holds, and those that wait for somebody: nearly all are the bot's.
@@ -52,6 +52,9 @@ class Collections:
     chores: Collection  # not sharded: few
     persona_counts: Collection  # not sharded: few
     persona_cards: Collection  # not sharded: few
+    # --- what another system is told ---
+    pushes: Collection  # _id hashed
+    pulls: Collection  # not sharded: few
     # --- files ---
     blobs: Collection  # _id hashed
     # --- who logs in ---
@@ -144,6 +147,10 @@ INDEXES: Final[Mapping[str, tuple[Index, ...]]] = {
     ),
     "persona_counts": (Index("latest", (("at", -1),)),),
     "persona_cards": (Index("latest", (("persona", 1), ("at", -1))),),
+    "pushes": (
+        Index("identity", (("identity", 1), ("_id", 1))),
+        Index("status", (("status", 1), ("number", 1), ("_id", 1))),
+    ),
     "held_facts": (Index("oldest", (("at", 1), ("_id", 1))),),
     "blobs": (Index("unkept", (("created_at", 1),), where={"kept": False}),),
     "agents": (Index("email", (("email_key", 1),), unique=True),),

@@ -38,9 +38,13 @@ async def _set_landmarks(collections: Collections) -> None:
         await collections.entries.update_each(_landmarks(batch))
 
 
+async def _keep_away(collections: Collections) -> None:
+    """Nothing is other than before: the number keeps programs away that would not copy pushes."""
+
+
 # By the version that the documents are at. Each may be made again, or by several at once. No
 # process of an older version may run meanwhile.
-UPGRADES: Final[Mapping[int, Upgrade]] = {1: _list_and_index, 2: _set_landmarks}
+UPGRADES: Final[Mapping[int, Upgrade]] = {1: _list_and_index, 2: _set_landmarks, 3: _keep_away}
 
 
 async def _batches(collection: Collection) -> AsyncIterator[list[Document]]:

@@ -14,6 +14,7 @@ from bot.stores.sqlite.facts import SqliteFacts
 from bot.stores.sqlite.inbox import SqliteInbox
 from bot.stores.sqlite.outbox import SqliteOutbox
 from bot.stores.sqlite.privacy import SqlitePrivacy
+from bot.stores.sqlite.pushes import SqlitePushes
 from bot.stores.sqlite.search import SqliteSearch
 from bot.stores.sqlite.threads import SqliteThreads
 
@@ -37,6 +38,7 @@ class SqliteStore(
     SqliteCards,
     SqliteCounting,
     SqlitePrivacy,
+    SqlitePushes,
 ):
     """The `Store` port over an open database.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import apsw
 
 from bot.errors import StaleVersion, StoreError
+from bot.model.crm import Push
 from bot.model.decision import Gap
 from bot.model.fact import Fact
 from bot.model.ids import EntryId, ThreadId
@@ -18,6 +19,7 @@ from bot.model.thread import Entry, ThreadState
 from bot.stores.sqlite.facts import write_fact
 from bot.stores.sqlite.links import insert_link, insert_marks
 from bot.stores.sqlite.listing import list_on_channels, unlist_from_channels
+from bot.stores.sqlite.pushes import write_push
 from bot.stores.sqlite.rows import next_seq
 from bot.stores.sqlite.search import index_entries
 from bot.stores.sqlite.splitting import split_off
@@ -78,6 +80,7 @@ def write_change(connection: apsw.Connection, change: ThreadChange) -> tuple[Ent
     _set_timers(connection, change.timers)
     _count_gaps(connection, change.gaps, at=micros(entries[-1].at) if entries else at)
     _keep_facts(connection, change.facts)
+    _let_wait(connection, change.pushes)
     return entries
 
 
@@ -192,6 +195,14 @@ def _keep_facts(connection: apsw.Connection, facts: Iterable[Fact]) -> None:
             write_fact(connection, fact)
         except apsw.ConstraintError as error:
             raise _refusal(error, f"fact {fact.id}", f"identity {fact.identity}") from error
+
+
+def _let_wait(connection: apsw.Connection, pushes: Iterable[Push]) -> None:
+    for push in pushes:
+        try:
+            write_push(connection, push)
+        except apsw.ConstraintError as error:
+            raise _refusal(error, f"push {push.key}", f"identity {push.identity}") from error
 
 
 def _refusal(error: apsw.ConstraintError, repeated: str, unknown: str) -> StoreError:

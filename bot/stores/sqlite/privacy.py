@@ -66,6 +66,7 @@ DELETE FROM sends WHERE identity IN (SELECT value FROM json_each(:who));
 DELETE FROM timers WHERE identity IN (SELECT value FROM json_each(:who));
 DELETE FROM watermarks WHERE identity IN (SELECT value FROM json_each(:who));
 DELETE FROM facts WHERE identity IN (SELECT value FROM json_each(:who));
+DELETE FROM pushes WHERE identity IN (SELECT value FROM json_each(:who));
 DELETE FROM codes WHERE source IN (SELECT value FROM json_each(:who))
     OR only IN (SELECT value FROM json_each(:who));
 DELETE FROM aliases WHERE alias IN (SELECT value FROM json_each(:who))

@@ -43,6 +43,22 @@ export interface Told {
   verified: boolean;
   source: string;
   at: string;
+  by: string | null;
+  overruled: boolean;
+}
+
+export interface Field {
+  key: string;
+  best: { told: Told; others: Told[] };
+}
+
+/** A correction that the CRM has not taken. */
+export interface Push {
+  crm: string;
+  field: string;
+  value: string;
+  status: "waiting" | "failed";
+  reason: string;
 }
 
 export interface Consent {
@@ -103,7 +119,8 @@ export interface Card {
   identities: CardIdentity[];
   links: HeldLink[];
   claims: Claim[];
-  profile: { key: string; best: { told: Told; others: Told[] } }[];
+  profile: Field[];
+  pushes: Push[];
   consents: Consent[];
   episodes: Case[];
   facts: Fact[];

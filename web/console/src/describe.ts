@@ -196,6 +196,8 @@ const REASONS = [
   ["there is no such other", "problem.gone"],
   ["this is not the latest case", "problem.newer_case"],
   ["too much has happened since", "held.stale.many"],
+  ["the value was verified", "problem.verified"],
+  ["no loyalty programme is known", "problem.programme"],
 ] as const;
 
 /** Why something was not done. */

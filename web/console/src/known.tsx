@@ -2,7 +2,7 @@
 
 import { Button, Group } from "@mantine/core";
 import { channelName } from "@samtal/shared/text";
-import { date, whole } from "@samtal/shared/time";
+import { whole } from "@samtal/shared/time";
 import type { ReactNode } from "react";
 
 import { personaName, usePersonas, type Act, type Card, type Case, type Fact, type Suggestion } from "./customer";
@@ -10,6 +10,7 @@ import { factOf, momentTo, percent } from "./describe";
 import { Icon } from "./icons";
 import { LevelBadge } from "./level";
 import { identityWords, linkWords } from "./link-forms";
+import { FillIn, Profile, sourceOf, Told } from "./profile";
 import type { Screen } from "./screen";
 import { perhaps, useWords, type Words } from "./words";
 
@@ -61,47 +62,31 @@ export function WhoTheyAre({ card, screen }: { card: Card; screen: Screen }) {
   const words = useWords();
   const personas = usePersonas();
   const { t, language } = words;
-  const nothing = !card.claims.length && !card.profile.length && !card.vip;
   return (
     <>
-      {!nothing && (
-        <section>
-          <h3>{t("card.known")}</h3>
-          {card.vip && <p className="said-warn">{t("card.vip")}</p>}
-          <dl>
-            {card.profile.map(({ key, best }) => (
-              <div className="pair" key={key}>
-                <dt>{perhaps(words, "profile", key)}</dt>
-                <dd>
-                  <bdi className="value">{valueOf(key, best.told.value, words)}</bdi>
-                  <Told source={best.told.source} at={best.told.at} verified={best.told.verified} />
-                  {best.others.map((other) => (
-                    <span className="conflict" key={`${other.source} ${other.value}`}>
-                      <Icon name="warn" size={13} />
-                      {t("card.conflict", { value: valueOf(key, other.value, words), source: sourceOf(other.source, words) })}
-                    </span>
-                  ))}
-                </dd>
-              </div>
-            ))}
-            {card.claims.map((claim) => (
-              <div className="pair" key={`${claim.what} ${claim.value}`}>
-                <dt>{t(`claim.${claim.what}`)}</dt>
-                <dd>
-                  <bdi className="value">{claim.value}</bdi>
-                  {claim.verified ? (
-                    <Told source={claim.source} at={claim.at} verified />
-                  ) : (
-                    <span className="proof">
-                      {t("card.claims")} · {sourceOf(claim.source, words)} · {momentTo(claim.at, words)}
-                    </span>
-                  )}
-                </dd>
-              </div>
-            ))}
-          </dl>
-        </section>
-      )}
+      <section>
+        <h3>{t("card.known")}</h3>
+        {card.vip && <p className="said-warn">{t("card.vip")}</p>}
+        <dl>
+          <Profile card={card} />
+          {card.claims.map((claim) => (
+            <div className="pair" key={`${claim.what} ${claim.value}`}>
+              <dt>{t(`claim.${claim.what}`)}</dt>
+              <dd>
+                <bdi className="value">{claim.value}</bdi>
+                {claim.verified ? (
+                  <Told source={claim.source} at={claim.at} verified />
+                ) : (
+                  <span className="proof">
+                    {t("card.claims")} · {sourceOf(claim.source, words)} · {momentTo(claim.at, words)}
+                  </span>
+                )}
+              </dd>
+            </div>
+          ))}
+        </dl>
+        <FillIn card={card} />
+      </section>
       {card.suggestions.length > 0 && (
         <section>
           <h3>{t("card.suggestions")}</h3>
@@ -289,37 +274,6 @@ function ActLine({ act, card }: { act: Act; card: Card }) {
       </span>
     </li>
   );
-}
-
-function Told({ source, at, verified = false }: { source: string; at: string; verified?: boolean }) {
-  const words = useWords();
-  return (
-    <span className={verified ? "proof good" : "proof"}>
-      {verified && <Icon name="check" size={13} />}
-      {verified && `${words.t("card.verified")} · `}
-      {sourceOf(source, words)} · {momentTo(at, words)}
-    </span>
-  );
-}
-
-/** A field's value as people write it: codes by their names, days as dates. */
-function valueOf(key: string, value: string, { language }: Words): string {
-  switch (key) {
-    case "birthday":
-      return date(value, language);
-    case "country":
-      return new Intl.DisplayNames(language, { type: "region" }).of(value) ?? value;
-    case "language": {
-      const name = new Intl.DisplayNames(language, { type: "language" }).of(value) ?? value;
-      return name.charAt(0).toLocaleUpperCase(language) + name.slice(1);
-    }
-    default:
-      return value;
-  }
-}
-
-function sourceOf(source: string, words: Words): string {
-  return perhaps(words, "source", source);
 }
 
 function cameFrom(fact: Fact, words: Words): string {

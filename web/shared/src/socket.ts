@@ -9,6 +9,7 @@ export interface Problem {
   detail?: string;
   status: number;
   winner?: string;
+  present?: string | null;
 }
 
 export type Ack<Answer = object> = ({ ok: true } & Answer) | { ok: false; problem: Problem };

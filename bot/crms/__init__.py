@@ -1,0 +1,1 @@
+"""Other systems that keep customers too: implementations of `Crm`. No network code."""
