@@ -101,8 +101,8 @@ class CrmPushes:
         )
         if self.observe is not None:
             self.observe(status)
-        log.log(
-            20 if status is PushStatus.TAKEN else 30,
+        write = log.info if status is PushStatus.TAKEN else log.warning
+        write(
             "pushed",
             crm=self._crm.terms.name,
             field=row.push.field,

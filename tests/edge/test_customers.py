@@ -132,6 +132,8 @@ async def test_the_card_of_somebody_new(server: House) -> None:
         "source": "twilio_sms",
         "identity": PHONE.identity,
         "at": one["identity"]["created_at"],
+        "by": None,
+        "overruled": False,
     }
     assert one["last_inbound_at"] is not None
     (episode,) = found["episodes"]

@@ -172,6 +172,53 @@ def key(**other: str) -> str:
     return "\n[[identity.realms.shop.keys]]\n" + "\n".join(lines)
 
 
+CRM = """
+[crm]
+url = "https://crm.example.com/api"
+secret = "a token of the CRM"
+source = "crm"
+realm = "shop"
+[crm.fields.tier]
+theirs = "level"
+values = { guld = "GOLD", silver = "SILVER" }
+"""
+
+
+def test_a_crm_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "samtal.toml"
+    file.write_text('[hub]\nprogramme = "klubben"\n' + CRM, "utf-8")
+    crm = load(file).crm
+    assert crm is not None
+    (field,) = crm.terms.fields
+    assert (field.as_theirs("guld"), field.as_ours("SILVER"), field.as_ours("x")) == (
+        "GOLD",
+        "silver",
+        "x",
+    )
+    assert "a token of the CRM" not in repr(crm)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "where"),
+    [
+        ("", "", "hub.programme"),
+        ('"https://crm.example.com/api"', '"ftp://crm.example.com"', "crm.url"),
+        ('"a token of the CRM"', '"short"', "crm.secret"),
+        ('source = "crm"', 'source = "agent"', "crm.source"),
+        ("fields.tier", "fields.shoes", "crm.fields.shoes"),
+        ('silver = "SILVER"', 'silver = "GOLD"', "crm.fields.tier"),
+    ],
+)
+def test_a_crm_that_is_wrong_is_told(before: str, after: str, where: str, tmp_path: Path) -> None:
+    file = tmp_path / "samtal.toml"
+    programme = '[hub]\nprogramme = "klubben"\n' if before else ""
+    file.write_text(programme + (CRM.replace(before, after) if before else CRM), "utf-8")
+    with pytest.raises(ConfigError) as error:
+        load(file)
+    assert where in str(error.value)
+    assert "a token" not in str(error.value)
+
+
 def test_a_realm_is_read(tmp_path: Path) -> None:
     file = tmp_path / "samtal.toml"
     file.write_text(realm() + key() + key(kid="k2"), "utf-8")
