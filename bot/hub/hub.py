@@ -36,10 +36,12 @@ from bot.hub.own_channels import OwnChannels
 from bot.hub.persisting import persist
 from bot.hub.personas import Personas
 from bot.hub.pressure import Pressure
+from bot.hub.round_trip import RoundTrip
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
 from bot.hub.signing_in import SigningIn
 from bot.hub.suggesting import Suggesting
+from bot.hub.tries import Tries
 from bot.hub.upkeep import Upkeep
 from bot.hub.visits import Visits
 from bot.hub.voice import Voice
@@ -220,11 +222,18 @@ class Hub:
 
     def _handlers(self, content: ContentSet, forms: Forms, settings: HubSettings) -> Handlers:
         store, nlu = self.engines.store, self.engines.nlu
+        tries = Tries(store)
         question = LinkQuestion(
-            store=store, levels=self.levels, settings=settings, key=self._secret
+            tries=tries, levels=self.levels, settings=settings, key=self._secret
         )
         joining = Joining(
-            store=store, forms=forms, question=question, settings=settings, key=self._secret
+            store=store,
+            forms=forms,
+            question=question,
+            round_trip=RoundTrip(store=store, tries=tries, settings=settings, key=self._secret),
+            tries=tries,
+            settings=settings,
+            key=self._secret,
         )
         linked = LinkedChannels(
             store=store,

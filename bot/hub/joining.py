@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -13,14 +12,16 @@ from bot.hub.draft import Draft
 from bot.hub.fold import fold
 from bot.hub.forms import Forms
 from bot.hub.link_question import LinkQuestion
-from bot.hub.linking import CodeSeen, hash_code
+from bot.hub.linking import Answered, CodeSeen, hash_code
+from bot.hub.round_trip import RoundTrip
 from bot.hub.router import Line, open_question
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
+from bot.hub.tries import Tries
 from bot.model.channel import LOGIN
 from bot.model.dialogue import FormPosition
 from bot.model.event import AgentLinks, Rejected, SignedIn
-from bot.model.ids import EventId, IdentityId, LinkId
+from bot.model.ids import IdentityId, LinkId
 from bot.model.people import (
     BySystem,
     ChannelIdentity,
@@ -44,32 +45,36 @@ from bot.ports import Store
 
 _WINDOW = timedelta(hours=1)
 MONTH = timedelta(days=30)
-_REMEMBERED = 1000
+NOT_VALID = "not a valid code here"
 TWO_LOGINS = "signed in as two different customers"
 # Among so many entries is the last message, and where the customer was last.
 _LATEST = 100
 # When two threads become one, who speaks in the one that weighs more goes on speaking.
+_CAME = ConversationStarted(source="link_code")
 _WEIGHT = {"bot": 0, "offered": 1, "agent": 2, "none": 3}
 
 
 class Joining:
     """Makes links."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it stands on
         self,
         *,
         store: Store,
         forms: Forms,
         question: LinkQuestion,
+        round_trip: RoundTrip,
+        tries: Tries,
         settings: HubSettings,
         key: SecretStr,
     ) -> None:
         self._store = store
         self._question = question
+        self._round_trip = round_trip
+        self._tries = tries
         self._key = key
         self._forms = forms
         self._settings = settings
-        self._counted: OrderedDict[tuple[str, EventId], int] = OrderedDict()
 
     # --- codes -------------------------------------------------------------------------------
 
@@ -77,16 +82,55 @@ class Joining:
         """Use a code; False when the message is not one after all and wants an ordinary answer.
 
         Wrong, used, expired and foreign codes get one and the same answer and link nothing; so
-        does one that would make one customer of two log-ins (R13), or one too many (R11).
+        does one that would make one customer of two log-ins (R13), or one too many (R11). One from
+        where senders can be made up links nothing yet: see `RoundTrip`.
         """
         code = await self._valid(scene, seen)
         if code is None and not seen.certain:
             return False
         source = None if code is None else await self._store.identity(code.source)
         if code is None or source is None:
-            self._refuse(scene, message, reason="not a valid code here")
+            self._refuse(scene, message, reason=NOT_VALID)
             return True
         other = await self._store.turn(source.thread)
+        weak = code.proof is Proof.CODE and self._question.is_weak(scene.identity)
+        if weak and other.state.thread != scene.draft.state.thread:
+            await self._round_trip.ask(scene, code, message or _CAME, language=other.state.language)
+            return True
+        vouched = source.id if code.proof is Proof.OTP else scene.identity.id
+        known = other.state if code.proof is Proof.OTP else scene.draft.state
+        asked = vouched if known.wrote_at(vouched) else None
+        await self._complete(scene, code, (source, other), message=message, asked=asked)
+        return True
+
+    async def answer(self, scene: Scene, said: Answered, message: MessageIn) -> bool:
+        """Take an answer to the number that was sent; False when none is waited for."""
+        waiting = await self._round_trip.waiting(scene)
+        if not waiting:
+            return False
+        meant = await self._round_trip.meant(scene, said, waiting, message)
+        if meant is None:
+            return True
+        source = await self._store.identity(meant.code.source)
+        if source is None:
+            self._refuse(scene, message, reason=NOT_VALID)
+            return True
+        other = await self._store.turn(source.thread)
+        asked = scene.identity.id if meant.older else None
+        await self._complete(scene, meant.code, (source, other), message=message, asked=asked)
+        return True
+
+    async def _complete(
+        self,
+        scene: Scene,
+        code: LinkCode,
+        there: tuple[ChannelIdentity, Turn],
+        *,
+        message: MessageIn | None,
+        asked: IdentityId | None,
+    ) -> None:
+        """Join where the code was shown with who has proven to have it, or say why not."""
+        source, other = there
         link = _link(scene, code.source, code.proof, proof_id=code.hash)
         if other.state.thread == scene.draft.state.thread:
             self._hear(scene, message)
@@ -94,16 +138,11 @@ class Joining:
             scene.draft.use_code(code.hash)
         elif (reason := await self._objection(scene, other, source, proof=link.proof)) is not None:
             self._refuse(scene, message, reason=reason)
-            return True
+            return
         else:
-            vouched = source.id if code.proof is Proof.OTP else scene.identity.id
-            known = other.state if code.proof is Proof.OTP else scene.draft.state
-            asked = vouched if known.wrote_at(vouched) else None
-            weak = code.proof is Proof.CODE and self._question.is_weak(scene.identity)
-            link = link.model_copy(update={"asked": asked, "weak": weak})
+            link = link.model_copy(update={"asked": asked})
             self._join(scene, other, link, message=message, code=code.hash)
         self._confirm(scene, source, link)
-        return True
 
     def _refuse(self, scene: Scene, message: MessageIn | None, *, reason: str) -> None:
         self._hear(scene, message)
@@ -113,7 +152,10 @@ class Joining:
 
     async def _valid(self, scene: Scene, seen: CodeSeen) -> LinkCode | None:
         now, identity = scene.draft.now, scene.identity
-        if await self._count(scene, f"link:{identity.id}", _WINDOW) > self._settings.link_tries:
+        if (
+            await self._tries.count(scene, f"link:{identity.id}", _WINDOW)
+            > self._settings.link_tries
+        ):
             return None
         code = await self._store.code(hash_code(seen.code, key=self._key), now=now)
         here = (identity.address.channel, identity.address.account)
@@ -123,21 +165,9 @@ class Joining:
             return None
         return None if code.source == identity.id else code
 
-    async def _count(self, scene: Scene, key: str, window: timedelta) -> int:
-        """How often this was done within the window; an event made anew counts once."""
-        counted = key, scene.draft.event.id
-        if counted not in self._counted:
-            self._counted[counted] = await self._store.count_attempt(
-                key, now=scene.draft.now, window=window
-            )
-        while len(self._counted) > _REMEMBERED:
-            self._counted.popitem(last=False)
-        return self._counted[counted]
-
     def _hear(self, scene: Scene, message: MessageIn | None) -> None:
         """What the customer did: wrote the code, or came by a link that holds it."""
-        came = ConversationStarted(source="link_code")
-        scene.draft.add(message or came, by=scene.customer)
+        scene.draft.add(message or _CAME, by=scene.customer)
 
     def _confirm(self, scene: Scene, source: ChannelIdentity, link: Link) -> None:
         """Tell both sides; one of them may be asked whether what is older may be shown (R5)."""
@@ -223,7 +253,7 @@ class Joining:
         for end in (scene.identity, source):
             if end.address.channel == LOGIN:
                 continue
-            times = await self._count(scene, links_key(end.id), MONTH)
+            times = await self._tries.count(scene, links_key(end.id), MONTH)
             if times > self._settings.links_a_month:
                 return "linked too often"
         return None

@@ -84,7 +84,11 @@ class LinkedChannels:
     async def answer(self, scene: Scene, message: MessageIn) -> bool:
         """Do what a message says about links; False when it says nothing of them."""
         said = answer_in(message.text)
-        if said is None or len(scene.identities) == 1:
+        if said is None:
+            return False
+        if await self._joining.answer(scene, said, message):
+            return True
+        if said.bare or len(scene.identities) == 1:
             return False
         own = await self._own(scene)
         if said.answer is not LinkAnswer.STOP:

@@ -28,14 +28,18 @@ _CODE = re.compile(
 )
 
 
+_NUMBERS = 100_000
+
+
 class LinkAnswer(StrEnum):
-    """What a customer says about a link: show what is older, undo it just now, or at any time."""
+    """What a customer says about a link: yes, undo it just now, or at any time."""
 
     YES = "yes"
     NO = "no"
     STOP = "stop"
 
 
+_BARE = re.compile(r"[0-9]{5}")
 _NUMBERED = re.compile(r"(.+\D)([0-9]{5})")
 _ANSWERS = {
     **dict.fromkeys(("ja", "yes", "ja tack", "yes please", "japp", "yep"), LinkAnswer.YES),
@@ -47,15 +51,21 @@ _ANSWERS = {
 
 
 class Answered(Value):
-    """What a message says about a link; `number` is what it repeats of the question."""
+    """What a message says about a link; `number` is what it repeats of the question.
+
+    `bare`: there is nothing else in it.
+    """
 
     answer: LinkAnswer
     number: str | None = None
+    bare: bool = False
 
 
 def answer_in(text: str) -> Answered | None:
     """The answer that this message consists of, or None."""
     said = _plain(text)
+    if _BARE.fullmatch(said):
+        return Answered(answer=LinkAnswer.YES, number=said, bare=True)
     number = None
     if numbered := _NUMBERED.fullmatch(said):
         said, number = _plain(numbered[1]), numbered[2]
@@ -68,12 +78,16 @@ def _plain(text: str) -> str:
 
 
 class LinkOffer(Value):
-    """What the customer is shown: a code to send from the other channel, or a link that does it."""
+    """What the customer is shown: a code to send from the other channel, or a link that does it.
+
+    `repeat`: a number comes back there, and has to be repeated.
+    """
 
     channel: str
     account: str
     code: str
     deep_link: str | None
+    repeat: bool = False
     expires_at: AwareDatetime
 
 
@@ -108,6 +122,17 @@ def hash_code(code: str, *, key: SecretStr) -> str:
     """What is kept of a code: a keyed hash, the same for `ABCD-2345` and `abcd2345`."""
     plain = code.replace("-", "").upper().encode()
     return hmac.new(key.get_secret_value().encode(), plain, hashlib.sha256).hexdigest()
+
+
+def five_digits(about: str, *, key: SecretStr) -> str:
+    """What only who reads the phone can repeat of a question; always the same for one."""
+    digest = hmac.new(key.get_secret_value().encode(), about.encode(), hashlib.sha256).digest()
+    return f"{int.from_bytes(digest) % _NUMBERS:05}"
+
+
+def answers_key(identity: IdentityId) -> str:
+    """What the numbers that come from an identity are counted under, right or wrong."""
+    return f"link_yes:{identity}"
 
 
 class Linking:
@@ -169,5 +194,6 @@ class Linking:
             account=account,
             code=code,
             deep_link=self._channels[channel, account].deep_link(code),
+            repeat=self._channels[channel, account].capabilities.spoofable,
             expires_at=expires_at,
         )

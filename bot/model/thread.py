@@ -194,6 +194,17 @@ class LinkRevealed(Value):
     link: LinkId
 
 
+class LinkAsked(Value):
+    """A code came from where senders can be made up: a number went there, to be repeated.
+
+    `proof_id` is the hash of the code. `older`: there was a conversation there before.
+    """
+
+    kind: Literal["link_asked"] = "link_asked"
+    proof_id: str
+    older: bool
+
+
 class LinkRefused(Value):
     """A code was sent that links nothing: wrong, used, expired or for another channel."""
 
@@ -288,6 +299,7 @@ EntryBody = Annotated[
     | Linked
     | Unlinked
     | LinkRevealed
+    | LinkAsked
     | LinkRefused
     | LinkProposed
     | SuggestionDismissed

@@ -115,7 +115,7 @@ class Customers(RuleBasedStateMachine):
         self._meet(phone)
         apart = phone not in self._component(visitor)
         code = self.run(self._kit.link(visitor, phone))
-        self.run(self._write(phone, code))
+        self.run(self._kit.bring(phone, code))
         if apart:
             self._connect(visitor, phone)
             self._edges[-1].yes = self._kit.yes(*phone) if phone == PHONES[0] else "ja"

@@ -170,6 +170,7 @@ export type Body =
   | { kind: "linked"; one: string; other: string; proof: string; reason?: string }
   | { kind: "unlinked"; one: string; other: string; reason: string }
   | { kind: "link_revealed" }
+  | { kind: "link_asked" }
   | { kind: "link_refused"; reason: string }
   | { kind: "link_proposed"; one: string; other: string; reason: string }
   | { kind: "suggestion_dismissed"; one: string; other: string; reason: string }
