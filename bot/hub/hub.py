@@ -224,7 +224,11 @@ class Hub:
         store, nlu = self.engines.store, self.engines.nlu
         tries = Tries(store)
         question = LinkQuestion(
-            tries=tries, levels=self.levels, settings=settings, key=self._secret
+            store=store,
+            tries=tries,
+            levels=self.levels,
+            settings=settings,
+            key=self._secret,
         )
         joining = Joining(
             store=store,

@@ -142,7 +142,7 @@ class Joining:
         else:
             link = link.model_copy(update={"asked": asked})
             self._join(scene, other, link, message=message, code=code.hash)
-        self._confirm(scene, source, link)
+        await self._confirm(scene, source, link)
 
     def _refuse(self, scene: Scene, message: MessageIn | None, *, reason: str) -> None:
         self._hear(scene, message)
@@ -169,14 +169,14 @@ class Joining:
         """What the customer did: wrote the code, or came by a link that holds it."""
         scene.draft.add(message or _CAME, by=scene.customer)
 
-    def _confirm(self, scene: Scene, source: ChannelIdentity, link: Link) -> None:
+    async def _confirm(self, scene: Scene, source: ChannelIdentity, link: Link) -> None:
         """Tell both sides; one of them may be asked whether what is older may be shown (R5)."""
         here, there = [Line(slot="link.done")], [Line(slot="link.notice")]
         number = None
         if link.asked is not None:
             to, lines = (source, there) if link.asked == source.id else (scene.identity, here)
             number = self._question.number(link, to)
-            lines.append(self._question.line(number))
+            lines.append(await self._question.line(link, number))
         question = open_question(self._forms, scene.draft.state.dialogue)
         if question and isinstance(scene.draft.state.owner, OwnedByBot):
             here.append(question)

@@ -14,9 +14,11 @@ from bot.hub.router import Line
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.hub.tries import Tries
+from bot.hub.whereabouts import whereabouts
 from bot.model.ids import LinkId
 from bot.model.people import ChannelIdentity, Link
 from bot.model.record import LinkMade
+from bot.ports import Store
 
 # So long an answer is taken for one to the question.
 _ASKED: Final = timedelta(minutes=10)
@@ -31,8 +33,9 @@ class LinkQuestion:
     """
 
     def __init__(
-        self, *, tries: Tries, levels: Levels, settings: HubSettings, key: SecretStr
+        self, *, store: Store, tries: Tries, levels: Levels, settings: HubSettings, key: SecretStr
     ) -> None:
+        self._store = store
         self._tries = tries
         self._levels = levels
         self._settings = settings
@@ -46,10 +49,11 @@ class LinkQuestion:
         """What a yes to this link has to repeat there, or None."""
         return self._number(link.id) if self.is_weak(to) else None
 
-    def line(self, number: str | None) -> Line:
-        """The question."""
-        variables = () if number is None else (("link.number", number),)
-        return Line(slot="link.question", variables=variables)
+    async def line(self, link: Link, number: str | None) -> Line:
+        """The question; it says what is known of where the code was shown."""
+        told = () if number is None else (("link.number", number),)
+        where = await whereabouts(self._store, link.proof_id)
+        return Line(slot="link.question", variables=(*told, *where))
 
     def waits(self, made: LinkMade, scene: Scene) -> bool:
         """Whether who writes was asked about this link just now, and has not said yes."""
@@ -69,10 +73,12 @@ class LinkQuestion:
             return []
         return [made for made in asked if hmac.compare_digest(self._number(made.link.id), number)]
 
-    def ask_again(self, scene: Scene, asked: list[LinkMade]) -> None:
+    async def ask_again(self, scene: Scene, asked: list[LinkMade]) -> None:
         """Say once more how to answer."""
-        number = self.number(asked[-1].link, scene.identity)
-        scene.notice(self.line(number), rule="link.question", secret=number)
+        link = asked[-1].link
+        number = self.number(link, scene.identity)
+        line = await self.line(link, number)
+        scene.notice(line, rule="link.question", secret=number)
 
     def _number(self, link: LinkId) -> str:
         return five_digits(f"yes {link}", key=self._key)

@@ -11,6 +11,7 @@ from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.hub.unlinking import Unlinking
 from bot.hub.vouching import Vouching
+from bot.hub.whereabouts import told_of
 from bot.model.event import (
     AgentLinks,
     CodeAsked,
@@ -102,7 +103,7 @@ class LinkedChannels:
         elif agreed := await self._question.agreed(scene, own, number=said.number):
             self._reveal(scene, agreed)
         else:
-            self._question.ask_again(scene, own)
+            await self._question.ask_again(scene, own)
         return True
 
     async def _link_by_agent(self, scene: Scene, body: AgentLinks) -> None:
@@ -151,8 +152,9 @@ class LinkedChannels:
         asking = await self._store.identity(body.only)
         if asking is None:
             return
-        offer = await self._linking.offer_to(asking, source=scene.identity.id)
-        line = Line(slot="link.otp", variables=(("link.code", offer.code),))
+        offer = await self._linking.offer_to(asking, source=scene.identity.id, shown=body.shown)
+        where = () if body.shown is None else told_of(body.shown)
+        line = Line(slot="link.otp", variables=(("link.code", offer.code), *where))
         scene.notice(line, rule="link.otp", secret=offer.code)
 
     async def _own(self, scene: Scene) -> list[LinkMade]:

@@ -13,6 +13,8 @@ from enum import StrEnum
 from pydantic import SecretStr
 
 from bot.errors import NotFound
+from bot.hub.whereabouts import shown_fact
+from bot.model.fact import CodeShown
 from bot.model.ids import IdentityId
 from bot.model.people import ChannelIdentity, LinkCode, Proof
 from bot.model.value import AwareDatetime, Value
@@ -157,30 +159,43 @@ class Linking:
         """The channels (name, account) that a conversation can be continued on."""
         return [address for address, channel in self._channels.items() if channel.capabilities.push]
 
-    async def offer(self, source: IdentityId, *, channel: str, account: str) -> LinkOffer:
+    async def offer(
+        self, source: IdentityId, *, channel: str, account: str, shown: CodeShown | None = None
+    ) -> LinkOffer:
         """A fresh code for continuing on a channel; an earlier one for it is void.
 
-        Raises NotFound when there is no such channel or it cannot be continued on.
+        `shown`: where, for the question there to say. Raises NotFound when there is no such
+        channel or it cannot be continued on.
         """
         if (channel, account) not in self.targets():
             raise NotFound(f"no channel {channel}/{account} to continue on")
-        return await self._offer(source, channel=channel, account=account)
+        target = (channel, account)
+        return await self._offer(source, target, shown=shown, at=source)
 
-    async def offer_to(self, asking: ChannelIdentity, *, source: IdentityId) -> LinkOffer:
+    async def offer_to(
+        self, asking: ChannelIdentity, *, source: IdentityId, shown: CodeShown | None
+    ) -> LinkOffer:
         """A fresh code that is sent to `source`, for `asking` alone to type where they are."""
-        address = asking.address
-        return await self._offer(
-            source, channel=address.channel, account=address.account, only=asking.id
-        )
+        target = (asking.address.channel, asking.address.account)
+        return await self._offer(source, target, only=asking.id, shown=shown, at=asking.id)
 
     async def _offer(
-        self, source: IdentityId, *, channel: str, account: str, only: IdentityId | None = None
+        self,
+        source: IdentityId,
+        target: tuple[str, str],
+        *,
+        only: IdentityId | None = None,
+        shown: CodeShown | None,
+        at: IdentityId,
     ) -> LinkOffer:
-        code = new_code()
-        expires_at = self._clock.now() + self.lifetime
+        code, (channel, account) = new_code(), target
+        code_hash, now = hash_code(code, key=self._key), self._clock.now()
+        expires_at = now + self.lifetime
+        if shown is not None:
+            await self._store.put_facts([shown_fact(shown, at=at, code_hash=code_hash, now=now)])
         await self._store.put_code(
             LinkCode(
-                hash=hash_code(code, key=self._key),
+                hash=code_hash,
                 source=source,
                 channel=channel,
                 account=account,

@@ -18,6 +18,7 @@ from bot.hub.router import Line
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.hub.tries import Tries
+from bot.hub.whereabouts import whereabouts
 from bot.model.ids import IdentityId
 from bot.model.landmarks import Landmark
 from bot.model.people import BySystem, LinkCode
@@ -73,7 +74,7 @@ class RoundTrip:
             await self._store.put_code(code.model_copy(update=bound))
         scene.draft.add(came, by=scene.customer)
         scene.draft.add(LinkAsked(proof_id=code.hash, older=older), by=scene.customer)
-        self._tell(scene, code.hash, language=language)
+        await self._tell(scene, code.hash, language=language)
 
     async def waiting(self, scene: Scene) -> list[Waiting]:
         """What this phone was asked and may still answer, the latest first."""
@@ -106,16 +107,17 @@ class RoundTrip:
                 if hmac.compare_digest(self._number(one.code.hash, phone), said.number):
                     return one
         self._hear(scene, message)
-        self._tell(scene, waiting[0].code.hash, language=None)
+        await self._tell(scene, waiting[0].code.hash, language=None)
         return None
 
     def _hear(self, scene: Scene, message: MessageIn) -> None:
         scene.draft.add(message, by=scene.customer)
         episodes.touch(scene.draft, self._settings, by=BySystem())
 
-    def _tell(self, scene: Scene, proof_id: str, *, language: Language | None) -> None:
+    async def _tell(self, scene: Scene, proof_id: str, *, language: Language | None) -> None:
         number = self._number(proof_id, scene.identity.id)
-        line = Line(slot="link.confirm", variables=(("link.number", number),))
+        where = await whereabouts(self._store, proof_id)
+        line = Line(slot="link.confirm", variables=(("link.number", number), *where))
         scene.notice(line, rule="link.confirm", secret=number, language=language)
 
     async def _asked(self, scene: Scene) -> list[LinkAsked]:

@@ -20,6 +20,7 @@ from bot.model.channel import (
     Started,
     Unsupported,
 )
+from bot.model.fact import CodeShown
 from bot.model.ids import EpisodeId, EventId, IdentityId, LinkId, ThreadId
 from bot.model.people import Actor, ByAgent, Link
 from bot.model.value import AwareDatetime, Value
@@ -51,6 +52,7 @@ class CodeAsked(Value):
 
     kind: Literal["code_asked"] = "code_asked"
     only: IdentityId
+    shown: CodeShown | None = None  # where it is to be typed
 
 
 class AgentLinks(Value):

@@ -77,6 +77,20 @@ class LoginProved(Value):
     until: AwareDatetime
 
 
+class CodeShown(Value):
+    """A code for going on elsewhere was shown here, in a conversation that `began` then (R5).
+
+    `began` is a time of day where the chat is. The rest is of lists of our own, and none of it is
+    known of everybody: a family of browsers, an operating system, a country.
+    """
+
+    kind: Literal["code_shown"] = "code_shown"
+    began: Annotated[str, StringConstraints(max_length=20)]
+    browser: Annotated[str, StringConstraints(max_length=20)] | None = None
+    system: Annotated[str, StringConstraints(max_length=20)] | None = None
+    place: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+
+
 class Retired(Value):
     """The customer signed out here: whoever still has the token of this visitor is refused (R9)."""
 
@@ -305,7 +319,9 @@ Told = (
     | Attribute
     | Membership
 )
-FactBody = Annotated[Claimed | Visited | LoginProved | Retired | Told, Field(discriminator="kind")]
+FactBody = Annotated[
+    Claimed | Visited | LoginProved | CodeShown | Retired | Told, Field(discriminator="kind")
+]
 ToldKind = Literal[
     "purchased",
     "delivered",
@@ -318,7 +334,7 @@ ToldKind = Literal[
     "attribute",
     "membership",
 ]
-FactKind = Literal["claimed", "visited", "login_proved", "retired", ToldKind]
+FactKind = Literal["claimed", "visited", "login_proved", "code_shown", "retired", ToldKind]
 TOLD_KINDS: Final[tuple[ToldKind, ...]] = get_args(ToldKind)
 FACT_KINDS: Final[tuple[FactKind, ...]] = get_args(FactKind)
 

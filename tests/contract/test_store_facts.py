@@ -14,6 +14,7 @@ from bot.model.fact import (
     BuyingRole,
     Claimed,
     ClaimKind,
+    CodeShown,
     Delivered,
     Fact,
     FactPlace,
@@ -59,6 +60,7 @@ BODIES: tuple[FactBody, ...] = (
         place="SE",
     ),
     LoginProved(visitor=WEB.identity, until=at(60)),
+    CodeShown(began="14:02", browser="Chrome", system="Windows", place="SE"),
     Retired(),
     Purchased(
         order="A-1",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 PHONE = "+46701740605"
+OTHER_PHONE = "+46701740699"
 SMS = {"channel": "twilio_sms", "account": "demo"}
 
 
@@ -468,3 +469,47 @@ async def test_codes_to_numbers_are_counted_three_ways() -> None:
             one for one in server.store.memory.events.values() if one.body.kind == "code_asked"
         ]
         assert len(asked) == 3
+
+
+# --- what a question calls the other side (R5) ------------------------------------------------
+
+WINDOWS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/130.0.0.0 Safari/537.36"
+)
+HOSTILE = "<script>alert(1)</script> Din bank: ring +46 8 000 00 00"
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ({"User-Agent": WINDOWS, "X-Country": "se-ac"}, " i Chrome på Windows (SE)"),
+        ({"User-Agent": HOSTILE, "X-Country": HOSTILE}, ""),
+    ],
+    ids=["known", "hostile"],
+)
+async def test_the_question_on_the_phone_names_the_chat(
+    headers: dict[str, str], wanted: str
+) -> None:
+    """A code sent from a phone, and one sent to a phone; what a browser says itself is not said."""
+    async with house(place_header="X-Country") as server:
+        visitor = Browser(server.base, headers=headers)
+        server.clients.append(visitor)
+        await visitor.connect({"language": "sv"})
+        offer = await visitor.do("continue", SMS)
+        assert offer["repeat"] is True
+        await server.write("twilio_sms", PHONE, offer["code"])
+        await server.phone_shows("twilio_sms", PHONE, f"{wanted} till den här telefonen?")
+        claimed = await visitor.do("prove", SMS | {"address": OTHER_PHONE})
+        assert claimed["ok"] is True
+        await server.phone_shows("twilio_sms", OTHER_PHONE, f"{wanted}. Skriv den bara")
+        began = re.compile(rf"chatten som började [0-9]{{2}}:[0-9]{{2}}{re.escape(wanted)}[ .]")
+        for phone in (PHONE, OTHER_PHONE):
+            (text,) = [
+                one["text"]
+                for one in await server.screen("twilio_sms", phone)
+                if one["side"] == "them"
+            ]
+            assert began.search(text), text
+            assert "script" not in text
+            assert "bank" not in text

@@ -11,9 +11,10 @@ import pytest
 from bot.hub.assurance import Level
 from bot.hub.round_trip import DECLINED, TOO_MANY_NUMBERS
 from bot.hub.subjects import erase, find
+from bot.model.fact import CodeShown
 from bot.model.people import Proof
 from bot.model.thread import LinkAsked, Linked, LinkRefused
-from tests.hubs import HubKit, assert_rebuilds, hub_kit
+from tests.hubs import HubKit, assert_rebuilds, hub_kit, shipped_content
 from tests.records import KINDS, ON_ONE_MACHINE, Record, record_of
 
 if TYPE_CHECKING:
@@ -289,3 +290,41 @@ async def test_it_waits_over_a_restart_on_every_store(record: Record) -> None:
         (question,) = [body for body in entries if isinstance(body, LinkAsked)]
         assert question.older is False
         await assert_rebuilds(kit)
+
+
+# --- what a question calls the other side (R5) ------------------------------------------------
+
+
+async def test_a_question_where_providers_vouch_names_the_chat_too() -> None:
+    shown = CodeShown(began="14:02", browser="Firefox", system="Linux", place="SE")
+    telegram = ("telegram", "77")
+    async with hub_kit(shipped_content()) as kit:
+        await kit.write(*telegram, "hej")
+        await kit.chat("v1", "hej")
+        offer = await kit.hub.linking.offer(
+            kit.identity(*WEB), channel="telegram", account="demo", shown=shown
+        )
+        await kit.write(*telegram, ref=offer.code)
+        chat = "chatten som började 14:02 i Firefox på Linux (SE)"
+        assert f"Ska det också visas i {chat}? Svara JA eller NEJ." in kit.phone(*telegram)[-1]
+        # Nothing known is nothing said.
+        await kit.write("telegram", "78", "hej")
+        offer = await kit.hub.linking.offer(kit.identity(*WEB), channel="telegram", account="demo")
+        await kit.write("telegram", "78", ref=offer.code)
+        asked = kit.phone("telegram", "78")[-1]
+        assert "Ska det också visas i samtalet som du kom ifrån? Svara JA eller NEJ." in asked
+
+
+async def test_where_a_code_was_shown_is_forgotten_after_a_day() -> None:
+    async with hub_kit() as kit:
+        await kit.chat("v1", "hej")
+        source = kit.identity(*WEB)
+        shown = CodeShown(began="14:02")
+        await kit.hub.linking.offer(source, channel="telegram", account="demo", shown=shown)
+        assert [one.body for one in await kit.store.facts([source])] == [shown]
+        await kit.pass_time(timedelta(hours=23))
+        await kit.hub.upkeep.prune()
+        assert len(await kit.store.facts([source])) == 1
+        await kit.pass_time(timedelta(hours=2))
+        await kit.hub.upkeep.prune()
+        assert await kit.store.facts([source]) == []

@@ -18,6 +18,7 @@ from bot.edge.sockets.visitors import Reception, Visitor
 from bot.errors import NotFound
 from bot.hub.numbers import can_exist, phone_number
 from bot.hub.signing_in import SignedLogin, SignInEnd
+from bot.model.channel import Address
 from bot.model.event import Rejected
 from bot.model.value import AwareDatetime
 
@@ -137,7 +138,9 @@ class IdentityActs:
         await self._count(visitor, number)
         await self._acts.begin(visitor)
         await own.prove(
-            visitor.address, channel=claim.channel, account=claim.account, number=number
+            visitor.address,
+            to=Address(channel=claim.channel, account=claim.account, user=number),
+            shown=await self._acts.whereabouts(visitor),
         )
         lasts = self._parts.clock.now() + self._parts.linking.lifetime
         return {"expires_at": lasts.isoformat()}
