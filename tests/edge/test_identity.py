@@ -14,7 +14,7 @@ from bot.buses.local import LocalFanout
 from bot.model.channel import Address
 from bot.model.fact import Retired
 from bot.model.people import Proof
-from tests.edge.house import Browser, House, Site, house, until
+from tests.edge.house import Browser, House, Site, house, until, until_all
 from tests.edge.tokens import realm, token
 
 if TYPE_CHECKING:
@@ -310,8 +310,8 @@ async def test_unlinking_parts_them_and_resets_every_tab(server: House) -> None:
     await until(lambda: bool(visitor.told("linked")))
     (phone,) = [one for one in await visitor.linked() if one["channel"] == "twilio_sms"]
     assert await visitor.do("unlink", {"identity": phone["identity"]}) == {"ok": True}
+    await until_all((visitor, tab), lambda page: bool(page.told("reset")))
     for page in (visitor, tab):
-        await until(lambda page=page: bool(page.told("reset")))  # type: ignore[misc]
         shown = await shown_anew(page)
         assert "Hej" in shown
         assert "Från telefonen" not in shown
