@@ -5,7 +5,9 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from bot.hub.feed import Announcement, EventEnded, Missed, SendMoved, ThreadMoved
+from bot.hub.signing_in import OUTRANKED
 from bot.hub.spooling import SpoolState
+from bot.model.thread import Entry, LinkRefused, Unlinked
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -42,6 +44,12 @@ class Metrics:
         )
         self._entries = Counter(
             "samtal_entries", "Entries written to threads.", ["kind"], registry=registry
+        )
+        self._conflicts = Counter(
+            "samtal_identity_conflicts",
+            "Links refused or ended because of log-ins of two customers.",
+            ["end"],
+            registry=registry,
         )
         self._sockets = Gauge(
             "samtal_sockets", "Connected sockets.", ["namespace"], registry=registry
@@ -142,9 +150,20 @@ class Metrics:
             case ThreadMoved():
                 for entry in announcement.entries:
                     self._entries.labels(entry.body.kind).inc()
+                    self._conflict(entry)
             case SendMoved():
                 self._sends.labels(announcement.send.status.value).inc()
             case EventEnded() | Missed():
+                pass
+
+    def _conflict(self, entry: Entry) -> None:
+        """Both ends of a link tell of it, and it is one."""
+        match entry.body:
+            case LinkRefused(other=str(other)) if entry.identity < other:
+                self._conflicts.labels("refused").inc()
+            case Unlinked(reason=reason, one=one) if reason == OUTRANKED and entry.identity == one:
+                self._conflicts.labels("outranked").inc()
+            case _:
                 pass
 
     def exposition(self) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+import structlog
 from pydantic import SecretStr
 
 from bot.hub import episodes, owning
@@ -20,9 +21,10 @@ from bot.hub.settings import HubSettings
 from bot.hub.tries import Tries
 from bot.model.channel import LOGIN
 from bot.model.dialogue import FormPosition
-from bot.model.event import AgentLinks, Rejected, SignedIn
+from bot.model.event import AgentLinks, ConflictSeen, Rejected, SignedIn
 from bot.model.ids import IdentityId, LinkId
 from bot.model.people import (
+    Actor,
     BySystem,
     ChannelIdentity,
     Link,
@@ -42,6 +44,8 @@ from bot.model.thread import (
     ThreadState,
 )
 from bot.ports import Store
+
+log = structlog.get_logger("samtal.joining")
 
 _WINDOW = timedelta(hours=1)
 MONTH = timedelta(days=30)
@@ -137,17 +141,24 @@ class Joining:
             episodes.touch(scene.draft, self._settings, by=BySystem())
             scene.draft.use_code(code.hash)
         elif (reason := await self._objection(scene, other, source, proof=link.proof)) is not None:
-            self._refuse(scene, message, reason=reason)
+            self._refuse(scene, message, reason=reason, other=source.id)
             return
         else:
             link = link.model_copy(update={"asked": asked})
             self._join(scene, other, link, message=message, code=code.hash)
         await self._confirm(scene, source, link)
 
-    def _refuse(self, scene: Scene, message: MessageIn | None, *, reason: str) -> None:
+    def _refuse(
+        self,
+        scene: Scene,
+        message: MessageIn | None,
+        *,
+        reason: str,
+        other: IdentityId | None = None,
+    ) -> None:
         self._hear(scene, message)
         episodes.touch(scene.draft, self._settings, by=BySystem())
-        scene.draft.add(LinkRefused(reason=reason), by=BySystem())
+        _keep_refusal(scene, reason=reason, other=other, by=BySystem())
         scene.notice(Line(slot="link.refused"), rule="link.refused")
 
     async def _valid(self, scene: Scene, seen: CodeSeen) -> LinkCode | None:
@@ -207,7 +218,7 @@ class Joining:
             return
         objection = await self._objection(scene, other, source, proof=link.proof)
         if objection is not None:
-            scene.draft.add(LinkRefused(reason=objection), by=link.by)
+            _keep_refusal(scene, reason=objection, other=source.id, by=link.by)
             scene.draft.outcome = Rejected(reason=objection)
             return
         self._join(scene, await self._latest(scene, other), link)
@@ -308,6 +319,18 @@ def _link(scene: Scene, one: IdentityId, proof: Proof, *, proof_id: str) -> Link
         at=scene.draft.now,
         by=scene.customer,
     )
+
+
+def _keep_refusal(scene: Scene, *, reason: str, other: IdentityId | None, by: Actor) -> None:
+    """Keep why there is no link; of a conflict both threads are told, and whoever watches logs."""
+    draft = scene.draft
+    if reason != TWO_LOGINS or other is None:
+        draft.add(LinkRefused(reason=reason), by=by)
+        return
+    log.warning("conflict of log-ins", thread=draft.state.thread, identity=scene.identity.id)
+    draft.add(LinkRefused(reason=reason, other=other), by=by)
+    seen = ConflictSeen(other=scene.identity.id, reason=reason)
+    draft.set_timer(seen, key=str(draft.event.id), due=draft.now, identity=other)
 
 
 def _told(link: Link) -> Linked:

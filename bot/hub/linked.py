@@ -15,6 +15,7 @@ from bot.hub.whereabouts import told_of
 from bot.model.event import (
     AgentLinks,
     CodeAsked,
+    ConflictSeen,
     DismissesSuggestion,
     ProposesLink,
     Rejected,
@@ -24,10 +25,19 @@ from bot.model.event import (
 from bot.model.ids import IdentityId
 from bot.model.people import BySystem, ChannelIdentity, Link, LinkMark, Mark
 from bot.model.record import LinkMade
-from bot.model.thread import Linked, LinkProposed, LinkRevealed, MessageIn, SuggestionDismissed
+from bot.model.thread import (
+    Linked,
+    LinkProposed,
+    LinkRefused,
+    LinkRevealed,
+    MessageIn,
+    SuggestionDismissed,
+)
 from bot.ports import Store
 
-LinkEvent = SignedIn | AgentLinks | ProposesLink | DismissesSuggestion | CodeAsked | Unlinks
+LinkEvent = (
+    SignedIn | AgentLinks | ProposesLink | DismissesSuggestion | CodeAsked | Unlinks | ConflictSeen
+)
 
 
 class LinkedChannels:
@@ -69,6 +79,9 @@ class LinkedChannels:
                 await self._send_code(scene, body)
             case Unlinks():
                 await self._unlink(scene, body)
+            case ConflictSeen():
+                refused = LinkRefused(reason=body.reason, other=body.other)
+                scene.draft.add(refused, by=BySystem())
 
     async def redeem(self, scene: Scene, seen: CodeSeen, message: MessageIn | None) -> bool:
         """See `Joining.redeem`."""

@@ -82,6 +82,14 @@ class DismissesSuggestion(Value):
     reason: str
 
 
+class ConflictSeen(Value):
+    """A link of this identity with another was refused: they are proven to be two customers."""
+
+    kind: Literal["conflict_seen"] = "conflict_seen"
+    other: IdentityId
+    reason: str
+
+
 class Unlinks(Value):
     """Links are to hold no more, by the word of the customer, an agent or a rule."""
 
@@ -215,7 +223,9 @@ class CaseQuiet(Value):
     episode: EpisodeId
 
 
-TimerBody = Annotated[OfferExpired | SnoozeOver | CaseQuiet, Field(discriminator="kind")]
+TimerBody = Annotated[
+    OfferExpired | SnoozeOver | CaseQuiet | ConflictSeen, Field(discriminator="kind")
+]
 
 
 EventBody = Annotated[
@@ -238,6 +248,7 @@ EventBody = Annotated[
     | ProposesLink
     | DismissesSuggestion
     | Unlinks
+    | ConflictSeen
     | VisitorSeen
     | AgentAccepts
     | AgentReplies

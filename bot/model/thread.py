@@ -206,10 +206,15 @@ class LinkAsked(Value):
 
 
 class LinkRefused(Value):
-    """A code was sent that links nothing: wrong, used, expired or for another channel."""
+    """A link was asked for that must not be: a bad code, one link too many, two log-ins.
+
+    `other`: in conflict with that identity, as both are proven to be somebody else. Both their
+    threads have it, and somebody should look (R13).
+    """
 
     kind: Literal["link_refused"] = "link_refused"
     reason: str
+    other: IdentityId | None = None
 
 
 class LinkProposed(Value):

@@ -23,6 +23,7 @@ const sv = {
   "card.failed": "Kundkortet kunde inte läsas.",
   "card.links": "Kopplingar",
   "card.revealed": "äldre meddelanden visas för kunden",
+  "card.conflicting": "Konflikt {time}: någon ville koppla ihop den här kunden med en som är inloggad som någon annan. Titta på det.",
   "card.proposed": "{name} föreslår en koppling; en kollega måste säga samma sak:",
   "card.known": "Uppgifter",
   "card.vip": "VIP: det krävs två medarbetare för att koppla.",
@@ -142,6 +143,7 @@ const sv = {
   "refused.linked_too_often": "kopplad för ofta, enheten kan vara delad",
   "refused.signed_in_as_two_different_customers": "inloggade som två olika kunder",
   "reason.customer": "kunden ville det",
+  "reason.outranked": "en inloggning vägde tyngre",
   "reason.unlinked": "kopplades isär",
 
   "problem.two_logins": "De är inloggade som två olika kunder och kan inte kopplas.",
@@ -173,6 +175,7 @@ const en: Record<keyof typeof sv, string> = {
   "card.failed": "The customer card could not be read.",
   "card.links": "Links",
   "card.revealed": "older messages are shown to the customer",
+  "card.conflicting": "Conflict {time}: somebody wanted to link this customer with one who is signed in as somebody else. Have a look.",
   "card.proposed": "{name} proposes a link; a colleague has to say the same:",
   "card.known": "What is known",
   "card.vip": "VIP: it takes two colleagues to link.",
@@ -292,6 +295,7 @@ const en: Record<keyof typeof sv, string> = {
   "refused.linked_too_often": "linked too often, the device may be shared",
   "refused.signed_in_as_two_different_customers": "signed in as two different customers",
   "reason.customer": "the customer wanted it",
+  "reason.outranked": "a log-in was worth more",
   "reason.unlinked": "unlinked",
 
   "problem.two_logins": "They are signed in as two different customers and cannot be linked.",

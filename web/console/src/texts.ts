@@ -402,6 +402,7 @@ const sv = {
   "preferences.sound": "Ljud när någon väntar",
   "preferences.desktop": "Skrivbordsaviseringar",
   "preferences.desktop.no": "Webbläsaren tillåter inga aviseringar härifrån.",
+  "notice.conflict": "{name}: en koppling avvisades, två inloggade kunder kan inte bli en",
   "notice.waiting": "{name} väntar på svar",
   "notice.open": "Öppna",
 
@@ -849,6 +850,7 @@ const en: Record<Key, string> = {
   "preferences.sound": "Sound when somebody waits",
   "preferences.desktop": "Desktop notifications",
   "preferences.desktop.no": "The browser allows no notifications from here.",
+  "notice.conflict": "{name}: a link was refused, two customers who signed in cannot become one",
   "notice.waiting": "{name} waits for an answer",
   "notice.open": "Open",
 
