@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from bot.hub.code_budget import SPENT
 from bot.hub.feed import Announcement, EventEnded, Missed, SendMoved, ThreadMoved
 from bot.hub.signing_in import OUTRANKED
 from bot.hub.spooling import SpoolState
@@ -49,6 +50,11 @@ class Metrics:
             "samtal_identity_conflicts",
             "Links refused or ended because of log-ins of two customers.",
             ["end"],
+            registry=registry,
+        )
+        self._codes = Counter(
+            "samtal_codes_refused",
+            "Codes not sent by SMS because the installation's limit was reached.",
             registry=registry,
         )
         self._sockets = Gauge(
@@ -150,15 +156,21 @@ class Metrics:
             case ThreadMoved():
                 for entry in announcement.entries:
                     self._entries.labels(entry.body.kind).inc()
-                    self._conflict(entry)
+                    self._identity(entry)
             case SendMoved():
                 self._sends.labels(announcement.send.status.value).inc()
             case EventEnded() | Missed():
                 pass
 
-    def _conflict(self, entry: Entry) -> None:
-        """Both ends of a link tell of it, and it is one."""
+    def code_refused(self) -> None:
+        """A code was not sent by SMS, as too many were."""
+        self._codes.inc()
+
+    def _identity(self, entry: Entry) -> None:
+        """What was refused or ended of links; both ends of one tell of it, and it is one."""
         match entry.body:
+            case LinkRefused(reason=reason) if reason == SPENT:
+                self.code_refused()
             case LinkRefused(other=str(other)) if entry.identity < other:
                 self._conflicts.labels("refused").inc()
             case Unlinked(reason=reason, one=one) if reason == OUTRANKED and entry.identity == one:

@@ -11,6 +11,7 @@ from bot.hub.agents import Agents
 from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
+from bot.hub.code_budget import CodeBudget
 from bot.hub.connecting import Connecting
 from bot.hub.content import ContentSet
 from bot.hub.converse import Converse, Handlers
@@ -29,6 +30,7 @@ from bot.hub.levels import Levels
 from bot.hub.link_question import LinkQuestion
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import Linking
+from bot.hub.news import News
 from bot.hub.organisations import Organisations
 from bot.hub.outbox import Outbox
 from bot.hub.outcomes import Outcomes
@@ -100,6 +102,7 @@ class Hub:
             key=secret,
             lifetime=settings.link_lifetime,
         )
+        self.code_budget = CodeBudget(settings)
         self.signing_in = SigningIn(store=store, ingress=self.ingress, clock=clock)
         self.own_channels = OwnChannels(
             store=store, ingress=self.ingress, clock=clock, channels=engines.channels
@@ -131,6 +134,7 @@ class Hub:
         self.personas = self.organisations.personas = personas
         self.ingress.join_by_phone = settings.join_by_phone
         self.linking.lifetime = settings.link_lifetime
+        self.code_budget.settings = settings
         self.knowing.partners_off = settings.partners_off
         self.outbox.take_over(settings)
         self.upkeep.keep_requests = settings.keep_requests
@@ -222,7 +226,7 @@ class Hub:
 
     def _handlers(self, content: ContentSet, forms: Forms, settings: HubSettings) -> Handlers:
         store, nlu = self.engines.store, self.engines.nlu
-        tries = Tries(store)
+        tries, news = Tries(store), News(store=store, levels=self.levels)
         question = LinkQuestion(
             store=store,
             tries=tries,
@@ -234,8 +238,15 @@ class Hub:
             store=store,
             forms=forms,
             question=question,
-            round_trip=RoundTrip(store=store, tries=tries, settings=settings, key=self._secret),
+            round_trip=RoundTrip(
+                store=store,
+                tries=tries,
+                budget=self.code_budget,
+                settings=settings,
+                key=self._secret,
+            ),
             tries=tries,
+            news=news,
             settings=settings,
             key=self._secret,
         )
@@ -245,6 +256,7 @@ class Hub:
             question=question,
             linking=self.linking,
             vouching=self.vouching,
+            news=news,
             settings=settings,
         )
         hearing = Hearing(nlu=nlu, personas=self.personas, settings=settings)

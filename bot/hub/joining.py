@@ -14,11 +14,13 @@ from bot.hub.fold import fold
 from bot.hub.forms import Forms
 from bot.hub.link_question import LinkQuestion
 from bot.hub.linking import Answered, CodeSeen, hash_code
+from bot.hub.news import News
 from bot.hub.round_trip import RoundTrip
 from bot.hub.router import Line, open_question
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.hub.tries import Tries
+from bot.hub.whereabouts import told_of
 from bot.model.channel import LOGIN
 from bot.model.dialogue import FormPosition
 from bot.model.event import AgentLinks, ConflictSeen, Rejected, SignedIn
@@ -69,6 +71,7 @@ class Joining:
         question: LinkQuestion,
         round_trip: RoundTrip,
         tries: Tries,
+        news: News,
         settings: HubSettings,
         key: SecretStr,
     ) -> None:
@@ -76,6 +79,7 @@ class Joining:
         self._question = question
         self._round_trip = round_trip
         self._tries = tries
+        self._news = news
         self._key = key
         self._forms = forms
         self._settings = settings
@@ -199,7 +203,12 @@ class Joining:
     async def sign_in(self, scene: Scene, body: SignedIn) -> None:
         """The visitor is at this log-in: from here on the thread is that customer's (L4)."""
         link = _link(scene, body.login, Proof.SIGNED, proof_id=body.token)
-        await self._vouched(scene, link)
+        others = await self._vouched(scene, link)
+        if not others:
+            return
+        where = () if body.shown is None else told_of(body.shown)
+        line = Line(slot="link.signed_in", variables=where)
+        self._news.tell(scene, (*scene.identities, *others), line)
 
     async def link_by_agent(self, scene: Scene, body: AgentLinks) -> None:
         """An agent vouches for it, with a reason."""
@@ -207,25 +216,27 @@ class Joining:
         vouched = link.model_copy(update={"by": body.by, "reason": body.reason})
         await self._vouched(scene, vouched)
 
-    async def _vouched(self, scene: Scene, link: Link) -> None:
+    async def _vouched(self, scene: Scene, link: Link) -> tuple[ChannelIdentity, ...]:
+        """Join the two; gives the identities that were another customer's until now."""
         source = await self._store.identity(link.one)
         if source is None or link.one == link.other:
             scene.draft.outcome = Rejected(reason="there is no such other identity")
-            return
+            return ()
         other = await self._store.turn(source.thread)
         if other.state.thread == scene.draft.state.thread:
             await self._prove_again(scene, link)
-            return
+            return ()
         objection = await self._objection(scene, other, source, proof=link.proof)
         if objection is not None:
             _keep_refusal(scene, reason=objection, other=source.id, by=link.by)
             scene.draft.outcome = Rejected(reason=objection)
-            return
+            return ()
         self._join(scene, await self._latest(scene, other), link)
         if link.proof is Proof.AGENT:
             for end in (scene.identity, source):
                 if end.reachable:
                     scene.notice(Line(slot="link.notice"), rule="link.notice", to=end)
+        return other.identities
 
     async def _latest(self, scene: Scene, other: Turn) -> Turn:
         """The other thread as if what came last in either had come in it.

@@ -6,6 +6,7 @@ from bot.hub import episodes
 from bot.hub.joining import TWO_LOGINS, Joining, has_two_logins
 from bot.hub.link_question import LinkQuestion
 from bot.hub.linking import CodeSeen, LinkAnswer, Linking, answer_in
+from bot.hub.news import News
 from bot.hub.router import Line
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
@@ -23,7 +24,7 @@ from bot.model.event import (
     Unlinks,
 )
 from bot.model.ids import IdentityId
-from bot.model.people import BySystem, ChannelIdentity, Link, LinkMark, Mark
+from bot.model.people import BySystem, ChannelIdentity, Link, LinkMark, Mark, Proof
 from bot.model.record import LinkMade
 from bot.model.thread import (
     Linked,
@@ -51,12 +52,14 @@ class LinkedChannels:
         question: LinkQuestion,
         linking: Linking,
         vouching: Vouching,
+        news: News,
         settings: HubSettings,
     ) -> None:
         self._store = store
         self._joining = joining
         self._question = question
         self._linking = linking
+        self._news = news
         self._settings = settings
         self._unlinking = Unlinking(store=store, settings=settings)
         self._vouching = vouching
@@ -94,6 +97,8 @@ class LinkedChannels:
             return
         linked = Linked(link=link.id, one=link.one, other=link.other, proof=link.proof)
         scene.draft.add(linked, by=BySystem())
+        if link.proof is Proof.ATTESTED_PHONE:  # an alias is the same address by another name
+            self._news.tell(scene, scene.identities, Line(slot="link.notice"))
 
     async def answer(self, scene: Scene, message: MessageIn) -> bool:
         """Do what a message says about links; False when it says nothing of them."""
@@ -105,7 +110,9 @@ class LinkedChannels:
         if said.bare or len(scene.identities) == 1:
             return False
         own = await self._own(scene)
-        if said.answer is not LinkAnswer.STOP:
+        if said.answer is LinkAnswer.STOP:
+            own = await self._with_news(scene, own)
+        else:
             own = [made for made in own if self._question.waits(made, scene)]
         if not own:
             return False
@@ -175,6 +182,15 @@ class LinkedChannels:
         own = scene.identity.id
         links = await self._store.links([one.id for one in scene.identities])
         return [made for made in links if made.holds and own in {made.link.one, made.link.other}]
+
+    async def _with_news(self, scene: Scene, own: list[LinkMade]) -> list[LinkMade]:
+        """These, and what a provider's customer was told of lately: somebody else's device."""
+        if not self._news.tells(scene.identity):
+            return own
+        lately = await self._news.lately(scene)
+        links = await self._store.links([one.id for one in scene.identities])
+        new = [made for made in links if made.holds and made.link.id in lately]
+        return [*own, *(made for made in new if made not in own)]
 
     def _reveal(self, scene: Scene, own: list[LinkMade]) -> None:
         for made in own:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from pydantic import SecretStr
 
 from bot.hub import episodes
+from bot.hub.code_budget import HOUR, SPENT, CodeBudget
 from bot.hub.linking import Answered, LinkAnswer, answers_key, five_digits
 from bot.hub.router import Line
 from bot.hub.scene import Scene
@@ -53,9 +55,16 @@ class RoundTrip:
     """
 
     def __init__(
-        self, *, store: Store, tries: Tries, settings: HubSettings, key: SecretStr
+        self,
+        *,
+        store: Store,
+        tries: Tries,
+        budget: CodeBudget,
+        settings: HubSettings,
+        key: SecretStr,
     ) -> None:
         self._store = store
+        self._budget = budget
         self._tries = tries
         self._settings = settings
         self._key = key
@@ -69,6 +78,13 @@ class RoundTrip:
         """
         phone, now = scene.identity.id, scene.draft.now
         older = await self._older(scene)
+        number = scene.identity.phone or scene.identity.address.user
+        count = partial(self._tries.count, scene, window=HOUR)
+        if not await self._budget.allows(number, count=count):
+            scene.draft.add(came, by=scene.customer)
+            scene.draft.add(LinkRefused(reason=SPENT), by=BySystem())
+            scene.notice(Line(slot="link.later"), rule="link.later", language=language)
+            return
         if code.only is None:
             bound = {"only": phone, "expires_at": now + _ASKED}
             await self._store.put_code(code.model_copy(update=bound))

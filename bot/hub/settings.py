@@ -56,6 +56,15 @@ class HubSettings(Value):
     links_a_month: int = Field(
         3, ge=1, description="Links of one identity in 30 days; one that has more is shared (R11)."
     )
+    sms_codes_an_hour: int = Field(
+        200, ge=1, le=900, description="Codes that are sent by SMS, to whomever, in an hour."
+    )
+    foreign_sms_codes_an_hour: int = Field(
+        10,
+        ge=0,
+        le=900,
+        description="... and of those to each country that is not that of phone_region.",
+    )
     phone_region: str = Field(
         "SE",
         pattern=r"^[A-Z]{2}$",

@@ -11,7 +11,7 @@ from bot.hub import graph
 from bot.hub.ingress import Ingress
 from bot.model.channel import LOGIN, Address
 from bot.model.event import LoginSeen, Rejected, SignedIn, Unlinks
-from bot.model.fact import Fact, LoginProved, Retired
+from bot.model.fact import CodeShown, Fact, LoginProved, Retired
 from bot.model.ids import EventId, FactId, IdentityId, LinkId
 from bot.model.people import BySystem, ChannelIdentity, Proof
 from bot.model.record import Arrival, IdentitySeed, Turn
@@ -58,8 +58,13 @@ class SigningIn:
         self._clock = clock
         self._patience = patience
 
-    async def sign_in(self, visitor: Address, signed: SignedLogin) -> SignInEnd | Rejected:
-        """Join the visitor with the log-in; done when the visitor's thread is that customer's."""
+    async def sign_in(
+        self, visitor: Address, signed: SignedLogin, *, shown: CodeShown | None = None
+    ) -> SignInEnd | Rejected:
+        """Join the visitor with the log-in; done when the visitor's thread is that customer's.
+
+        `shown`: where that is, for the customer's other channels to be told.
+        """
         here, there = await self._turn(visitor), await self._turn(signed.login)
         outranked: tuple[LinkId, ...] = ()
         if _somebody_else(here, there, signed.login):
@@ -79,7 +84,7 @@ class SigningIn:
             identity=visitor.identity,
             seed=IdentitySeed(address=visitor),
             at=self._clock.now(),
-            body=SignedIn(login=signed.login.identity, token=signed.proof),
+            body=SignedIn(login=signed.login.identity, token=signed.proof, shown=shown),
         )
         outcome = await self._ingress.ask(arrival, patience=self._patience)
         return outcome if isinstance(outcome, Rejected) else SignInEnd.DONE

@@ -45,6 +45,7 @@ class SignedIn(Value):
     kind: Literal["signed_in"] = "signed_in"
     login: IdentityId
     token: str  # names the proof (its `jti`, or a hash of it); not the token itself
+    shown: CodeShown | None = None  # where, for whom it is told to
 
 
 class CodeAsked(Value):

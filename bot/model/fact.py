@@ -78,7 +78,7 @@ class LoginProved(Value):
 
 
 class CodeShown(Value):
-    """A code for going on elsewhere was shown here, in a conversation that `began` then (R5).
+    """Where a code was shown, or somebody signed in: in a conversation that `began` then (R5).
 
     `began` is a time of day where the chat is. The rest is of lists of our own, and none of it is
     known of everybody: a family of browsers, an operating system, a country.

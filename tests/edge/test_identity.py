@@ -11,6 +11,7 @@ import pytest
 import socketio
 
 from bot.buses.local import LocalFanout
+from bot.hub.settings import HubSettings
 from bot.model.channel import Address
 from bot.model.fact import Retired
 from bot.model.people import Proof
@@ -513,3 +514,20 @@ async def test_the_question_on_the_phone_names_the_chat(
             assert began.search(text), text
             assert "script" not in text
             assert "bank" not in text
+
+
+async def test_the_whole_installation_sends_so_many_codes_by_sms() -> None:
+    few = HubSettings(sms_codes_an_hour=2, foreign_sms_codes_an_hour=0)
+    async with house(hub_settings=few) as server:
+        asked = []
+        for number in ("+46701740605", "+37256000001", "+46701740606", "+46701740607"):
+            visitor = await server.visitor()  # each from a browser of their own
+            asked.append(await visitor.do("prove", SMS | {"address": number}))
+        assert [one["ok"] for one in asked] == [True, False, True, False]
+        for refused in (asked[1], asked[3]):
+            problem = refused["problem"]
+            assert (problem["status"], problem["type"]) == (429, "/problems/codes-spent")
+        await server.phone_shows("twilio_sms", "+46701740606", "Din kod är")
+        await server.idle()
+        assert await server.screen("twilio_sms", "+37256000001") == []
+        assert "samtal_codes_refused_total 2.0" in server.parts.metrics.exposition().decode()

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.edge.metrics import Metrics
 from bot.hub.assurance import Level
+from bot.hub.code_budget import SPENT
 from bot.hub.round_trip import DECLINED, TOO_MANY_NUMBERS
+from bot.hub.settings import HubSettings
 from bot.hub.subjects import erase, find
 from bot.model.fact import CodeShown
 from bot.model.people import Proof
@@ -328,3 +331,29 @@ async def test_where_a_code_was_shown_is_forgotten_after_a_day() -> None:
         await kit.pass_time(timedelta(hours=2))
         await kit.hub.upkeep.prune()
         assert await kit.store.facts([source]) == []
+
+
+# --- what it may cost -------------------------------------------------------------------------
+
+
+async def test_codes_by_sms_have_a_limit_for_all_and_one_for_each_country() -> None:
+    settings = HubSettings(sms_codes_an_hour=4, foreign_sms_codes_an_hour=2)
+    metrics = Metrics()
+    async with hub_kit(settings=settings) as kit:
+        kit.hub.feed.subscribe(metrics.hear)
+
+        async def answer(number: str) -> str:
+            await kit.chat("v1", "leverans")
+            await kit.write("twilio_sms", number, await kit.link(WEB, SMS))
+            return kit.phone("twilio_sms", number)[-1].split(" ")[0].rstrip("]") + "]"
+
+        abroad = [await answer(f"+37256000{number:03}") for number in range(3)]
+        assert abroad == ["[link.confirm]", "[link.confirm]", "[link.later]"]
+        assert await answer("+4791000001") == "[link.confirm]"  # each country has its own
+        home = [await answer(f"+46701740{number}") for number in (605, 699)]
+        assert home == ["[link.confirm]", "[link.later]"]
+        refused = [one.body for one in await kit.entries("twilio_sms", "+46701740699")]
+        assert LinkRefused(reason=SPENT) in refused
+        assert "samtal_codes_refused_total 2.0" in metrics.exposition().decode()
+        await kit.pass_time(timedelta(hours=1))
+        assert await answer("+46701740699") == "[link.confirm]"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from bot.edge.parts import EdgeParts
 from bot.edge.problems import Mistake, Refusal, too_many
@@ -90,7 +91,9 @@ class IdentityActs:
 
     async def _signed_in(self, visitor: Visitor, signed: SignedLogin) -> bool:
         """Whether they are that customer now; False when they are another by log-in (R8)."""
-        ended = await self._parts.signing_in.sign_in(visitor.address, signed)
+        ended = await self._parts.signing_in.sign_in(
+            visitor.address, signed, shown=await self._acts.whereabouts(visitor)
+        )
         if isinstance(ended, Rejected):
             raise Refusal(409, ended.reason)
         if ended is SignInEnd.USED:
@@ -155,3 +158,11 @@ class IdentityActs:
         for key, most in limits:
             if await self._parts.store.count_attempt(key, now=now, window=_HOUR) > most:
                 raise too_many(_HOUR.total_seconds(), what="too many codes were asked for")
+        count = partial(self._parts.store.count_attempt, now=now, window=_HOUR)
+        if not await self._parts.hub.code_budget.allows(number, count=count):
+            self._parts.metrics.code_refused()
+            raise Refusal(
+                429,
+                "No more codes are sent by SMS just now. Try again later, or write from the phone.",
+                slug="codes-spent",
+            )
