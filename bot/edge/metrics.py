@@ -46,17 +46,6 @@ class Metrics:
         self._entries = Counter(
             "samtal_entries", "Entries written to threads.", ["kind"], registry=registry
         )
-        self._conflicts = Counter(
-            "samtal_identity_conflicts",
-            "Links refused or ended because of log-ins of two customers.",
-            ["end"],
-            registry=registry,
-        )
-        self._codes = Counter(
-            "samtal_codes_refused",
-            "Codes not sent by SMS because the installation's limit was reached.",
-            registry=registry,
-        )
         self._sockets = Gauge(
             "samtal_sockets", "Connected sockets.", ["namespace"], registry=registry
         )
@@ -82,6 +71,7 @@ class Metrics:
             ["subject", "result"],
             registry=registry,
         )
+        self._links = _LinkFigures(registry)
         self._work = _WorkFigures(registry)
         self._spool = _SpoolFigures(registry)
         self._config = _ConfigFigures(registry)
@@ -164,7 +154,7 @@ class Metrics:
 
     def code_refused(self) -> None:
         """A code was not sent by SMS, as too many were."""
-        self._codes.inc()
+        self._links.codes.inc()
 
     def _identity(self, entry: Entry) -> None:
         """What was refused or ended of links; both ends of one tell of it, and it is one."""
@@ -172,15 +162,32 @@ class Metrics:
             case LinkRefused(reason=reason) if reason == SPENT:
                 self.code_refused()
             case LinkRefused(other=str(other)) if entry.identity < other:
-                self._conflicts.labels("refused").inc()
+                self._links.conflicts.labels("refused").inc()
             case Unlinked(reason=reason, one=one) if reason == OUTRANKED and entry.identity == one:
-                self._conflicts.labels("outranked").inc()
+                self._links.conflicts.labels("outranked").inc()
             case _:
                 pass
 
     def exposition(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+class _LinkFigures:
+    """What was refused or ended of links."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.conflicts = Counter(
+            "samtal_identity_conflicts",
+            "Links refused or ended because of log-ins of two customers.",
+            ["end"],
+            registry=registry,
+        )
+        self.codes = Counter(
+            "samtal_codes_refused",
+            "Codes not sent by SMS because the installation's limit was reached.",
+            registry=registry,
+        )
 
 
 class _WorkFigures:
