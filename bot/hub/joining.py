@@ -276,6 +276,8 @@ class Joining:
             if end.address.channel == LOGIN:
                 continue
             times = await self._tries.count(scene, links_key(end.id), MONTH)
+            if end.phone is not None and times > self._settings.phone_links_a_month:
+                return "phone linked too often"
             if times > self._settings.links_a_month:
                 return "linked too often"
         return None

@@ -56,6 +56,9 @@ class HubSettings(Value):
     links_a_month: int = Field(
         3, ge=1, description="Links of one identity in 30 days; one that has more is shared (R11)."
     )
+    phone_links_a_month: int = Field(
+        2, ge=1, description="... and of an identity whose phone number a provider vouches for."
+    )
     sms_codes_an_hour: int = Field(
         200, ge=1, le=900, description="Codes that are sent by SMS, to whomever, in an hour."
     )

@@ -535,6 +535,18 @@ async def test_a_device_that_many_share_is_linked_no_more(kit: HubKit) -> None:
     assert len((await kit.turn(*WEB)).identities) == 5
 
 
+async def test_a_phone_is_linked_with_two_and_then_refused_with_the_reason(kit: HubKit) -> None:
+    pages = [("webchat", f"v{number}") for number in range(3)]
+    for page in pages:
+        await kit.chat(page[1], "hej")
+        await kit.go_on(page, SMS)
+    assert kit.phone(*SMS)[-1] == "[link.refused]"
+    assert await kit.thread(*pages[2]) != await kit.thread(*SMS)
+    assert await kit.thread(*pages[0]) == await kit.thread(*pages[1]) == await kit.thread(*SMS)
+    refused = [one.body for one in await kit.entries(*SMS) if isinstance(one.body, LinkRefused)]
+    assert refused == [LinkRefused(reason="phone linked too often")]
+
+
 # --- at the same moment ----------------------------------------------------------------------
 
 

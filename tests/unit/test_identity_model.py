@@ -75,7 +75,7 @@ class Customers(RuleBasedStateMachine):
         self._number = 0
 
     async def _open(self) -> HubKit:
-        easy = HubSettings(links_a_month=10_000, link_tries=10_000)
+        easy = HubSettings(links_a_month=10_000, phone_links_a_month=10_000, link_tries=10_000)
         nlu = FakeNlu({**TABLE, "leverans": understood("delivery.time", stage="research")})
         record = self._record()
         store, bus = await self._stack.enter_async_context(record.open())
