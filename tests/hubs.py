@@ -53,8 +53,11 @@ PUBLIC = "https://hub.example.com"
 ANNA = ByAgent(agent=AgentId.of("anna"), name="Anna")
 BO = ByAgent(agent=AgentId.of("bo"), name="Bo")
 Key = tuple[str, str]
+_NUMBERED = {"link.question", "link.confirm"}
 # A number that a yes has to repeat.
 _ASKED = re.compile(r"(?:JA|YES|\[link\.question(?:\|en)?) ([0-9]{5})\b")
+# A number that a phone has to repeat before its code links anything.
+_CONFIRMED = re.compile(r"(?:svara med|answer|\[link\.confirm(?:\|en)?) ([0-9]{5})\b")
 
 # What the tests' customers say, and what it is read as; all else is not understood.
 TABLE: dict[str, Understanding | str] = {
@@ -271,6 +274,26 @@ class HubKit:
         numbers = [found[1] for found in asked if found]
         return f"ja {numbers[-1]}" if numbers else "ja"
 
+    def digits(self, channel: str, user: str) -> str | None:
+        """The number that this phone was asked last to repeat, if its last text asks for one."""
+        return self.number_in((self.phone(channel, user) or [""])[-1]) or None
+
+    @staticmethod
+    def number_in(text: str) -> str:
+        """The number that a text asks to repeat, or nothing."""
+        found = _CONFIRMED.search(text)
+        return "" if found is None else found[1]
+
+    async def bring(self, target: Key, code: str) -> None:
+        """Send a code from the target, and repeat the number if one comes back."""
+        await self.write(*target, code)
+        if number := self.digits(*target):
+            await self.write(*target, number)
+
+    async def go_on(self, source: Key, target: Key) -> None:
+        """Go on from the source at the target, by code."""
+        await self.bring(target, await self.link(source, target))
+
     def page(self, visitor: str) -> list[str]:
         """The texts that the chat page got, oldest first."""
         return [str(data["text"]) for data in self.wire.pages[visitor]]
@@ -444,14 +467,14 @@ def shipped_content() -> ContentSet:
 def plain() -> ContentSet:
     """The shipped slots, each saying its name: `[answer.greet]`, in English `[answer.greet|en]`.
 
-    Where a yes has to repeat a number, it is said too: `[link.question 48291]`.
+    Where an answer has to repeat a number, it is said too: `[link.question 48291]`.
     """
     number = "{% if link.number %} {{ link.number }}{% endif %}"
     marks = (("sv", ""), ("en", "|en"))
     return ContentSet(
         parse(
             f"---\nslot: {slot}\nlocale: {locale}\n---\n"
-            f"[{slot}{mark}{number if slot == 'link.question' else ''}]\n",
+            f"[{slot}{mark}{number if slot in _NUMBERED else ''}]\n",
             file=f"{slot}.{locale}.md",
         )
         for slot in shipped_content().slots

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from bot.hub.code_budget import SPENT
 from bot.hub.feed import Announcement, EventEnded, Missed, SendMoved, ThreadMoved
+from bot.hub.signing_in import OUTRANKED
 from bot.hub.spooling import SpoolState
 from bot.model.crm import PushCounts, PushStatus
+from bot.model.thread import Entry, LinkRefused, Unlinked
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -69,6 +72,7 @@ class Metrics:
             ["subject", "result"],
             registry=registry,
         )
+        self._links = _LinkFigures(registry)
         self._work = _WorkFigures(registry)
         self._spool = _SpoolFigures(registry)
         self._config = _ConfigFigures(registry)
@@ -153,14 +157,48 @@ class Metrics:
             case ThreadMoved():
                 for entry in announcement.entries:
                     self._entries.labels(entry.body.kind).inc()
+                    self._identity(entry)
             case SendMoved():
                 self._sends.labels(announcement.send.status.value).inc()
             case EventEnded() | Missed():
                 pass
 
+    def code_refused(self) -> None:
+        """A code was not sent by SMS, as too many were."""
+        self._links.codes.inc()
+
+    def _identity(self, entry: Entry) -> None:
+        """What was refused or ended of links; both ends of one tell of it, and it is one."""
+        match entry.body:
+            case LinkRefused(reason=reason) if reason == SPENT:
+                self.code_refused()
+            case LinkRefused(other=str(other)) if entry.identity < other:
+                self._links.conflicts.labels("refused").inc()
+            case Unlinked(reason=reason, one=one) if reason == OUTRANKED and entry.identity == one:
+                self._links.conflicts.labels("outranked").inc()
+            case _:
+                pass
+
     def exposition(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+class _LinkFigures:
+    """What was refused or ended of links."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.conflicts = Counter(
+            "samtal_identity_conflicts",
+            "Links refused or ended because of log-ins of two customers.",
+            ["end"],
+            registry=registry,
+        )
+        self.codes = Counter(
+            "samtal_codes_refused",
+            "Codes not sent by SMS because the installation's limit was reached.",
+            registry=registry,
+        )
 
 
 class _WorkFigures:

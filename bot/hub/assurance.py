@@ -33,7 +33,7 @@ class Assurance(Value):
     """The level of an identity, what it rests on (None: the identity itself) and since when.
 
     `by_agent`: an agent's word alone. `weak`: senders can be made up on its channel, or where the
-    code that linked it came from; there until a number that was sent back was repeated.
+    code that linked it came from, and no number that was sent back was repeated.
     """
 
     level: Level

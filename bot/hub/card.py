@@ -121,7 +121,8 @@ class CustomerCard(Value):
     """All of it, in one answer.
 
     `episodes`, `facts` and `acts` are the latest of each. `vip`: it takes two agents to link.
-    `proposals`: links that an agent proposed and that wait for a colleague. `pushes`: corrections
+    `proposals`: links that an agent proposed and that wait for a colleague. `conflicts`: links
+    that were refused lately, as both sides are proven to be somebody else. `pushes`: corrections
     that the CRM has not taken.
     """
 
@@ -140,4 +141,5 @@ class CustomerCard(Value):
     visits: CardVisits
     suggestions: tuple[Suggestion, ...]
     proposals: tuple[Entry, ...]
+    conflicts: tuple[Entry, ...]
     acts: tuple[IdentityAct, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import Final
 
 from bot.errors import NotFound
@@ -41,6 +42,7 @@ from bot.model.thread import (
     EpisodeChanged,
     Linked,
     LinkProposed,
+    LinkRefused,
     LinkRevealed,
     ThreadState,
     Unlinked,
@@ -68,6 +70,8 @@ _STEPS: Final = 200
 _EPISODES: Final = 20
 _ACTS: Final = 200
 _PROPOSALS: Final = 5
+# So long a conflict is a mark on the card; the log has it for good.
+_CONFLICTS_FOR: Final = timedelta(days=30)
 
 
 class Cards:
@@ -129,6 +133,7 @@ class Cards:
             visits=CardVisits(first=first, last=tuple(pages)),
             suggestions=tuple(suggestions),
             proposals=tuple(proposals),
+            conflicts=tuple(self._conflicts(ids, logged)),
             acts=tuple(self._acts(logged, turn.identities)),
         )
 
@@ -211,6 +216,18 @@ class Cards:
             for row in await self._store.pushes(ids)
             if row.status in {PushStatus.WAITING, PushStatus.FAILED}
         ]
+
+    def _conflicts(self, ids: Sequence[IdentityId], logged: Iterable[Entry]) -> list[Entry]:
+        """The latest with each other identity, of this month."""
+        since = self._clock.now() - _CONFLICTS_FOR
+        found: dict[IdentityId, Entry] = {}
+        for entry in logged:
+            body = entry.body
+            if not isinstance(body, LinkRefused) or body.other is None or entry.at < since:
+                continue
+            if body.other not in ids:
+                found.setdefault(body.other, entry)
+        return list(found.values())
 
     async def _proposals(self, ids: Sequence[IdentityId], logged: Iterable[Entry]) -> list[Entry]:
         """Those that still wait for a colleague."""

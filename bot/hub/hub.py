@@ -12,6 +12,7 @@ from bot.hub.agreeing import Agreeing
 from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
+from bot.hub.code_budget import CodeBudget
 from bot.hub.connecting import Connecting
 from bot.hub.consenting import Consenting
 from bot.hub.content import ContentSet
@@ -33,6 +34,7 @@ from bot.hub.levels import Levels
 from bot.hub.link_question import LinkQuestion
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import Linking
+from bot.hub.news import News
 from bot.hub.organisations import Organisations
 from bot.hub.outbox import Outbox
 from bot.hub.outcomes import Outcomes
@@ -42,11 +44,13 @@ from bot.hub.personas import Personas
 from bot.hub.pressure import Pressure
 from bot.hub.pulling import CrmPulls
 from bot.hub.pushing import CrmPushes
+from bot.hub.round_trip import RoundTrip
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
 from bot.hub.signing_in import SigningIn
 from bot.hub.suggesting import Suggesting
 from bot.hub.tallying import Tallying
+from bot.hub.tries import Tries
 from bot.hub.upkeep import Upkeep
 from bot.hub.visits import Visits
 from bot.hub.voice import Voice
@@ -106,6 +110,7 @@ class Hub:
             key=secret,
             lifetime=settings.link_lifetime,
         )
+        self.code_budget = CodeBudget(settings)
         self.signing_in = SigningIn(store=store, ingress=self.ingress, clock=clock)
         self.own_channels = OwnChannels(
             store=store, ingress=self.ingress, clock=clock, channels=engines.channels
@@ -144,6 +149,7 @@ class Hub:
         self.tallying.take_over(personas)
         self.ingress.join_by_phone = settings.join_by_phone
         self.linking.lifetime = settings.link_lifetime
+        self.code_budget.settings = settings
         self.knowing.partners_off = settings.partners_off
         self.knowing.purposes_off = settings.partner_purposes_off
         self.knowing.programme = settings.programme
@@ -293,11 +299,29 @@ class Hub:
 
     def _handlers(self, content: ContentSet, forms: Forms, settings: HubSettings) -> Handlers:
         store, nlu = self.engines.store, self.engines.nlu
+        tries, news = Tries(store), News(store=store, levels=self.levels)
         question = LinkQuestion(
-            store=store, levels=self.levels, settings=settings, key=self._secret
+            store=store,
+            tries=tries,
+            levels=self.levels,
+            settings=settings,
+            key=self._secret,
         )
         joining = Joining(
-            store=store, forms=forms, question=question, settings=settings, key=self._secret
+            store=store,
+            forms=forms,
+            question=question,
+            round_trip=RoundTrip(
+                store=store,
+                tries=tries,
+                budget=self.code_budget,
+                settings=settings,
+                key=self._secret,
+            ),
+            tries=tries,
+            news=news,
+            settings=settings,
+            key=self._secret,
         )
         linked = LinkedChannels(
             store=store,
@@ -305,6 +329,7 @@ class Hub:
             question=question,
             linking=self.linking,
             vouching=self.vouching,
+            news=news,
             settings=settings,
         )
         hearing = Hearing(nlu=nlu, personas=self.personas, settings=settings)

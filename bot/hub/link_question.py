@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from datetime import timedelta
 from typing import Final
@@ -10,9 +9,12 @@ from typing import Final
 from pydantic import SecretStr
 
 from bot.hub.levels import Levels
+from bot.hub.linking import answers_key, five_digits
 from bot.hub.router import Line
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
+from bot.hub.tries import Tries
+from bot.hub.whereabouts import whereabouts
 from bot.model.ids import LinkId
 from bot.model.people import ChannelIdentity, Link
 from bot.model.record import LinkMade
@@ -21,7 +23,6 @@ from bot.ports import Store
 # So long an answer is taken for one to the question.
 _ASKED: Final = timedelta(minutes=10)
 _WINDOW: Final = timedelta(hours=1)
-_NUMBERS: Final = 100_000
 
 
 class LinkQuestion:
@@ -32,9 +33,10 @@ class LinkQuestion:
     """
 
     def __init__(
-        self, *, store: Store, levels: Levels, settings: HubSettings, key: SecretStr
+        self, *, store: Store, tries: Tries, levels: Levels, settings: HubSettings, key: SecretStr
     ) -> None:
         self._store = store
+        self._tries = tries
         self._levels = levels
         self._settings = settings
         self._key = key
@@ -47,10 +49,11 @@ class LinkQuestion:
         """What a yes to this link has to repeat there, or None."""
         return self._number(link.id) if self.is_weak(to) else None
 
-    def line(self, number: str | None) -> Line:
-        """The question."""
-        variables = () if number is None else (("link.number", number),)
-        return Line(slot="link.question", variables=variables)
+    async def line(self, link: Link, number: str | None) -> Line:
+        """The question; it says what is known of where the code was shown."""
+        told = () if number is None else (("link.number", number),)
+        where = await whereabouts(self._store, link.proof_id)
+        return Line(slot="link.question", variables=(*told, *where))
 
     def waits(self, made: LinkMade, scene: Scene) -> bool:
         """Whether who writes was asked about this link just now, and has not said yes."""
@@ -65,18 +68,17 @@ class LinkQuestion:
             return asked
         if number is None:
             return []
-        key = f"link_yes:{scene.identity.id}"
-        tries = await self._store.count_attempt(key, now=scene.draft.now, window=_WINDOW)
+        tries = await self._tries.count(scene, answers_key(scene.identity.id), _WINDOW)
         if tries > self._settings.link_tries:
             return []
         return [made for made in asked if hmac.compare_digest(self._number(made.link.id), number)]
 
-    def ask_again(self, scene: Scene, asked: list[LinkMade]) -> None:
+    async def ask_again(self, scene: Scene, asked: list[LinkMade]) -> None:
         """Say once more how to answer."""
-        number = self.number(asked[-1].link, scene.identity)
-        scene.notice(self.line(number), rule="link.question", secret=number)
+        link = asked[-1].link
+        number = self.number(link, scene.identity)
+        line = await self.line(link, number)
+        scene.notice(line, rule="link.question", secret=number)
 
     def _number(self, link: LinkId) -> str:
-        key = self._key.get_secret_value().encode()
-        digest = hmac.new(key, f"yes {link}".encode(), hashlib.sha256).digest()
-        return f"{int.from_bytes(digest) % _NUMBERS:05}"
+        return five_digits(f"yes {link}", key=self._key)

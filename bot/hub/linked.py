@@ -6,14 +6,17 @@ from bot.hub import episodes
 from bot.hub.joining import TWO_LOGINS, Joining, has_two_logins
 from bot.hub.link_question import LinkQuestion
 from bot.hub.linking import CodeSeen, LinkAnswer, Linking, answer_in
+from bot.hub.news import News
 from bot.hub.router import Line
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.hub.unlinking import Unlinking
 from bot.hub.vouching import Vouching
+from bot.hub.whereabouts import told_of
 from bot.model.event import (
     AgentLinks,
     CodeAsked,
+    ConflictSeen,
     DismissesSuggestion,
     ProposesLink,
     Rejected,
@@ -21,12 +24,21 @@ from bot.model.event import (
     Unlinks,
 )
 from bot.model.ids import IdentityId
-from bot.model.people import BySystem, ChannelIdentity, Link, LinkMark, Mark
+from bot.model.people import BySystem, ChannelIdentity, Link, LinkMark, Mark, Proof
 from bot.model.record import LinkMade
-from bot.model.thread import Linked, LinkProposed, LinkRevealed, MessageIn, SuggestionDismissed
+from bot.model.thread import (
+    Linked,
+    LinkProposed,
+    LinkRefused,
+    LinkRevealed,
+    MessageIn,
+    SuggestionDismissed,
+)
 from bot.ports import Store
 
-LinkEvent = SignedIn | AgentLinks | ProposesLink | DismissesSuggestion | CodeAsked | Unlinks
+LinkEvent = (
+    SignedIn | AgentLinks | ProposesLink | DismissesSuggestion | CodeAsked | Unlinks | ConflictSeen
+)
 
 
 class LinkedChannels:
@@ -40,12 +52,14 @@ class LinkedChannels:
         question: LinkQuestion,
         linking: Linking,
         vouching: Vouching,
+        news: News,
         settings: HubSettings,
     ) -> None:
         self._store = store
         self._joining = joining
         self._question = question
         self._linking = linking
+        self._news = news
         self._settings = settings
         self._unlinking = Unlinking(store=store, settings=settings)
         self._vouching = vouching
@@ -68,6 +82,9 @@ class LinkedChannels:
                 await self._send_code(scene, body)
             case Unlinks():
                 await self._unlink(scene, body)
+            case ConflictSeen():
+                refused = LinkRefused(reason=body.reason, other=body.other)
+                scene.draft.add(refused, by=BySystem())
 
     async def redeem(self, scene: Scene, seen: CodeSeen, message: MessageIn | None) -> bool:
         """See `Joining.redeem`."""
@@ -80,14 +97,22 @@ class LinkedChannels:
             return
         linked = Linked(link=link.id, one=link.one, other=link.other, proof=link.proof)
         scene.draft.add(linked, by=BySystem())
+        if link.proof is Proof.ATTESTED_PHONE:  # an alias is the same address by another name
+            self._news.tell(scene, scene.identities, Line(slot="link.notice"))
 
     async def answer(self, scene: Scene, message: MessageIn) -> bool:
         """Do what a message says about links; False when it says nothing of them."""
         said = answer_in(message.text)
-        if said is None or len(scene.identities) == 1:
+        if said is None:
+            return False
+        if await self._joining.answer(scene, said, message):
+            return True
+        if said.bare or len(scene.identities) == 1:
             return False
         own = await self._own(scene)
-        if said.answer is not LinkAnswer.STOP:
+        if said.answer is LinkAnswer.STOP:
+            own = await self._with_news(scene, own)
+        else:
             own = [made for made in own if self._question.waits(made, scene)]
         if not own:
             return False
@@ -98,7 +123,7 @@ class LinkedChannels:
         elif agreed := await self._question.agreed(scene, own, number=said.number):
             self._reveal(scene, agreed)
         else:
-            self._question.ask_again(scene, own)
+            await self._question.ask_again(scene, own)
         return True
 
     async def _link_by_agent(self, scene: Scene, body: AgentLinks) -> None:
@@ -147,8 +172,9 @@ class LinkedChannels:
         asking = await self._store.identity(body.only)
         if asking is None:
             return
-        offer = await self._linking.offer_to(asking, source=scene.identity.id)
-        line = Line(slot="link.otp", variables=(("link.code", offer.code),))
+        offer = await self._linking.offer_to(asking, source=scene.identity.id, shown=body.shown)
+        where = () if body.shown is None else told_of(body.shown)
+        line = Line(slot="link.otp", variables=(("link.code", offer.code), *where))
         scene.notice(line, rule="link.otp", secret=offer.code)
 
     async def _own(self, scene: Scene) -> list[LinkMade]:
@@ -156,6 +182,15 @@ class LinkedChannels:
         own = scene.identity.id
         links = await self._store.links([one.id for one in scene.identities])
         return [made for made in links if made.holds and own in {made.link.one, made.link.other}]
+
+    async def _with_news(self, scene: Scene, own: list[LinkMade]) -> list[LinkMade]:
+        """These, and what a provider's customer was told of lately: somebody else's device."""
+        if not self._news.tells(scene.identity):
+            return own
+        lately = await self._news.lately(scene)
+        links = await self._store.links([one.id for one in scene.identities])
+        new = [made for made in links if made.holds and made.link.id in lately]
+        return [*own, *(made for made in new if made not in own)]
 
     def _reveal(self, scene: Scene, own: list[LinkMade]) -> None:
         for made in own:

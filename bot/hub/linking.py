@@ -13,6 +13,8 @@ from enum import StrEnum
 from pydantic import SecretStr
 
 from bot.errors import NotFound
+from bot.hub.whereabouts import shown_fact
+from bot.model.fact import CodeShown
 from bot.model.ids import IdentityId
 from bot.model.people import ChannelIdentity, LinkCode, Proof
 from bot.model.value import AwareDatetime, Value
@@ -28,14 +30,18 @@ _CODE = re.compile(
 )
 
 
+_NUMBERS = 100_000
+
+
 class LinkAnswer(StrEnum):
-    """What a customer says about a link: show what is older, undo it just now, or at any time."""
+    """What a customer says about a link: yes, undo it just now, or at any time."""
 
     YES = "yes"
     NO = "no"
     STOP = "stop"
 
 
+_BARE = re.compile(r"[0-9]{5}")
 _NUMBERED = re.compile(r"(.+\D)([0-9]{5})")
 _ANSWERS = {
     **dict.fromkeys(("ja", "yes", "ja tack", "yes please", "japp", "yep"), LinkAnswer.YES),
@@ -47,15 +53,21 @@ _ANSWERS = {
 
 
 class Answered(Value):
-    """What a message says about a link; `number` is what it repeats of the question."""
+    """What a message says about a link; `number` is what it repeats of the question.
+
+    `bare`: there is nothing else in it.
+    """
 
     answer: LinkAnswer
     number: str | None = None
+    bare: bool = False
 
 
 def answer_in(text: str) -> Answered | None:
     """The answer that this message consists of, or None."""
     said = _plain(text)
+    if _BARE.fullmatch(said):
+        return Answered(answer=LinkAnswer.YES, number=said, bare=True)
     number = None
     if numbered := _NUMBERED.fullmatch(said):
         said, number = _plain(numbered[1]), numbered[2]
@@ -68,12 +80,16 @@ def _plain(text: str) -> str:
 
 
 class LinkOffer(Value):
-    """What the customer is shown: a code to send from the other channel, or a link that does it."""
+    """What the customer is shown: a code to send from the other channel, or a link that does it.
+
+    `repeat`: a number comes back there, and has to be repeated.
+    """
 
     channel: str
     account: str
     code: str
     deep_link: str | None
+    repeat: bool = False
     expires_at: AwareDatetime
 
 
@@ -110,6 +126,17 @@ def hash_code(code: str, *, key: SecretStr) -> str:
     return hmac.new(key.get_secret_value().encode(), plain, hashlib.sha256).hexdigest()
 
 
+def five_digits(about: str, *, key: SecretStr) -> str:
+    """What only who reads the phone can repeat of a question; always the same for one."""
+    digest = hmac.new(key.get_secret_value().encode(), about.encode(), hashlib.sha256).digest()
+    return f"{int.from_bytes(digest) % _NUMBERS:05}"
+
+
+def answers_key(identity: IdentityId) -> str:
+    """What the numbers that come from an identity are counted under, right or wrong."""
+    return f"link_yes:{identity}"
+
+
 class Linking:
     """Gives out codes."""
 
@@ -132,30 +159,43 @@ class Linking:
         """The channels (name, account) that a conversation can be continued on."""
         return [address for address, channel in self._channels.items() if channel.capabilities.push]
 
-    async def offer(self, source: IdentityId, *, channel: str, account: str) -> LinkOffer:
+    async def offer(
+        self, source: IdentityId, *, channel: str, account: str, shown: CodeShown | None = None
+    ) -> LinkOffer:
         """A fresh code for continuing on a channel; an earlier one for it is void.
 
-        Raises NotFound when there is no such channel or it cannot be continued on.
+        `shown`: where, for the question there to say. Raises NotFound when there is no such
+        channel or it cannot be continued on.
         """
         if (channel, account) not in self.targets():
             raise NotFound(f"no channel {channel}/{account} to continue on")
-        return await self._offer(source, channel=channel, account=account)
+        target = (channel, account)
+        return await self._offer(source, target, shown=shown, at=source)
 
-    async def offer_to(self, asking: ChannelIdentity, *, source: IdentityId) -> LinkOffer:
+    async def offer_to(
+        self, asking: ChannelIdentity, *, source: IdentityId, shown: CodeShown | None
+    ) -> LinkOffer:
         """A fresh code that is sent to `source`, for `asking` alone to type where they are."""
-        address = asking.address
-        return await self._offer(
-            source, channel=address.channel, account=address.account, only=asking.id
-        )
+        target = (asking.address.channel, asking.address.account)
+        return await self._offer(source, target, only=asking.id, shown=shown, at=asking.id)
 
     async def _offer(
-        self, source: IdentityId, *, channel: str, account: str, only: IdentityId | None = None
+        self,
+        source: IdentityId,
+        target: tuple[str, str],
+        *,
+        only: IdentityId | None = None,
+        shown: CodeShown | None,
+        at: IdentityId,
     ) -> LinkOffer:
-        code = new_code()
-        expires_at = self._clock.now() + self.lifetime
+        code, (channel, account) = new_code(), target
+        code_hash, now = hash_code(code, key=self._key), self._clock.now()
+        expires_at = now + self.lifetime
+        if shown is not None:
+            await self._store.put_facts([shown_fact(shown, at=at, code_hash=code_hash, now=now)])
         await self._store.put_code(
             LinkCode(
-                hash=hash_code(code, key=self._key),
+                hash=code_hash,
                 source=source,
                 channel=channel,
                 account=account,
@@ -169,5 +209,6 @@ class Linking:
             account=account,
             code=code,
             deep_link=self._channels[channel, account].deep_link(code),
+            repeat=self._channels[channel, account].capabilities.spoofable,
             expires_at=expires_at,
         )

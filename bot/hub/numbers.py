@@ -35,6 +35,16 @@ def can_exist(number: str) -> bool:
     return phonenumbers.is_valid_number(phonenumbers.parse(number))
 
 
+def calling_code(number: str | None, *, region: str | None = None) -> int:
+    """The country code of a number in E.164, or of a region; 0 for what has none."""
+    if number is None:
+        return phonenumbers.country_code_for_region(region or "")
+    try:
+        return phonenumbers.parse(number).country_code or 0
+    except phonenumbers.NumberParseException:
+        return 0
+
+
 def same_numbers(number: str) -> tuple[str, ...]:
     """A number as it is compared, and the other ways in which providers write it."""
     if brazil := _BRAZIL_NINTH.fullmatch(number):

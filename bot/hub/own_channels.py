@@ -11,6 +11,7 @@ from bot.hub.ingress import Ingress
 from bot.hub.numbers import masked_name, masked_number
 from bot.model.channel import Address, Capabilities
 from bot.model.event import CodeAsked, Outcome, Unlinks
+from bot.model.fact import CodeShown
 from bot.model.ids import EventId, IdentityId
 from bot.model.people import ByCustomer, ChannelIdentity
 from bot.model.record import Arrival, IdentitySeed
@@ -102,23 +103,20 @@ class OwnChannels:
             and channel.capabilities.window is None
         ]
 
-    async def prove(self, address: Address, *, channel: str, account: str, number: str) -> None:
-        """Have a code sent to a number in E.164, for this visitor alone to type.
+    async def prove(self, address: Address, *, to: Address, shown: CodeShown | None = None) -> None:
+        """Have a code sent to a number in E.164, for this visitor alone to type; `shown`: where.
 
         Raises NotFound when no code can be sent there. Nothing tells whether the number is known.
         """
-        if (channel, account) not in self.provable():
-            raise NotFound(f"no channel {channel}/{account} to send a code on")
-        claimed = Address(channel=channel, account=account, user=number)
+        if (to.channel, to.account) not in self.provable():
+            raise NotFound(f"no channel {to.channel}/{to.account} to send a code on")
         arrival = Arrival(
             id=EventId.new(),
-            identity=claimed.identity,
+            identity=to.identity,
             # Who holds the number on another channel is the same person, as if it had written.
-            seed=IdentitySeed(
-                address=claimed, phone=number, join_phone=self._ingress.join_by_phone
-            ),
+            seed=IdentitySeed(address=to, phone=to.user, join_phone=self._ingress.join_by_phone),
             at=self._clock.now(),
-            body=CodeAsked(only=address.identity),
+            body=CodeAsked(only=address.identity, shown=shown),
         )
         await self._ingress.submit([arrival])
 

@@ -10,7 +10,7 @@ from bot.hub.voice import Speaking, Voice
 from bot.model.people import Actor, ByBot, ByCustomer, BySystem, ChannelIdentity
 from bot.model.record import Turn
 from bot.model.sending import Origin
-from bot.model.understanding import Need
+from bot.model.understanding import Language, Need
 
 _HIDDEN = "••••"
 
@@ -42,14 +42,21 @@ class Scene:
         self.draft.say(words, by=ByBot(), origin=Origin.BOT)
 
     def notice(
-        self, *lines: Line, rule: str, to: ChannelIdentity | None = None, secret: str | None = None
+        self,
+        *lines: Line,
+        rule: str,
+        to: ChannelIdentity | None = None,
+        secret: str | None = None,
+        language: Language | None = None,
     ) -> None:
         """The system tells the customer something, whoever owns the thread.
 
-        `secret`: what the thread must not show of it.
+        `secret`: what the thread must not show of it. `language`: for whom none is known of.
         """
         identity = to or self.identity
         state = self.draft.state_of(identity.id)
+        if state.language is None:
+            state = state.model_copy(update={"language": language})
         words = self.voice.words(lines, Speaking(state, identity, self.draft.now), rule=rule)
         if secret is not None:
             words = words.model_copy(update={"shown": words.text.replace(secret, _HIDDEN)})

@@ -57,6 +57,18 @@ class HubSettings(Value):
     links_a_month: int = Field(
         3, ge=1, description="Links of one identity in 30 days; one that has more is shared (R11)."
     )
+    phone_links_a_month: int = Field(
+        2, ge=1, description="... and of an identity whose phone number a provider vouches for."
+    )
+    sms_codes_an_hour: int = Field(
+        200, ge=1, le=900, description="Codes that are sent by SMS, to whomever, in an hour."
+    )
+    foreign_sms_codes_an_hour: int = Field(
+        10,
+        ge=0,
+        le=900,
+        description="... and of those to each country that is not that of phone_region.",
+    )
     phone_region: str = Field(
         "SE",
         pattern=r"^[A-Z]{2}$",

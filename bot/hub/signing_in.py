@@ -5,17 +5,24 @@ from __future__ import annotations
 from datetime import timedelta
 from enum import StrEnum
 
+import structlog
+
+from bot.hub import graph
 from bot.hub.ingress import Ingress
 from bot.model.channel import LOGIN, Address
-from bot.model.event import LoginSeen, Rejected, SignedIn
-from bot.model.fact import Fact, LoginProved, Retired
-from bot.model.ids import EventId, FactId, IdentityId
-from bot.model.people import ChannelIdentity, Proof
+from bot.model.event import LoginSeen, Rejected, SignedIn, Unlinks
+from bot.model.fact import CodeShown, Fact, LoginProved, Retired
+from bot.model.ids import EventId, FactId, IdentityId, LinkId
+from bot.model.people import BySystem, ChannelIdentity, Proof
 from bot.model.record import Arrival, IdentitySeed, Turn
 from bot.model.value import AwareDatetime, Value
 from bot.ports import Clock, Store
 
+log = structlog.get_logger("samtal.signing_in")
+
 _SOURCE = "webchat"
+# Why a link ended that somebody's log-in was worth more than.
+OUTRANKED = "outranked"
 
 
 class SignedLogin(Value):
@@ -51,15 +58,25 @@ class SigningIn:
         self._clock = clock
         self._patience = patience
 
-    async def sign_in(self, visitor: Address, signed: SignedLogin) -> SignInEnd | Rejected:
-        """Join the visitor with the log-in; done when the visitor's thread is that customer's."""
+    async def sign_in(
+        self, visitor: Address, signed: SignedLogin, *, shown: CodeShown | None = None
+    ) -> SignInEnd | Rejected:
+        """Join the visitor with the log-in; done when the visitor's thread is that customer's.
+
+        `shown`: where that is, for the customer's other channels to be told.
+        """
         here, there = await self._turn(visitor), await self._turn(signed.login)
+        outranked: tuple[LinkId, ...] = ()
         if _somebody_else(here, there, signed.login):
-            return SignInEnd.ANOTHER
+            outranked = await self._outranked(here, visitor.identity, signed.login)
+            if not outranked:
+                return SignInEnd.ANOTHER
         if there is None:
             await self._meet(signed)
         if not await self._is_first(visitor.identity, signed):
             return SignInEnd.USED
+        if outranked:
+            await self._part(visitor.identity, outranked)
         if here and there and await self._rests_on(here, visitor.identity, signed.login.identity):
             return SignInEnd.DONE
         arrival = Arrival(
@@ -67,7 +84,7 @@ class SigningIn:
             identity=visitor.identity,
             seed=IdentitySeed(address=visitor),
             at=self._clock.now(),
-            body=SignedIn(login=signed.login.identity, token=signed.proof),
+            body=SignedIn(login=signed.login.identity, token=signed.proof, shown=shown),
         )
         outcome = await self._ingress.ask(arrival, patience=self._patience)
         return outcome if isinstance(outcome, Rejected) else SignInEnd.DONE
@@ -126,6 +143,46 @@ class SigningIn:
             and (one.identity, one.body.visitor) == (login, visitor)
             for one in known
         )
+
+    async def _outranked(
+        self, here: Turn | None, visitor: IdentityId, login: Address
+    ) -> tuple[LinkId, ...]:
+        """The visitor's own links that have to end for this log-in, which is worth more (R13).
+
+        None where the other log-in is the visitor's own, or has the visitor by no such link: then
+        it is somebody else who sits there now (R8).
+        """
+        among = () if here is None else here.identities
+        known = await self._store.links([one.id for one in among])
+        holding = [made for made in known if made.holds]
+        foreign = {
+            one.id
+            for one in among
+            if (one.address.channel, one.address.account) == (LOGIN, login.account)
+            and one.address.user != login.user
+        }
+        others = graph.parts([one.id for one in among if one.id != visitor], holding)
+        behind = {one for part in others if part & foreign for one in part}
+        leading = [
+            made.link
+            for made in holding
+            if visitor in {made.link.one, made.link.other}
+            and {made.link.one, made.link.other} & behind
+        ]
+        if any(link.proof is Proof.SIGNED for link in leading):
+            return ()
+        return tuple(link.id for link in leading)
+
+    async def _part(self, visitor: IdentityId, links: tuple[LinkId, ...]) -> None:
+        """End links for a log-in; both of their ends are told."""
+        log.warning("a log-in ends links that a code made", identity=visitor, links=len(links))
+        arrival = Arrival(
+            id=EventId.new(),
+            identity=visitor,
+            at=self._clock.now(),
+            body=Unlinks(by=BySystem(), links=links, reason=OUTRANKED),
+        )
+        await self._ingress.ask(arrival, patience=self._patience)
 
     async def _rests_on(self, turn: Turn, visitor: IdentityId, login: IdentityId) -> bool:
         """Whether a signed link between the two holds already."""

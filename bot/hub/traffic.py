@@ -36,6 +36,25 @@ _BROWSERS: Final = (
 )
 
 
+_NAMES: Final = {
+    "edge": "Edge",
+    "opera": "Opera",
+    "samsung": "Samsung Internet",
+    "firefox": "Firefox",
+    "chrome": "Chrome",
+    "safari": "Safari",
+}
+# Android and ChromeOS say Linux too, iPads may say Macintosh and Mobile.
+_SYSTEMS: Final = (
+    ("iOS", re.compile(r"\b(iPhone|iPad|iPod)\b")),
+    ("Android", re.compile(r"\bAndroid\b")),
+    ("ChromeOS", re.compile(r"\bCrOS\b")),
+    ("Windows", re.compile(r"\bWindows\b")),
+    ("macOS", re.compile(r"\bMacintosh\b")),
+    ("Linux", re.compile(r"\bLinux\b")),
+)
+
+
 class Traffic(NamedTuple):
     """How somebody came to a page; `referrer` is a host that is not the page's own."""
 
@@ -70,8 +89,22 @@ def device(user_agent: str) -> str | None:
     """A kind of device and a family of browsers, `phone/safari`; None when nothing is said."""
     if not user_agent:
         return None
-    browser = next((name for name, shape in _BROWSERS if shape.search(user_agent)), "other")
-    return f"{_kind(user_agent)}/{browser}"
+    return f"{_kind(user_agent)}/{_browser(user_agent) or 'other'}"
+
+
+def browser(user_agent: str) -> str | None:
+    """A family of browsers as people know it, or None."""
+    found = _browser(user_agent)
+    return None if found is None else _NAMES[found]
+
+
+def system(user_agent: str) -> str | None:
+    """An operating system as people know it, or None."""
+    return next((name for name, shape in _SYSTEMS if shape.search(user_agent)), None)
+
+
+def _browser(user_agent: str) -> str | None:
+    return next((name for name, shape in _BROWSERS if shape.search(user_agent)), None)
 
 
 def _kind(user_agent: str) -> str:

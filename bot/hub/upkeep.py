@@ -28,13 +28,15 @@ _LOST_AFTER = timedelta(seconds=30)
 # What waits long because there is much work is not lost: once put on the bus again, it is left
 # alone for a while. Several workers sweep the same; the bus drops what it has already.
 _AGAIN_AFTER = timedelta(seconds=60)
-_UNUSED = timedelta(days=1)  # after that an uploaded file that no message has is forgotten
+# After that an uploaded file that no message has is forgotten, and where a code was shown.
+_UNUSED = timedelta(days=1)
 _BATCH = 500
 _ERASED = 20  # customers at a time: each takes a moment
 _CLOCKS = timedelta(seconds=30)  # by how much others' clocks may be ahead
 _REMEMBERED = 20 * _BATCH
 _VISITS: Final[tuple[FactKind, ...]] = ("visited",)
-_OTHERS: Final = tuple(kind for kind in FACT_KINDS if kind not in _VISITS)
+_CODES: Final[tuple[FactKind, ...]] = ("code_shown",)
+_OTHERS: Final = tuple(kind for kind in FACT_KINDS if kind not in {*_VISITS, *_CODES})
 
 
 class Upkeep:
@@ -125,6 +127,7 @@ class Upkeep:
         files = await self._store.prune_blobs(before=now - _UNUSED)
         visits = await self._prune_facts(_VISITS, self.keep_visits)
         facts = await self._prune_facts(_OTHERS, self.keep_facts)
+        facts += await self._prune_facts(_CODES, _UNUSED)
         customers = await self._erase_silent()
         gone = requests + files + visits + facts
         if gone:

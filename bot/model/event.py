@@ -20,7 +20,7 @@ from bot.model.channel import (
     Started,
     Unsupported,
 )
-from bot.model.fact import FieldKey
+from bot.model.fact import CodeShown, FieldKey
 from bot.model.ids import EpisodeId, EventId, IdentityId, LinkId, ThreadId
 from bot.model.people import Actor, ByAgent, Link
 from bot.model.value import AwareDatetime, Value
@@ -45,6 +45,7 @@ class SignedIn(Value):
     kind: Literal["signed_in"] = "signed_in"
     login: IdentityId
     token: str  # names the proof (its `jti`, or a hash of it); not the token itself
+    shown: CodeShown | None = None  # where, for whom it is told to
 
 
 class CodeAsked(Value):
@@ -52,6 +53,7 @@ class CodeAsked(Value):
 
     kind: Literal["code_asked"] = "code_asked"
     only: IdentityId
+    shown: CodeShown | None = None  # where it is to be typed
 
 
 class AgentLinks(Value):
@@ -77,6 +79,14 @@ class DismissesSuggestion(Value):
 
     kind: Literal["dismisses_suggestion"] = "dismisses_suggestion"
     by: ByAgent
+    other: IdentityId
+    reason: str
+
+
+class ConflictSeen(Value):
+    """A link of this identity with another was refused: they are proven to be two customers."""
+
+    kind: Literal["conflict_seen"] = "conflict_seen"
     other: IdentityId
     reason: str
 
@@ -227,7 +237,9 @@ class CaseQuiet(Value):
     episode: EpisodeId
 
 
-TimerBody = Annotated[OfferExpired | SnoozeOver | CaseQuiet, Field(discriminator="kind")]
+TimerBody = Annotated[
+    OfferExpired | SnoozeOver | CaseQuiet | ConflictSeen, Field(discriminator="kind")
+]
 
 
 EventBody = Annotated[
@@ -250,6 +262,7 @@ EventBody = Annotated[
     | ProposesLink
     | DismissesSuggestion
     | Unlinks
+    | ConflictSeen
     | VisitorSeen
     | AgentAccepts
     | AgentReplies

@@ -78,6 +78,20 @@ class LoginProved(Value):
     until: AwareDatetime
 
 
+class CodeShown(Value):
+    """Where a code was shown, or somebody signed in: in a conversation that `began` then (R5).
+
+    `began` is a time of day where the chat is. The rest is of lists of our own, and none of it is
+    known of everybody: a family of browsers, an operating system, a country.
+    """
+
+    kind: Literal["code_shown"] = "code_shown"
+    began: Annotated[str, StringConstraints(max_length=20)]
+    browser: Annotated[str, StringConstraints(max_length=20)] | None = None
+    system: Annotated[str, StringConstraints(max_length=20)] | None = None
+    place: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+
+
 class Retired(Value):
     """The customer signed out here: whoever still has the token of this visitor is refused (R9)."""
 
@@ -317,7 +331,8 @@ Told = (
     | Membership
 )
 FactBody = Annotated[
-    Claimed | Visited | LoginProved | Retired | Overruled | Told, Field(discriminator="kind")
+    Claimed | Visited | LoginProved | CodeShown | Retired | Overruled | Told,
+    Field(discriminator="kind"),
 ]
 ToldKind = Literal[
     "purchased",
@@ -331,7 +346,9 @@ ToldKind = Literal[
     "attribute",
     "membership",
 ]
-FactKind = Literal["claimed", "visited", "login_proved", "retired", "overruled", ToldKind]
+FactKind = Literal[
+    "claimed", "visited", "login_proved", "code_shown", "retired", "overruled", ToldKind
+]
 TOLD_KINDS: Final[tuple[ToldKind, ...]] = get_args(ToldKind)
 FACT_KINDS: Final[tuple[FactKind, ...]] = get_args(FactKind)
 

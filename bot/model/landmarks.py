@@ -10,8 +10,8 @@ from typing import Final
 class Landmark(StrEnum):
     """What a rare entry tells of.
 
-    CASE: where cases stood. LINK: what made, ended or refused links. SUGGESTION: agents who said
-    no to one.
+    CASE: where cases stood. LINK: what made, asked about, ended or refused links. SUGGESTION:
+    agents who said no to one.
     """
 
     CASE = "case"
@@ -24,6 +24,7 @@ _KINDS: Final[Mapping[str, Landmark]] = {
     "linked": Landmark.LINK,
     "unlinked": Landmark.LINK,
     "link_revealed": Landmark.LINK,
+    "link_asked": Landmark.LINK,
     "link_refused": Landmark.LINK,
     "link_proposed": Landmark.LINK,
     "suggestion_dismissed": Landmark.SUGGESTION,

@@ -85,7 +85,8 @@ class Link(Value):
 
     `proof_id` names the evidence (the hash of the code, the phone number) without being a secret.
     `asked`: which of the two was asked whether what is older may be shown to the other. `weak`: it
-    rests on a code from where senders can be made up. Whether it still holds is told by its marks.
+    rests on nothing but a code from where senders can be made up, as was enough once. Whether it
+    still holds is told by its marks.
     """
 
     id: LinkId

@@ -194,11 +194,27 @@ class LinkRevealed(Value):
     link: LinkId
 
 
+class LinkAsked(Value):
+    """A code came from where senders can be made up: a number went there, to be repeated.
+
+    `proof_id` is the hash of the code. `older`: there was a conversation there before.
+    """
+
+    kind: Literal["link_asked"] = "link_asked"
+    proof_id: str
+    older: bool
+
+
 class LinkRefused(Value):
-    """A code was sent that links nothing: wrong, used, expired or for another channel."""
+    """A link was asked for that must not be: a bad code, one link too many, two log-ins.
+
+    `other`: in conflict with that identity, as both are proven to be somebody else. Both their
+    threads have it, and somebody should look (R13).
+    """
 
     kind: Literal["link_refused"] = "link_refused"
     reason: str
+    other: IdentityId | None = None
 
 
 class LinkProposed(Value):
@@ -288,6 +304,7 @@ EntryBody = Annotated[
     | Linked
     | Unlinked
     | LinkRevealed
+    | LinkAsked
     | LinkRefused
     | LinkProposed
     | SuggestionDismissed

@@ -298,10 +298,15 @@ async def test_what_is_refused_is_told(server: House) -> None:
         login = Address(channel="login", account="shop", user=sub)
         await _sign_in(server, where, login, key=str(number))
     body = {"identity": TELEGRAM.identity, "reason": "r", "client_id": "c1"}
-    assert (await desk.post(f"/customers/{SMS.identity}/links", body))[0] == 409
     async with browsing() as browser:
         seat = await take_seat(browser, server, role=Role.ADMIN)
         await seat.open_first()
+        assert (await desk.post(f"/customers/{SMS.identity}/links", body))[0] == 409
+        notice = seat.page.get_by_text("två inloggade kunder kan inte bli en")
+        await expect(notice).to_have_count(2, timeout=PATIENCE)  # one for each of the two
+        mark = card(seat.page).locator("[data-conflict]")
+        await expect(mark).to_contain_text("inloggad som någon annan", timeout=PATIENCE)
+        await expect(seat.log.locator(".fact[data-warns=true]")).to_have_count(1)
         suggestion = card(seat.page).locator(".suggestion")
         await expect(suggestion).to_contain_text("Kan inte kopplas")
         await expect(suggestion.get_by_role("button", name="Koppla")).to_have_count(0)
@@ -310,6 +315,7 @@ async def test_what_is_refused_is_told(server: House) -> None:
         await seat.page.locator(f"[data-thread-row='{await _thread(server, TELEGRAM)}']").click()
         warning = seat.log.locator(".fact[data-warns=true]")
         await expect(warning).to_contain_text("inloggade som två olika kunder")
+        await expect(mark).to_have_count(1)
         assert seat.faults.lines == []
 
 

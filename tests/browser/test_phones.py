@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -154,7 +155,13 @@ async def test_a_link_fills_in_a_phone_and_a_link_that_is_pasted_opens(server: H
         await expect(field).to_be_focused()
         assert page.url == f"{server.base}/sandbox"
         await field.press("Enter")
-        await visitor.hears(offers[0]["code"])
+        asked = phone(page, "SMS").locator('.bubble[data-side="them"] .text').last
+        await expect(asked).to_contain_text(re.compile(r"svara med [0-9]{5}, så fortsätter"))
+        number = re.search(r"[0-9]{5}", await asked.inner_text())
+        assert number is not None
+        await field.fill(number[0])
+        await field.press("Enter")
+        await visitor.hears(number[0])
         await phone(page, "Telegram").get_by_label("Skriv på Telegram").fill(offers[1]["deep_link"])
         await expect(phone(page, "Telegram").get_by_text("En länk som öppnas")).to_be_visible()
         await phone(page, "Telegram").get_by_role("button", name="Öppna").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,7 +67,14 @@ async def _go_on_by_sms(browser: Browser, server: House, shop: Page) -> tuple[Pa
     field = phones.get_by_label("Skriv på SMS")
     await expect(field).to_have_value(code or "")
     await field.press("Enter")
-    await expect(phones.locator('.bubble[data-side="them"]')).to_have_count(1)
+    asked = phones.locator('.bubble[data-side="them"] .text')
+    await expect(asked).to_contain_text(re.compile(r"svara med [0-9]{5}, så fortsätter"))
+    number = re.search(r"[0-9]{5}", await asked.inner_text())
+    assert number is not None
+    await expect(shop.locator(".mark", has_text="SMS")).to_have_count(0)
+    await field.fill(number[0])
+    await field.press("Enter")
+    await expect(phones.locator('.bubble[data-side="them"]')).to_have_count(2)
     await expect(shop.locator(".mark", has_text="SMS").first).to_be_visible()
     return phones, faults
 

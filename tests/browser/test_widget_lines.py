@@ -189,7 +189,7 @@ async def test_a_page_that_may_not_connect_says_why() -> None:
         await page.reload()
         await open_chat(page)
         await expect(page.locator("#banner")).to_have_text(
-            "Chatten kan inte öppnas: There is no such web chat account; there is: demo"
+            "Chatten kan inte öppnas: det finns inte"
         )
         await page.get_by_role("button", name="Stäng meddelandet").click()
         await expect(page.locator("#banner")).to_be_hidden()

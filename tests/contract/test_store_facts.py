@@ -14,6 +14,7 @@ from bot.model.fact import (
     BuyingRole,
     Claimed,
     ClaimKind,
+    CodeShown,
     Delivered,
     Fact,
     FactPlace,
@@ -61,6 +62,7 @@ BODIES: tuple[FactBody, ...] = (
         place="SE",
     ),
     LoginProved(visitor=WEB.identity, until=at(60)),
+    CodeShown(began="14:02", browser="Chrome", system="Windows", place="SE"),
     Retired(),
     Overruled(correction=FactId.of("a")),
     Purchased(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import pytest
 from hypothesis import Phase, settings
@@ -88,18 +89,17 @@ class Histories(RuleBasedStateMachine):
     which counts first.
     """
 
+    make_home: ClassVar[Callable[[Path], StoreHome]]
+
     def __init__(self) -> None:
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
         self._runner = asyncio.Runner()
-        self._home = self.make_home(Path(self._folder.name))
+        self._home = type(self).make_home(Path(self._folder.name))
         self._model: Store = FakeStore()
         self._store = self._runner.run(self._home.open())
         self._sends: list[SendId] = []
         self._stale: list[ThreadChange] = []
-
-    def make_home(self, folder: Path) -> StoreHome:
-        raise NotImplementedError
 
     @override
     def teardown(self) -> None:
@@ -330,9 +330,7 @@ def test_random_histories_read_the_same(
     subject: str, make_store_home: Callable[[str, Path], StoreHome]
 ) -> None:
     class Subject(Histories):
-        @override
-        def make_home(self, folder: Path) -> StoreHome:
-            return make_store_home(subject, folder)
+        make_home = partial(make_store_home, subject)
 
     few = settings(QUICK, max_examples=8) if subject in MONGO_STORES else QUICK
     run_state_machine_as_test(Subject, settings=few)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +56,7 @@ PASSWORD = "correct horse battery"
 TOKEN = "twilio-test-token"
 PATIENCE = 15  # seconds that a socket may take to connect; machines that run tests are busy
 Key = tuple[str, str]
+_CONFIRMED = re.compile(r"(?:svara med|answer) ([0-9]{5})\b")
 _PLACE = ("seq", "author", "text")  # what a page does not change of a message it shows
 Item = TypeVar("Item")
 
@@ -151,6 +153,26 @@ class House:
             assert response.status == 200, await response.text()
             status: int = (await response.json())["hub_status"]
             return status
+
+    async def bring(self, user: str, code: str) -> str:
+        """Send a code from a phone by SMS, and repeat the number that comes back; the number."""
+        assert await self.write("twilio_sms", user, code) == 200
+
+        async def asked() -> bool:
+            return await self.digits(user) is not None
+
+        await until(asked)
+        number = await self.digits(user)
+        assert number is not None
+        assert await self.write("twilio_sms", user, number) == 200
+        return number
+
+    async def digits(self, user: str) -> str | None:
+        """The number that this phone was asked last to repeat, if its last text asks for one."""
+        shown = await self.screen("twilio_sms", user)
+        texts = [one["text"] for one in shown if one["side"] == "them"]
+        found = _CONFIRMED.search(texts[-1]) if texts else None
+        return None if found is None else str(found[1])
 
     async def screen(self, channel: str, user: str) -> list[dict[str, Any]]:
         url = f"{self.base}/sandbox-api/phones/{channel}/demo/{user}"

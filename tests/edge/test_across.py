@@ -163,8 +163,7 @@ async def test_who_owns_the_thread_is_told_at_every_edge(apart: Processes) -> No
 async def test_a_message_to_another_channel_is_shown_once_it_left(apart: Processes) -> None:
     visitor = await apart.two.visitor()
     offer = await visitor.do("continue", {"channel": "twilio_sms", "account": "demo"})
-    await apart.one.write("twilio_sms", PHONE, offer["code"])
-    await visitor.hears(offer["code"])
+    await visitor.hears(await apart.one.bring(PHONE, offer["code"]))
     await apart.one.write("twilio_sms", PHONE, "Hej från telefonen")
     await visitor.hears("Hej från telefonen")
     # The outbox, in another process, says how its answer went.
@@ -275,7 +274,7 @@ async def test_whoever_watches_a_thread_follows_it_at_every_edge(apart: Processe
         await anna.do("watch", {"thread": row.state.thread})
         await bo.do("watch", {"thread": row.state.thread})
     offer = await visitor.do("continue", {"channel": "twilio_sms", "account": "demo"})
-    await apart.one.write("twilio_sms", PHONE, offer["code"])
+    await apart.one.bring(PHONE, offer["code"])
     seats = (anna, bo)
     await until_all(seats, lambda seat: any("absorbed" in one for one in seat.told("thread")))
     (moved,) = (one for one in bo.told("thread") if "absorbed" in one)
@@ -296,8 +295,7 @@ async def test_how_a_send_went_may_be_heard_before_the_message(
 ) -> None:
     visitor = await apart.two.visitor()
     offer = await visitor.do("continue", {"channel": "twilio_sms", "account": "demo"})
-    await apart.one.write("twilio_sms", PHONE, offer["code"])
-    await visitor.hears(offer["code"])
+    await visitor.hears(await apart.one.bring(PHONE, offer["code"]))
     seat = await apart.two.seat(await apart.two.log_in("Anna"))
     (row,) = await apart.site.store.threads()
     thread = row.state.thread

@@ -66,7 +66,7 @@ async def victim(server: House) -> Browser:
     await until(lambda: bool(browser.texts("bot")))
     assert (await browser.sign_in(token("anna")))["ok"] is True
     offer = await browser.do("continue", SMS)
-    assert await server.write("twilio_sms", PHONE, offer["code"]) == 200
+    await server.bring(PHONE, offer["code"])
     await until(lambda: len(server.store.memory.links) == 2)
     return browser
 
@@ -384,7 +384,7 @@ async def test_the_code_of_somebody_else_opens_nothing(server: House, victim: Br
 
 async def test_a_used_code_opens_nothing(server: House, victim: Browser) -> None:
     offer = await victim.do("continue", SMS)
-    assert await server.write("twilio_sms", "+46701740699", offer["code"]) == 200
+    await server.bring("+46701740699", offer["code"])
     await until(lambda: len(server.store.memory.links) == 3)
     for number in ("+46701740698", "+46701740699"):
         assert await server.write("twilio_sms", number, offer["code"]) == 200

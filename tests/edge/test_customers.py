@@ -366,10 +366,16 @@ async def test_two_log_ins_are_no_one_customer(server: House) -> None:
     status, answer = await link(desk, customer=LOGIN.identity, other=second)
     assert (status, answer["detail"]) == (409, TWO_LOGINS)
     assert await server.store.links([LOGIN.identity, second.identity]) == []
-    acts = (await card(desk, second.identity))["acts"]
-    assert [one["entry"]["body"] for one in acts] == [
-        {"kind": "link_refused", "reason": TWO_LOGINS}
-    ]
+    for one, other in ((LOGIN, second), (second, LOGIN)):
+
+        async def told(one: Address = one) -> bool:
+            return bool((await card(desk, one.identity))["conflicts"])
+
+        await until(told)  # also where nobody asked for it
+        read = await card(desk, one.identity)
+        refused = {"kind": "link_refused", "reason": TWO_LOGINS, "other": other.identity}
+        assert [act["entry"]["body"] for act in read["acts"]] == [refused]
+        assert [entry["body"] for entry in read["conflicts"]] == [refused]
 
 
 async def test_one_that_is_linked_too_often_is_refused(server: House) -> None:

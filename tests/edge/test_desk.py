@@ -100,7 +100,7 @@ async def test_whoever_watches_a_thread_follows_it_into_another(server: House) -
     for row in await server.store.threads():
         await seat.do("watch", {"thread": row.state.thread})
     offer = await visitor.do("continue", {"channel": "twilio_sms", "account": "demo"})
-    await server.write("twilio_sms", "+46701234567", offer["code"])
+    await server.bring("+46701234567", offer["code"])
     await until(lambda: any("absorbed" in one for one in seat.told("thread")))
     (moved,) = (one for one in seat.told("thread") if "absorbed" in one)
     into = moved["row"]["state"]["thread"]

@@ -11,16 +11,18 @@ import pytest
 import socketio
 
 from bot.buses.local import LocalFanout
+from bot.hub.settings import HubSettings
 from bot.model.channel import Address
 from bot.model.fact import Retired
 from bot.model.people import Proof
-from tests.edge.house import Browser, House, Site, house, until
+from tests.edge.house import Browser, House, Site, house, until, until_all
 from tests.edge.tokens import realm, token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 PHONE = "+46701740605"
+OTHER_PHONE = "+46701740699"
 SMS = {"channel": "twilio_sms", "account": "demo"}
 
 
@@ -53,7 +55,7 @@ async def shown_anew(browser: Browser) -> list[str]:
 async def linked_by_sms(server: House, browser: Browser) -> None:
     """The visitor goes on by SMS."""
     offer = await browser.do("continue", SMS)
-    assert await server.write("twilio_sms", PHONE, offer["code"]) == 200
+    await server.bring(PHONE, offer["code"])
     await server.phone_shows("twilio_sms", PHONE, "")
     await until(lambda: len(server.store.memory.links) == 1)
 
@@ -309,8 +311,8 @@ async def test_unlinking_parts_them_and_resets_every_tab(server: House) -> None:
     await until(lambda: bool(visitor.told("linked")))
     (phone,) = [one for one in await visitor.linked() if one["channel"] == "twilio_sms"]
     assert await visitor.do("unlink", {"identity": phone["identity"]}) == {"ok": True}
+    await until_all((visitor, tab), lambda page: bool(page.told("reset")))
     for page in (visitor, tab):
-        await until(lambda page=page: bool(page.told("reset")))  # type: ignore[misc]
         shown = await shown_anew(page)
         assert "Hej" in shown
         assert "Från telefonen" not in shown
@@ -353,7 +355,7 @@ async def test_older_messages_that_were_let_through_are_asked_for(server: House)
     assert await server.write("twilio_sms", PHONE, "Före kopplingen") == 200
     visitor = await server.visitor()
     offer = await visitor.do("continue", SMS)
-    assert await server.write("twilio_sms", PHONE, offer["code"]) == 200
+    await server.bring(PHONE, offer["code"])
     await until(lambda: len(server.store.memory.links) == 1)
     assert "Före kopplingen" not in await shown_anew(visitor)
     assert await server.write("twilio_sms", PHONE, await yes(server, PHONE)) == 200
@@ -468,3 +470,64 @@ async def test_codes_to_numbers_are_counted_three_ways() -> None:
             one for one in server.store.memory.events.values() if one.body.kind == "code_asked"
         ]
         assert len(asked) == 3
+
+
+# --- what a question calls the other side (R5) ------------------------------------------------
+
+WINDOWS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/130.0.0.0 Safari/537.36"
+)
+HOSTILE = "<script>alert(1)</script> Din bank: ring +46 8 000 00 00"
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ({"User-Agent": WINDOWS, "X-Country": "se-ac"}, " i Chrome på Windows (SE)"),
+        ({"User-Agent": HOSTILE, "X-Country": HOSTILE}, ""),
+    ],
+    ids=["known", "hostile"],
+)
+async def test_the_question_on_the_phone_names_the_chat(
+    headers: dict[str, str], wanted: str
+) -> None:
+    """A code sent from a phone, and one sent to a phone; what a browser says itself is not said."""
+    async with house(place_header="X-Country") as server:
+        visitor = Browser(server.base, headers=headers)
+        server.clients.append(visitor)
+        await visitor.connect({"language": "sv"})
+        offer = await visitor.do("continue", SMS)
+        assert offer["repeat"] is True
+        await server.write("twilio_sms", PHONE, offer["code"])
+        await server.phone_shows("twilio_sms", PHONE, f"{wanted} till den här telefonen?")
+        claimed = await visitor.do("prove", SMS | {"address": OTHER_PHONE})
+        assert claimed["ok"] is True
+        await server.phone_shows("twilio_sms", OTHER_PHONE, f"{wanted}. Skriv den bara")
+        began = re.compile(rf"chatten som började [0-9]{{2}}:[0-9]{{2}}{re.escape(wanted)}[ .]")
+        for phone in (PHONE, OTHER_PHONE):
+            (text,) = [
+                one["text"]
+                for one in await server.screen("twilio_sms", phone)
+                if one["side"] == "them"
+            ]
+            assert began.search(text), text
+            assert "script" not in text
+            assert "bank" not in text
+
+
+async def test_the_whole_installation_sends_so_many_codes_by_sms() -> None:
+    few = HubSettings(sms_codes_an_hour=2, foreign_sms_codes_an_hour=0)
+    async with house(hub_settings=few) as server:
+        asked = []
+        for number in ("+46701740605", "+37256000001", "+46701740606", "+46701740607"):
+            visitor = await server.visitor()  # each from a browser of their own
+            asked.append(await visitor.do("prove", SMS | {"address": number}))
+        assert [one["ok"] for one in asked] == [True, False, True, False]
+        for refused in (asked[1], asked[3]):
+            problem = refused["problem"]
+            assert (problem["status"], problem["type"]) == (429, "/problems/codes-spent")
+        await server.phone_shows("twilio_sms", "+46701740606", "Din kod är")
+        await server.idle()
+        assert await server.screen("twilio_sms", "+37256000001") == []
+        assert "samtal_codes_refused_total 2.0" in server.parts.metrics.exposition().decode()

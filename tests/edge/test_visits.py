@@ -122,7 +122,7 @@ async def test_visits_join_the_customer_on_proof_and_nobody_elses_do(server: Hou
 
     assert await known() == []
     offer = await anna.do("continue", {"channel": "twilio_sms", "account": "demo"})
-    await server.write("twilio_sms", PHONE.user, offer["code"])
+    await server.bring(PHONE.user, offer["code"])
 
     async def joined() -> bool:
         return len(await known()) > 0

@@ -97,7 +97,10 @@ class Journey:
             self.kit.identity("webchat", VISITOR), channel=self.channel, account="demo"
         )
         if self.channel == "twilio_sms":
-            await self.write(offer.code)
+            await self.kit.bring((self.channel, self.user), offer.code)
+            asked = self.kit.wire.shown[self.channel, self.user].pop(0)
+            number = self.kit.number_in(asked.text)
+            assert asked.text == self.text("link.confirm", link__number=number)
         else:
             await self.kit.write(self.channel, self.user, ref=_carried(offer))
         done, question = self.text("link.done"), self.text("form.return_item.size")
@@ -177,7 +180,9 @@ def marks(views: list[EntryView]) -> list[tuple[str, str, str]]:
 
 def expected_marks(channel: str) -> list[tuple[str, str, str]]:
     asked = [("webchat", "message_in", "customer"), ("webchat", "message_out", "bot")]
-    code = [(channel, "message_in", "customer")] if channel == "twilio_sms" else []
+    said = (channel, "message_in", "customer")
+    # The code, the question that comes back, and the number that answers it.
+    code = [said, (channel, "message_out", "system"), said] if channel == "twilio_sms" else []
     return [
         *asked,
         *asked,
@@ -249,7 +254,9 @@ async def assert_one_thread(journey: Journey) -> None:
     for view in views:
         assert_says_why(view)
     out = [view.entry.body for view in views if isinstance(view.entry.body, MessageOut)]
-    assert [body.decision and body.decision.rule for body in out] == RULES
+    asked = ["link.confirm"] if journey.channel == "twilio_sms" else []
+    rules = [*RULES[:2], *asked, *RULES[2:]]
+    assert [body.decision and body.decision.rule for body in out] == rules
     owners = [view.entry.body for view in views if isinstance(view.entry.body, OwnerChanged)]
     assert [body.reason for body in owners] == REASONS
     assert [body.epoch for body in owners] == [0, 1, 2, 3]

@@ -101,7 +101,7 @@ async def go_on(kit: HubKit, source: Who, target: Who) -> None:
     """By the link that opens the other channel, or by the code where there is none."""
     offer = await kit.hub.linking.offer(kit.identity(*source), channel=target[0], account="demo")
     if target[0] == "twilio_sms":
-        await kit.write(*target, offer.code)
+        await kit.bring(target, offer.code)
         return
     assert offer.deep_link is not None
     (carried,) = [
@@ -163,7 +163,9 @@ class Journey:
     async def over_two_phones(self) -> None:
         """By code and by link, in the middle of a form: each asks what is still to be said."""
         await go_on(self.kit, WEB, SMS)
-        assert self.kit.phone(*SMS) == [self._done_and("order_number", SMS)]
+        asked, done = self.kit.phone(*SMS)
+        assert asked == self.text("link.confirm", SMS, link__number=self.kit.number_in(asked))
+        assert done == self._done_and("order_number", SMS)
         await self.kit.write(*SMS, "FB-104233")
         await go_on(self.kit, WEB, TELEGRAM)
         assert self.kit.phone(*TELEGRAM) == [self._done_and("size", TELEGRAM)]
@@ -233,7 +235,7 @@ async def test_from_the_first_page_over_two_phones_and_back(start: Start, said: 
         await journey.without_telegram()
         # To each what is their own.
         assert await wrote(kit, TELEGRAM) == ["42", said.human, said.alone]
-        begun, _code, *later = await wrote(kit, SMS)
+        begun, _code, _number, *later = await wrote(kit, SMS)
         assert [begun, *later] == [said.begin, "FB-104233", said.back, said.back, said.back]
         shown = await page(kit, WEB)
         for gone in ("42", said.human, said.agent, said.alone):

@@ -6,6 +6,8 @@ import re
 
 from tests.hubs import shipped_content
 
+# What is said of something that is not known here; one may stand in another.
+_UNSAID = re.compile(r"\{% if (?:(?!\{% if ).)*?\{% endif %\}")
 _VARIABLE = re.compile(r"\{\{\s*([\w.]+)[^}]*\}\}")
 
 
@@ -25,4 +27,6 @@ def words(
         and (not variant.channel or channel.rpartition("_")[2] in variant.channel)
     ]
     text = max(fits, key=lambda variant: bool(variant.channel)).text
+    while _UNSAID.search(text):
+        text = _UNSAID.sub("", text)
     return _VARIABLE.sub(lambda found: values[found[1].replace(".", "__")], text)

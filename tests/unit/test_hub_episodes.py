@@ -101,7 +101,7 @@ async def test_one_that_an_agent_has_still_to_answer_is_never_abandoned(kit: Hub
 
 async def test_after_the_window_a_new_case_in_the_same_thread(kit: HubKit) -> None:
     await kit.chat("v1", "leverans")
-    await kit.write(*SMS, await kit.link(WEB, SMS))
+    await kit.go_on(WEB, SMS)
     first, thread = await case(kit), await kit.thread(*SMS)
     await kit.hub.desk.resolve(thread, ANNA, reason="solved")
     await kit.pass_time(60 * DAY)

@@ -218,7 +218,8 @@ async def test_two_threads_that_become_one_have_the_facets_of_both() -> None:
         await said(kit, SMS, "tips till min dotter")
         parent = (await kit.state(*WEB)).as_persona("parent")
         business = (await kit.state(*SMS)).as_persona("business")
-        state = await said(kit, SMS, await kit.link(WEB, SMS))
+        await kit.go_on(WEB, SMS)
+        state = await kit.state(*SMS)
         assert [facet.persona for facet in state.facets] == ["business", "parent"]
         assert state.as_persona("business") == business
         assert state.as_persona("parent").belief == parent.belief
@@ -233,7 +234,8 @@ async def test_the_facet_whose_journey_is_known_is_gone_on_with() -> None:
     async with hub_kit(nlu=NLU) as kit:
         await said(kit, WEB, "blargh till barnen")
         await said(kit, SMS, "pris till firman")
-        state = await said(kit, SMS, await kit.link(WEB, SMS))
+        await kit.go_on(WEB, SMS)
+        state = await kit.state(*SMS)
         assert (state.facet, stages(state)) == (
             "business",
             {"business": "purchase", "parent": None},
@@ -245,7 +247,8 @@ async def test_private_people_who_link_say_nothing_of_facets() -> None:
     async with hub_kit(nlu=NLU) as kit:
         await said(kit, WEB, "tips")
         await said(kit, SMS, "pris")
-        state = await said(kit, SMS, await kit.link(WEB, SMS))
+        await kit.go_on(WEB, SMS)
+        state = await kit.state(*SMS)
         assert "facets_stand" not in await kit.kinds(*SMS)
         (private,) = state.facets
         assert [one.value for one in private.interests] == ["discount", "gift.advice"]
@@ -283,7 +286,7 @@ async def unlinked(kit: HubKit) -> dict[tuple[str, str], ThreadState]:
 async def test_after_a_link_has_ended_each_has_the_facets_of_its_own_messages() -> None:
     async with hub_kit(nlu=NLU) as kit:
         before = await said(kit, WEB, "tips till barnen")
-        await said(kit, SMS, await kit.link(WEB, SMS))
+        await kit.go_on(WEB, SMS)
         await said(kit, SMS, "pris till firman")
         # Without a cue it is taken for the firm's: but it was the parent at the web page who asked.
         assert (await said(kit, WEB, "hjälp")).facet == "business"
@@ -304,7 +307,7 @@ async def test_after_a_link_has_ended_each_has_the_facets_of_its_own_messages() 
 async def test_what_an_agent_set_stays_with_the_part_it_was_set_at() -> None:
     async with hub_kit(nlu=NLU) as kit:
         await said(kit, WEB, "tips")
-        await said(kit, SMS, await kit.link(WEB, SMS))
+        await kit.go_on(WEB, SMS)
         await said(kit, WEB, "tips")
         await kit.hub.desk.set_facet(await kit.thread(*WEB), ANNA, facet="business")
         await said(kit, WEB, "hjälp till barnen")

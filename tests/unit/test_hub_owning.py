@@ -311,7 +311,7 @@ async def test_a_reply_goes_where_the_customer_wrote_last_or_where_it_is_told(
     kit: HubKit,
 ) -> None:
     await kit.chat("v1", "retur")
-    await kit.write(SMS, PHONE, await kit.link(("webchat", "v1"), (SMS, PHONE)))
+    await kit.go_on(("webchat", "v1"), (SMS, PHONE))
     thread = await kit.thread(SMS, PHONE)
     await kit.hub.desk.reply(thread, ANNA, text="till telefonen", client_id="1")
     web = kit.identity("webchat", "v1")
@@ -748,7 +748,7 @@ async def test_what_the_app_answered_is_handed_back_also_from_another_channel(
 ) -> None:
     await kit.write(PAGE, PSID, "leverans")
     await echo(kit, "Vi ringer dig")
-    await kit.write(SMS, PHONE, await kit.link((PAGE, PSID), (SMS, PHONE)))
+    await kit.go_on((PAGE, PSID), (SMS, PHONE))
     assert isinstance((await kit.state(SMS, PHONE)).owner, OwnedByAgent)
     assert await kit.hub.desk.hand_back(await kit.thread(SMS, PHONE), ANNA) == Done()
     await kit.quiet()

@@ -130,13 +130,9 @@ async def test_only_ones_own_is_unlinked(kit: HubKit) -> None:
 async def test_a_number_somebody_says_is_theirs_joins_nobody(kit: HubKit) -> None:
     await kit.write("twilio_whatsapp", "+46701740605", "hej")
     await kit.chat("v1", "hej")
-    await kit.hub.own_channels.prove(
-        V1, channel="twilio_sms", account="demo", number="+46701740605"
-    )
+    await kit.hub.own_channels.prove(V1, to=kit.address("twilio_sms", "+46701740605"))
     await kit.quiet()
     assert await identities(kit, V1) == {V1.identity}
     assert len(kit.wire.shown["twilio_sms", "+46701740605"]) == 1
     with pytest.raises(NotFound):
-        await kit.hub.own_channels.prove(
-            V1, channel="twilio_whatsapp", account="demo", number="+46701740605"
-        )
+        await kit.hub.own_channels.prove(V1, to=kit.address("twilio_whatsapp", "+46701740605"))

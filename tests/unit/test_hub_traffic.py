@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.hub.traffic import Traffic, device, page_of, traffic
+from bot.hub.traffic import Traffic, browser, device, page_of, system, traffic
 from bot.model.fact import TrafficSource
 
 DIRECT, REFERRAL = TrafficSource.DIRECT, TrafficSource.REFERRAL
@@ -133,3 +133,30 @@ KIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 )
 def test_a_device_is_told_coarsely(user_agent: str, wanted: str | None) -> None:
     assert device(user_agent) == wanted
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "wanted"),
+    [
+        (f"{WINDOWS} {KIT} Chrome/130.0.0.0 Safari/537.36", ("Chrome", "Windows")),
+        (f"{WINDOWS} {KIT} Chrome/130.0.0.0 Safari/537.36 Edg/130.0.0.0", ("Edge", "Windows")),
+        (f"{MAC} AppleWebKit/605.1.15 {LIKE} Version/18.0 Safari/605.1.15", ("Safari", "macOS")),
+        (f"{IPHONE} {LIKE} CriOS/130.0 Mobile/15E148 Safari/604.1", ("Chrome", "iOS")),
+        (
+            f"{ANDROID} SamsungBrowser/27.0 Chrome/125.0.0.0 Mobile Safari/537.36",
+            ("Samsung Internet", "Android"),
+        ),
+        (
+            f"Mozilla/5.0 (X11; CrOS x86_64) {KIT} Chrome/130.0 Safari/537.36",
+            ("Chrome", "ChromeOS"),
+        ),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Firefox/132.0", ("Firefox", "Linux")),
+        ("curl/8.5.0", (None, None)),
+        ("<b>Din bank</b>, https://onda.example", (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_a_browser_has_a_name_of_ours_or_none(
+    user_agent: str, wanted: tuple[str | None, str | None]
+) -> None:
+    assert (browser(user_agent), system(user_agent)) == wanted

@@ -77,7 +77,7 @@ class Customers(RuleBasedStateMachine):
         self._consents: dict[Who, dict[str | None, bool]] = {}
 
     async def _open(self) -> HubKit:
-        easy = HubSettings(links_a_month=10_000, link_tries=10_000)
+        easy = HubSettings(links_a_month=10_000, phone_links_a_month=10_000, link_tries=10_000)
         nlu = FakeNlu({**TABLE, "leverans": understood("delivery.time", stage="research")})
         record = self._record()
         store, bus = await self._stack.enter_async_context(record.open())
@@ -117,7 +117,7 @@ class Customers(RuleBasedStateMachine):
         self._meet(phone)
         apart = phone not in self._component(visitor)
         code = self.run(self._kit.link(visitor, phone))
-        self.run(self._write(phone, code))
+        self.run(self._kit.bring(phone, code))
         if apart:
             self._connect(visitor, phone)
             self._edges[-1].yes = self._kit.yes(*phone) if phone == PHONES[0] else "ja"

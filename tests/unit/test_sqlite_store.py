@@ -260,37 +260,37 @@ async def test_a_closed_store_is_not_ready(store: SqliteStore) -> None:
 
 HOT = {
     "waiting events": threads._WAITING,  # noqa: SLF001 - the very text that runs
-    "oldest entries": threads._OLDEST,  # noqa: SLF001
-    "newest entries": threads._NEWEST,  # noqa: SLF001
-    "latest threads": listing._LAST,  # noqa: SLF001
-    "a cell of threads": listing._CELL,  # noqa: SLF001
-    "a cell of a channel": listing._CELL_ON_CHANNEL,  # noqa: SLF001
-    "threads of an agent": listing._HELD,  # noqa: SLF001
-    "threads that wait": listing._WAITING,  # noqa: SLF001
-    "a queue": listing._QUEUE,  # noqa: SLF001
-    "counts": listing._COUNTS,  # noqa: SLF001
-    "channels": listing._ON_CHANNELS,  # noqa: SLF001
-    "search": search._ENTRIES,  # noqa: SLF001
-    "search for customers": search._CUSTOMERS,  # noqa: SLF001
-    "found entry": search._ENTRY,  # noqa: SLF001
-    "found customer": search._CUSTOMER,  # noqa: SLF001
-    "known of a customer": search._KNOWN,  # noqa: SLF001
-    "moved on channels": changes._MOVE_ON_CHANNELS,  # noqa: SLF001
-    "sends": threads._SENDS,  # noqa: SLF001
-    "parts": threads._PARTS,  # noqa: SLF001
-    "links": links._LINKS,  # noqa: SLF001
-    "landmarks": cards._LANDMARKS,  # noqa: SLF001
-    "consents": cards._CONSENTS,  # noqa: SLF001
-    "attested": cards._ATTESTED,  # noqa: SLF001
-    "first fact": cards._FIRST,  # noqa: SLF001
-    "identity": rows._IDENTITY,  # noqa: SLF001
-    "identities": rows._IDENTITIES,  # noqa: SLF001
-    "due sends": outbox._DUE,  # noqa: SLF001
-    "next due": outbox._NEXT_DUE,  # noqa: SLF001
-    "settle": outbox._SETTLE,  # noqa: SLF001
-    "release": outbox._RELEASE_NEXT,  # noqa: SLF001
-    "receipt": receipts._MOVE,  # noqa: SLF001
-    "bury": inbox._BURY,  # noqa: SLF001
+    "oldest entries": threads._OLDEST,  # noqa: SLF001 - the very text that runs
+    "newest entries": threads._NEWEST,  # noqa: SLF001 - the very text that runs
+    "latest threads": listing._LAST,  # noqa: SLF001 - the very text that runs
+    "a cell of threads": listing._CELL,  # noqa: SLF001 - the very text that runs
+    "a cell of a channel": listing._CELL_ON_CHANNEL,  # noqa: SLF001 - the very text that runs
+    "threads of an agent": listing._HELD,  # noqa: SLF001 - the very text that runs
+    "threads that wait": listing._WAITING,  # noqa: SLF001 - the very text that runs
+    "a queue": listing._QUEUE,  # noqa: SLF001 - the very text that runs
+    "counts": listing._COUNTS,  # noqa: SLF001 - the very text that runs
+    "channels": listing._ON_CHANNELS,  # noqa: SLF001 - the very text that runs
+    "search": search._ENTRIES,  # noqa: SLF001 - the very text that runs
+    "search for customers": search._CUSTOMERS,  # noqa: SLF001 - the very text that runs
+    "found entry": search._ENTRY,  # noqa: SLF001 - the very text that runs
+    "found customer": search._CUSTOMER,  # noqa: SLF001 - the very text that runs
+    "known of a customer": search._KNOWN,  # noqa: SLF001 - the very text that runs
+    "moved on channels": changes._MOVE_ON_CHANNELS,  # noqa: SLF001 - the very text that runs
+    "sends": threads._SENDS,  # noqa: SLF001 - the very text that runs
+    "parts": threads._PARTS,  # noqa: SLF001 - the very text that runs
+    "links": links._LINKS,  # noqa: SLF001 - the very text that runs
+    "landmarks": cards._LANDMARKS,  # noqa: SLF001 - the very text that runs
+    "consents": cards._CONSENTS,  # noqa: SLF001 - the very text that runs
+    "attested": cards._ATTESTED,  # noqa: SLF001 - the very text that runs
+    "first fact": cards._FIRST,  # noqa: SLF001 - the very text that runs
+    "identity": rows._IDENTITY,  # noqa: SLF001 - the very text that runs
+    "identities": rows._IDENTITIES,  # noqa: SLF001 - the very text that runs
+    "due sends": outbox._DUE,  # noqa: SLF001 - the very text that runs
+    "next due": outbox._NEXT_DUE,  # noqa: SLF001 - the very text that runs
+    "settle": outbox._SETTLE,  # noqa: SLF001 - the very text that runs
+    "release": outbox._RELEASE_NEXT,  # noqa: SLF001 - the very text that runs
+    "receipt": receipts._MOVE,  # noqa: SLF001 - the very text that runs
+    "bury": inbox._BURY,  # noqa: SLF001 - the very text that runs
 }
 
 

@@ -38,7 +38,7 @@ Server to client:
 Client to server, each acknowledged with `{ok: true, ...}` or `{ok: false, problem}` once durable:
 `message {id, text?, files?}`, `press {id, payload, title}`, `form {id, fields, text}`,
 `read {entry}`, `started {id?, ref?}`, `ask_human {id?, text?}`, `leave_queue {}`, `end {id?}`,
-`typing {}`, `continue {channel, account}` -> `{code, deep_link, expires_at}`.
+`typing {}`, `continue {channel, account}` -> `{code, deep_link, expires_at, repeat}`.
 `replay {last_seq}`: show again what came after; ends with `replayed`.
 The same `id` again changes nothing. `end` resolves the case and releases who answers.
 

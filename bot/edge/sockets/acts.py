@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from bot.edge.clients import on_site
 from bot.edge.parts import EdgeParts
@@ -29,6 +30,7 @@ from bot.errors import BusError
 from bot.hub.linking import code_in
 from bot.hub.visits import Visit
 from bot.model.event import Rejected
+from bot.model.fact import CodeShown
 from bot.model.ids import EventId
 from bot.model.people import ByCustomer
 from bot.model.thread import MessageOut
@@ -134,9 +136,27 @@ class Acts:
             raise too_many(_HOUR.total_seconds(), what="too many codes were asked for")
         await self.begin(visitor)
         offer = await self._parts.linking.offer(
-            identity, channel=target.channel, account=target.account
+            identity,
+            channel=target.channel,
+            account=target.account,
+            shown=await self.whereabouts(visitor),
         )
         return document(offer)
+
+    async def whereabouts(self, visitor: Visitor) -> CodeShown:
+        """What is known of where the visitor is, for a question elsewhere to say (R5)."""
+        state = await self._parts.chat.state(visitor.address)
+        zone, now = ZoneInfo(self._parts.settings.time_zone), self._parts.clock.now()
+        case = state.episode if state else None
+        began = (case.opened_at if case else now).astimezone(zone)
+        today = began.date() == now.astimezone(zone).date()
+        around = visitor.surroundings
+        return CodeShown(
+            began=f"{began:%H:%M}" if today else f"{began:%Y-%m-%d %H:%M}",
+            browser=around.browser,
+            system=around.system,
+            place=around.place[:2] if around.place else None,
+        )
 
     async def typing(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:
         """The visitor types; only agents who watch the thread are told."""

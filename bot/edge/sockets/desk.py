@@ -25,7 +25,7 @@ from bot.hub.feed import Announcement, EventEnded, Missed, SendMoved, ThreadMove
 from bot.model.ids import ThreadId
 from bot.model.people import Role, Session
 from bot.model.record import ThreadRow
-from bot.model.thread import Entry, MessageOut, SendState
+from bot.model.thread import Entry, LinkRefused, MessageOut, SendState
 
 log = structlog.get_logger("samtal.deskfeed")
 
@@ -124,13 +124,18 @@ class DeskNamespace:
         absorbed: Ack = {} if moved.absorbed is None else {"absorbed": moved.absorbed}
         parted: Ack = {"parted": True} if moved.parted else {}
         row = await self._line(ThreadRow(state=moved.state, identities=moved.identities))
-        await self._tell(EVERYBODY, "thread", {"row": document(row), **absorbed, **parted})
+        refused = any(
+            isinstance(entry.body, LinkRefused) and entry.body.other for entry in moved.entries
+        )
+        conflict: Ack = {"conflict": True} if refused else {}
+        told: Ack = {"row": document(row), **absorbed, **parted, **conflict}
+        await self._tell(EVERYBODY, "thread", told)
         addresses = {one.id: one.address for one in moved.identities}
         entries = [
             EntryView(entry=entry, address=addresses[entry.identity], send=self._state(entry))
             for entry in moved.entries
         ]
-        told: Ack = {"thread": thread, "entries": [document(view) for view in entries], **absorbed}
+        told = {"thread": thread, "entries": [document(view) for view in entries], **absorbed}
         await self._tell(room_of(thread), "entries", told)
 
     async def _line(self, row: ThreadRow) -> ThreadRow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from bot.edge.parts import EdgeParts
 from bot.edge.problems import Mistake, Refusal, too_many
@@ -18,6 +19,7 @@ from bot.edge.sockets.visitors import Reception, Visitor
 from bot.errors import NotFound
 from bot.hub.numbers import can_exist, phone_number
 from bot.hub.signing_in import SignedLogin, SignInEnd
+from bot.model.channel import Address
 from bot.model.event import Rejected
 from bot.model.value import AwareDatetime
 
@@ -89,7 +91,9 @@ class IdentityActs:
 
     async def _signed_in(self, visitor: Visitor, signed: SignedLogin) -> bool:
         """Whether they are that customer now; False when they are another by log-in (R8)."""
-        ended = await self._parts.signing_in.sign_in(visitor.address, signed)
+        ended = await self._parts.signing_in.sign_in(
+            visitor.address, signed, shown=await self._acts.whereabouts(visitor)
+        )
         if isinstance(ended, Rejected):
             raise Refusal(409, ended.reason)
         if ended is SignInEnd.USED:
@@ -137,7 +141,9 @@ class IdentityActs:
         await self._count(visitor, number)
         await self._acts.begin(visitor)
         await own.prove(
-            visitor.address, channel=claim.channel, account=claim.account, number=number
+            visitor.address,
+            to=Address(channel=claim.channel, account=claim.account, user=number),
+            shown=await self._acts.whereabouts(visitor),
         )
         lasts = self._parts.clock.now() + self._parts.linking.lifetime
         return {"expires_at": lasts.isoformat()}
@@ -152,3 +158,11 @@ class IdentityActs:
         for key, most in limits:
             if await self._parts.store.count_attempt(key, now=now, window=_HOUR) > most:
                 raise too_many(_HOUR.total_seconds(), what="too many codes were asked for")
+        count = partial(self._parts.store.count_attempt, now=now, window=_HOUR)
+        if not await self._parts.hub.code_budget.allows(number, count=count):
+            self._parts.metrics.code_refused()
+            raise Refusal(
+                429,
+                "No more codes are sent by SMS just now. Try again later, or write from the phone.",
+                slug="codes-spent",
+            )

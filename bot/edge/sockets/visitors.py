@@ -16,7 +16,7 @@ from bot.edge.settings import EdgeSettings
 from bot.edge.sockets.incoming import ChatAuth
 from bot.edge.sockets.shapes import Ack
 from bot.edge.sockets.tokens import VisitorTokens
-from bot.hub.traffic import device
+from bot.hub.traffic import browser, device, system
 from bot.model.channel import Address
 from bot.ports import Channel
 
@@ -31,6 +31,8 @@ class Surroundings:
 
     request: web.BaseRequest
     device: str | None
+    browser: str | None
+    system: str | None
     place: str | None
 
     @classmethod
@@ -38,9 +40,12 @@ class Surroundings:
         """The surroundings of a socket."""
         header = settings.place_header
         place = "" if header is None else request.headers.get(header, "")
+        agent = request.headers.get("User-Agent", "")
         return cls(
             request=request,
-            device=device(request.headers.get("User-Agent", "")),
+            device=device(agent),
+            browser=browser(agent),
+            system=system(agent),
             place=place.upper() if _PLACE.fullmatch(place) else None,
         )
 

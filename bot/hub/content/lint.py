@@ -33,8 +33,12 @@ KNOWN_VARIABLES: tuple[tuple[str, Scalar], ...] = (
     ("customer.first_name", "Ann-Charlotte"),
     ("customer.name", "Ann-Charlotte Wallenstierna"),
     ("handoff.position", 12),
+    ("link.began", "2026-03-02 14:02"),
+    ("link.browser", "Samsung Internet"),
     ("link.code", "ABCD-2345"),
     ("link.number", "48291"),
+    ("link.place", "SE"),
+    ("link.system", "Windows"),
 )
 _FORM_PREFIX = "form."
 _FORM_EXAMPLE = "FB-104233"

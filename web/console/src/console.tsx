@@ -20,7 +20,7 @@ import { Screen } from "./screen";
 import { ThreadList } from "./thread-list";
 import { ThreadPane } from "./thread-pane";
 import { TopBar } from "./top-bar";
-import { useWords } from "./words";
+import { useWords, type Words } from "./words";
 
 const Over = lazy(() => import("./over"));
 const PersonasPage = lazy(() => import("./personas"));
@@ -59,6 +59,7 @@ function Panes() {
   useEffect(() => desk.onMoved((from, to) => thread === from && go(`/desk/t/${to}`, { replace: true })), [desk, thread, go]);
   const client = useQueryClient();
   useEffect(() => desk.onParted(() => forgetCustomers(client)), [desk, client]);
+  useConflicts(desk, (row) => go(`/desk/t/${row.state.thread}`));
   useWaiting(desk, (waiting) => go(`/desk/t/${waiting.state.thread}`));
   useTitle(desk, row);
 
@@ -111,6 +112,40 @@ function goBack(screen: Screen, go: (path: string) => void): void {
   screen.step(0);
 }
 
+// A notice that opens its thread; gives what does that.
+function notice(id: string, message: string, words: Words, open: () => void): () => void {
+  const take = () => {
+    notifications.hide(id);
+    open();
+  };
+  notifications.show({
+    id,
+    autoClose: 10_000,
+    closeButtonProps: { "aria-label": words.t("close") },
+    message: (
+      <Group justify="space-between" wrap="nowrap">
+        <span dir="auto">{message}</span>
+        <Button size="compact-sm" variant="default" onClick={take}>
+          {words.t("notice.open")}
+        </Button>
+      </Group>
+    ),
+  });
+  return take;
+}
+
+function useConflicts(desk: Desk, open: (row: Row) => void): void {
+  const words = useWords();
+  useEffect(
+    () =>
+      desk.onConflict((row) => {
+        const message = words.t("notice.conflict", { name: nameOf(row, words) });
+        notice(`conflict ${row.state.thread}`, message, words, () => open(row));
+      }),
+    [desk, words, open],
+  );
+}
+
 function useWaiting(desk: Desk, open: (row: Row) => void): void {
   const words = useWords();
   useEffect(
@@ -118,23 +153,7 @@ function useWaiting(desk: Desk, open: (row: Row) => void): void {
       desk.onWaiting((row) => {
         const message = words.t("notice.waiting", { name: nameOf(row, words) });
         const id = `waiting ${row.state.thread}`;
-        const take = () => {
-          notifications.hide(id);
-          open(row);
-        };
-        notifications.show({
-          id,
-          autoClose: 10_000,
-          closeButtonProps: { "aria-label": words.t("close") },
-          message: (
-            <Group justify="space-between" wrap="nowrap">
-              <span dir="auto">{message}</span>
-              <Button size="compact-sm" variant="default" onClick={take}>
-                {words.t("notice.open")}
-              </Button>
-            </Group>
-          ),
-        });
+        const take = notice(id, message, words, () => open(row));
         if (preferences.liked.sound) ring();
         if (preferences.liked.desktop && document.hidden && "Notification" in window) {
           new Notification(message, { tag: id }).onclick = () => {

@@ -127,6 +127,7 @@ export interface Card {
   visits: { first: Fact | null; last: Fact[] };
   suggestions: Suggestion[];
   proposals: Entry[];
+  conflicts: Entry[];
   acts: Act[];
 }
 

@@ -97,6 +97,8 @@ export function factOf(view: EntryView, words: Words, personas: Persona[]): stri
       return ownerFact(body, words);
     case "linked":
       return t("fact.linked", { proof: perhaps(words, "proof", body.proof) }) + (body.reason ? `: ${body.reason}` : "");
+    case "link_asked":
+      return t("fact.link_asked", { channel });
     case "link_refused":
       return `${t("fact.link_refused")}: ${perhaps(words, "refused", body.reason.replaceAll(" ", "_"))}`;
     case "unlinked":

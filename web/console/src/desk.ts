@@ -26,6 +26,7 @@ export class Desk extends Observable {
   readonly seen: Seen;
   private readonly socket = new Socket<DeskEvents>("/desk");
   private readonly waiting = new Set<(row: Row) => void>();
+  private readonly conflicting = new Set<(row: Row) => void>();
   private readonly moving = new Set<(from: string, to: string) => void>();
   private readonly parting = new Set<() => void>();
   private counting: ReturnType<typeof setTimeout> | undefined;
@@ -44,9 +45,10 @@ export class Desk extends Observable {
       .on("connect", () => this.connected())
       .on("disconnect", () => this.become("down"))
       .on("refused", () => this.expire())
-      .on("thread", ({ row, absorbed, parted }) => {
+      .on("thread", ({ row, absorbed, parted, conflict }) => {
         this.moved(row, absorbed);
         if (parted) this.part(row);
+        if (conflict) for (const handler of this.conflicting) handler(row);
       })
       .on("entries", ({ thread, entries }) => this.of(thread)?.put(entries))
       .on("send", ({ thread, send }) => this.of(thread)?.sent(send))
@@ -83,6 +85,12 @@ export class Desk extends Observable {
   onWaiting(handler: (row: Row) => void): () => void {
     this.waiting.add(handler);
     return () => this.waiting.delete(handler);
+  }
+
+  /** Two who are proven to be two customers were to become one, and were refused. */
+  onConflict(handler: (row: Row) => void): () => void {
+    this.conflicting.add(handler);
+    return () => this.conflicting.delete(handler);
   }
 
   /** A thread went up in another one. */

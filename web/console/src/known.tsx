@@ -42,6 +42,11 @@ export function Links({ card, screen }: { card: Card; screen: Screen }) {
           ))}
         </ul>
       )}
+      {card.conflicts.map((entry) => (
+        <p key={entry.id} className="said-warn" data-conflict>
+          <Icon name="warn" size={14} /> {t("card.conflicting", { time: momentTo(entry.at, words) })}
+        </p>
+      ))}
       {card.proposals.map((entry) => (
         <p key={entry.id} className="said-warn">
           {entry.by.kind === "agent" && t("card.proposed", { name: entry.by.name })}{" "}

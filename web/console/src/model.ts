@@ -170,7 +170,8 @@ export type Body =
   | { kind: "linked"; one: string; other: string; proof: string; reason?: string }
   | { kind: "unlinked"; one: string; other: string; reason: string }
   | { kind: "link_revealed" }
-  | { kind: "link_refused"; reason: string }
+  | { kind: "link_asked" }
+  | { kind: "link_refused"; reason: string; other?: string | null }
   | { kind: "link_proposed"; one: string; other: string; reason: string }
   | { kind: "suggestion_dismissed"; one: string; other: string; reason: string }
   | { kind: "facet_changed"; facet: string; reason: string; quote: string }
@@ -245,7 +246,7 @@ export interface ChannelInfo {
 
 /** The events of the namespace `/desk`. */
 export interface DeskEvents {
-  thread: { row: Row; absorbed?: string; parted?: boolean };
+  thread: { row: Row; absorbed?: string; parted?: boolean; conflict?: boolean };
   entries: { thread: string; entries: EntryView[] };
   send: { thread: string; send: SendState };
   viewing: { thread: string; agents: Viewer[] };

@@ -151,6 +151,7 @@ const sv = {
   "fact.owner.agent": "{name} svarar nu",
   "fact.owner.none": "Ingen svarar",
   "fact.linked": "Två kanaler blev en kund ({proof})",
+  "fact.link_asked": "En kod kom på {channel}; inget kopplas förrän telefonen har svarat med siffrorna",
   "fact.link_refused": "En koppling avvisades",
   "fact.episode.opened": "Ärendet öppnades",
   "fact.episode.reopened": "Ärendet öppnades igen",
@@ -401,6 +402,7 @@ const sv = {
   "preferences.sound": "Ljud när någon väntar",
   "preferences.desktop": "Skrivbordsaviseringar",
   "preferences.desktop.no": "Webbläsaren tillåter inga aviseringar härifrån.",
+  "notice.conflict": "{name}: en koppling avvisades, två inloggade kunder kan inte bli en",
   "notice.waiting": "{name} väntar på svar",
   "notice.open": "Öppna",
 
@@ -597,6 +599,7 @@ const en: Record<Key, string> = {
   "fact.owner.agent": "{name} answers now",
   "fact.owner.none": "Nobody answers",
   "fact.linked": "Two channels became one customer ({proof})",
+  "fact.link_asked": "A code came by {channel}; nothing is linked until the phone has answered with the digits",
   "fact.link_refused": "A link was refused",
   "fact.episode.opened": "The case was opened",
   "fact.episode.reopened": "The case was opened again",
@@ -847,6 +850,7 @@ const en: Record<Key, string> = {
   "preferences.sound": "Sound when somebody waits",
   "preferences.desktop": "Desktop notifications",
   "preferences.desktop.no": "The browser allows no notifications from here.",
+  "notice.conflict": "{name}: a link was refused, two customers who signed in cannot become one",
   "notice.waiting": "{name} waits for an answer",
   "notice.open": "Open",
 

@@ -45,6 +45,7 @@ export function Elsewhere({ target, offer, language, t, renew, close, children }
           </figure>
         )}
       </div>
+      {offer.repeat && <p class="then">{t("codeRepeat", { channel })}</p>}
       <div class="acts">
         {link && (
           <a class="button primary" href={link} target="_blank" rel="noopener noreferrer">

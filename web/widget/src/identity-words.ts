@@ -39,6 +39,7 @@ const sv = {
   proveUse: "Använd koden",
   number: "Skriv numret så här: 070-123 45 67, eller med landsnummer.",
   tooMany: "Det blev för många försök. Vänta en stund.",
+  codesSpent: "Just nu skickas inga fler koder med sms. Försök senare, eller skriv till oss från telefonen.",
   notNow: "Det gick inte just nu. Försök igen.",
 };
 
@@ -78,6 +79,7 @@ export const identityWords: Catalogue<IdentityWord> = {
     proveUse: "Use the code",
     number: "Write the number like 070-123 45 67, or with its country code.",
     tooMany: "Too many tries. Wait a while.",
+    codesSpent: "No more codes are sent by text message just now. Try later, or write to us from the phone.",
     notNow: "That did not work just now. Try again.",
   },
 };

@@ -21,6 +21,9 @@ export interface Talking {
 
 const AGAIN_MS = 5000;
 
+/** Why no code was sent to a number. */
+export type NotProven = "number" | "tooMany" | "codesSpent" | "notNow";
+
 export class Identity extends Watched {
   signedIn = false;
   channels: readonly LinkedChannel[] | null = null;
@@ -132,10 +135,11 @@ export class Identity extends Watched {
   }
 
   /** A code to a number; gives what is wrong, if anything. */
-  async prove(target: { channel: string; account: string }, address: string): Promise<"number" | "tooMany" | "notNow" | null> {
+  async prove(target: { channel: string; account: string }, address: string): Promise<NotProven | null> {
     const answer = await this.talking.tell("prove", { ...target, address }).catch(() => null);
     if (answer?.ok) return null;
     if (answer?.problem.status === 422) return "number";
+    if (answer?.problem.type === "/problems/codes-spent") return "codesSpent";
     return answer?.problem.status === 429 ? "tooMany" : "notNow";
   }
 }

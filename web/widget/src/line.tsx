@@ -7,7 +7,7 @@ import { authorOf, nameOf } from "./naming";
 import { Asked } from "./question";
 import type { Attachment, Card as CardShape, Choice } from "./shapes";
 import type { Line } from "./timeline";
-import type { Translate } from "./words";
+import { reasonOf, type Translate } from "./words";
 
 export interface Acts {
   press(choice: Choice): void;
@@ -102,7 +102,7 @@ export class LineView extends Component<Props> {
     if (line.way === "refused") {
       return (
         <p class="status">
-          {t("notSent", { why: line.why ?? "" })}{" "}
+          {t("notSent", { why: t(reasonOf(line.why)) })}{" "}
           <button type="button" class="quiet" onClick={() => acts.retry(line.key)}>{t("retry")}</button>{" "}
           <button type="button" class="quiet" onClick={() => acts.remove(line.key)}>{t("remove")}</button>
         </p>

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import type { Identity } from "./identity";
+import type { Identity, NotProven } from "./identity";
 import type { Say } from "./identity-words";
 import type { Target } from "./shapes";
 
@@ -19,7 +19,7 @@ export function Prove({ identity, target, say, cancel, type, close }: Props) {
   const [number, setNumber] = useState("");
   const [sentTo, setSentTo] = useState<string | null>(null);
   const [code, setCode] = useState("");
-  const [wrong, setWrong] = useState<"number" | "tooMany" | "notNow" | null>(null);
+  const [wrong, setWrong] = useState<NotProven | null>(null);
   const [busy, setBusy] = useState(false);
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => field.current?.focus(), [sentTo]);

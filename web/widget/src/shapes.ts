@@ -75,6 +75,8 @@ export interface Offer {
   code: string;
   deep_link?: string;
   expires_at: string;
+  /** A number comes back there, and has to be repeated. */
+  repeat?: boolean;
 }
 
 /** What became of a token of the business's own log-in; `rotated`: the visitor was somebody else. */

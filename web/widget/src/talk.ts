@@ -136,8 +136,7 @@ export class Talk extends Watched implements Talking {
       this.become({ notice: { word: "busy" } });
       setTimeout(() => this.wanted && this.socket.start(), BUSY_MS * (1 + Math.random()));
     } else {
-      const why = problem?.detail || problem?.title;
-      this.become({ notice: { word: "refused", ...(why ? { why } : {}) } });
+      this.become({ notice: { word: "refused", why: problem?.type ?? "" } });
     }
   }
 
@@ -307,7 +306,7 @@ export class Talk extends Watched implements Talking {
   }
 
   private refuse(written: Written, problem: Problem): void {
-    const why = problem.detail || problem.title;
+    const why = problem.type ?? "";
     this.dropWritten(written.id);
     if (!this.timeline.went(written.id, "refused", why)) {
       this.notice = { word: "notSent", why };

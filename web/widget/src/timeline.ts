@@ -2,7 +2,7 @@
 
 import type { ChatMessage } from "./shapes";
 
-/** How far something written here has come; `refused` was not taken, `why` says what the server said. */
+/** How far something written here has come; `refused` was not taken, `why` is the type of the server's problem. */
 export type Way = "sending" | "sent" | "refused";
 
 export interface Line {

@@ -22,7 +22,7 @@ import type { Shell } from "./shell";
 import type { Talk } from "./talk";
 import { download, transcript } from "./transcript";
 import { useWatched } from "./watched";
-import { words, type Translate } from "./words";
+import { reasonOf, words, type Translate } from "./words";
 
 const ERASE = "intent:data.delete"; // as the content calls the wish
 const COUNTED = 100; // places in the queue
@@ -218,7 +218,7 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
           </button>
         </header>
         <div id="banner" role="status" hidden={notice === null}>
-          {notice && <span>{t(notice.word, { why: notice.why ?? t("unknownReason") })}</span>}
+          {notice && <span>{t(notice.word, { why: t(reasonOf(notice.why)) })}</span>}
           {notice && !talk.offline && (
             <button type="button" class="icon" aria-label={t("dismiss")} onClick={() => { talk.dismiss(); field.current?.focus(); }}>
               <Icon of="close" />

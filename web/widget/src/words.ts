@@ -29,6 +29,15 @@ const sv = {
   refused: "Chatten kan inte öppnas: {why}",
   busy: "Det är många som vill prata just nu. Vi försöker igen strax.",
   unknownReason: "okänt skäl",
+  whyTooLong: "det är för långt eller för stort",
+  whyInvalid: "det går inte att läsa",
+  whyGone: "det finns inte",
+  whyNotIn: "den här sidan behöver laddas om",
+  whyNotAllowed: "det är inte tillåtet",
+  whyTooManyCodes: "för många koder har prövats härifrån. Vänta en timme",
+  whyFileType: "filtypen tas inte emot",
+  whyOther: "någon annan hann före",
+  whyNotNow: "det går inte just nu",
   you: "Du",
   assistant: "Assistenten",
   system: "Meddelande",
@@ -88,6 +97,7 @@ const sv = {
   eraseText: "Vi får din önskan här i samtalet. En medarbetare raderar det vi vet om dig när du har visat att det är du.",
   eraseYes: "Begär radering",
   codeIntro: "Skicka koden till oss på {channel}, så fortsätter samtalet där:",
+  codeRepeat: "Du får fem siffror tillbaka. Svara med dem på {channel}, så är det klart.",
   codeLink: "Öppna {channel}",
   codeQr: "QR-kod som öppnar {channel}",
   codeScan: "Eller rikta mobilkameran hit.",
@@ -131,6 +141,15 @@ export const words: Catalogue<Word> = {
     refused: "The chat cannot be opened: {why}",
     busy: "Many people want to talk right now. We will try again shortly.",
     unknownReason: "unknown reason",
+    whyTooLong: "it is too long or too large",
+    whyInvalid: "it cannot be read",
+    whyGone: "it is not there",
+    whyNotIn: "this page has to be loaded anew",
+    whyNotAllowed: "it is not allowed",
+    whyTooManyCodes: "too many codes were tried from here. Wait an hour",
+    whyFileType: "the type of the file is not accepted",
+    whyOther: "somebody else was first",
+    whyNotNow: "it is not possible just now",
     you: "You",
     assistant: "The assistant",
     system: "Notice",
@@ -190,6 +209,7 @@ export const words: Catalogue<Word> = {
     eraseText: "We get your wish here in the conversation. A member of staff deletes what we know about you once you have shown that it is you.",
     eraseYes: "Ask for deletion",
     codeIntro: "Send this code to us on {channel}, and the conversation goes on there:",
+    codeRepeat: "You get five digits back. Answer with them on {channel}, and you are done.",
     codeLink: "Open {channel}",
     codeQr: "QR code that opens {channel}",
     codeScan: "Or point your phone's camera here.",
@@ -206,5 +226,27 @@ export const words: Catalogue<Word> = {
     dismiss: "Close the notice",
   },
 };
+
+// Why the server refused something, by the type of its problem.
+const REASONS: Record<string, Word> = {
+  "too-large": "whyTooLong",
+  invalid: "whyInvalid",
+  "bad-request": "whyInvalid",
+  "not-found": "whyGone",
+  "not-logged-in": "whyNotIn",
+  "visitor-token": "whyNotIn",
+  "not-allowed": "whyNotAllowed",
+  "too-many-codes": "whyTooManyCodes",
+  "wrong-content-type": "whyFileType",
+  conflict: "whyOther",
+  "too-many": "tooMany",
+  "not-now": "whyNotNow",
+  fault: "whyNotNow",
+};
+
+/** The word for the type of a problem (`/problems/too-large`). */
+export function reasonOf(type: string | undefined): Word {
+  return REASONS[type?.replace("/problems/", "") ?? ""] ?? "unknownReason";
+}
 
 export type Translate = (word: Word, values?: Record<string, string | number>) => string;
