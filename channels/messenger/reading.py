@@ -6,11 +6,10 @@ of every entry is read on its own: one that cannot be read costs none of the oth
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.kit import consent
-from bot.kit.consent import Wish
+from bot.kit.meta import webhook
+from bot.kit.meta.nodes import text_of, time_of
 from bot.kit.text import clean
 from bot.model.channel import (
     ChannelEvent,
@@ -18,12 +17,8 @@ from bot.model.channel import (
     Echo,
     Ignored,
     Inbound,
-    OptIn,
-    OptOut,
     Press,
     PressKind,
-    ReadUpTo,
-    Receipt,
     Sender,
     Unreadable,
     UnreadableReason,
@@ -31,7 +26,7 @@ from bot.model.channel import (
 )
 from channels.messenger import signals
 from channels.messenger.attachments import carried
-from channels.messenger.nodes import made_key, party_id, sender_of, text_of, time_of
+from channels.messenger.nodes import made_key, party_id, sender_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,16 +39,13 @@ _OTHER_ACCOUNT = Ignored(reason="other_account_ignored: meant for another page")
 Events = tuple[ChannelEvent, ...]
 
 
-def read(webhook: Node, *, page_id: str) -> Events:
+def read(said: Node, *, page_id: str) -> Events:
     """All events of a webhook, in order, repeats within it left out."""
-    events: dict[tuple[str, str], ChannelEvent] = {}
-    for nth, event in enumerate(_all(webhook, page_id)):
-        events.setdefault(_identity(event, nth), event)
-    return tuple(events.values())
+    return webhook.distinct(_all(said, page_id))
 
 
-def _all(webhook: Node, page_id: str) -> Iterator[ChannelEvent]:
-    for entry in webhook["entry"]:
+def _all(said: Node, page_id: str) -> Iterator[ChannelEvent]:
+    for entry in said["entry"]:
         entry_id = entry["id"].text
         if entry_id != page_id:
             yield _OTHER_ACCOUNT
@@ -64,16 +56,6 @@ def _all(webhook: Node, page_id: str) -> Iterator[ChannelEvent]:
             yield from _standby(item, page_id)
         if entry["changes"]:
             yield Ignored(reason="page_change_ignored")
-
-
-def _identity(event: ChannelEvent, nth: int) -> tuple[str, str]:
-    if isinstance(event, Ignored | Unreadable):
-        return event.kind, event.model_dump_json()
-    if isinstance(event, Receipt | ReadUpTo):
-        return event.kind, str(nth)
-    if isinstance(event, Echo):
-        return event.kind, event.external_id
-    return event.kind, getattr(event, "dedupe_key", str(nth))
 
 
 # --- one item --------------------------------------------------------------------------------
@@ -153,7 +135,7 @@ def _content(item: Node, sender: Sender, key: str) -> ChannelEvent:
     attachments, lacking = carried(message)
     press = _quick_reply(message)
     if text and not attachments and press is None:
-        asked = _asked(text, sender, key, at)
+        asked = webhook.asked(text, sender, key, at)
         if asked is not None:
             return asked
     if not (text or attachments or press):
@@ -177,18 +159,6 @@ def _content(item: Node, sender: Sender, key: str) -> ChannelEvent:
 def _quick_reply(message: Node) -> Press | None:
     payload = text_of(message["quick_reply"]["payload"])
     return Press(kind=PressKind.QUICK_REPLY, payload=payload) if payload else None
-
-
-def _asked(text: str, sender: Sender, key: str, at: datetime | None) -> ChannelEvent | None:
-    """What a text that is nothing but STOP or START asks for."""
-    source = f"keyword:{consent.keyword(text)}"
-    match consent.wish(text, telephone=False):
-        case Wish.STOP:
-            return OptOut(sender=sender, dedupe_key=key, source=source, confirm=True, at=at)
-        case Wish.START:
-            return OptIn(sender=sender, dedupe_key=key, source=source, confirm=True, at=at)
-        case _:
-            return None
 
 
 def _postback(item: Node, sender: Sender) -> Events:

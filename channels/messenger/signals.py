@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.kit.meta.nodes import text_of, time_of
 from bot.model.channel import (
     Edited,
     Ignored,
@@ -17,7 +18,7 @@ from bot.model.channel import (
     Unreadable,
     UnreadableReason,
 )
-from channels.messenger.nodes import made_key, text_of, time_of
+from channels.messenger.nodes import made_key
 
 if TYPE_CHECKING:
     from datetime import datetime
