@@ -12,6 +12,7 @@ from bot.model.channel import (
     Echo,
     Edited,
     HelpKeyword,
+    IdentityChanged,
     Inbound,
     OptIn,
     OptOut,
@@ -227,6 +228,7 @@ EventBody = Annotated[
     | Deleted
     | Reacted
     | Unsupported
+    | IdentityChanged
     | Echo
     | IdentityJoined
     | LoginSeen
