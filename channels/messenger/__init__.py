@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pydantic import Field
 
-from bot.kit import failures, media
-from bot.kit.meta import graph, webhook
-from bot.kit.meta.settings import MetaSettings
+from bot.kit.meta import webhook
+from bot.kit.meta.messaging import api, sending
+from bot.kit.meta.messaging.reading import read_page
+from bot.kit.meta.messaging.sending import Carrier, plan
+from bot.kit.meta.messaging.settings import MessagingSettings
 from bot.model.channel import AttachmentType, Capabilities, ReceiptStatus, TextUnit
-from bot.model.sending import FailureKind, HttpCall, Lost, Media, MediaGone, PartSent, Reply, Sent
-from channels.messenger import sending
-from channels.messenger.outcomes import judge
-from channels.messenger.reading import read
-from channels.messenger.sending import WindowClosed, envelope, plan
 
 if TYPE_CHECKING:
     from bot.model.channel import Attachment, Received, Request
@@ -27,29 +22,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Adapter", "Settings"]
 
-_LARGEST_FILE = 25 * 1024 * 1024
-_DOWNLOAD = timedelta(seconds=60)
+_LONGEST_TEXT = 2000
 
 
-class Settings(MetaSettings):
+class Settings(MessagingSettings):
     """One Facebook page."""
 
     called = "Messenger"
 
     page_id: str = Field(min_length=1, description="Id of the page.")
-    human_agent: bool = Field(
-        default=True,
-        description="The app has the Human Agent permission: people may answer for 7 days.",
-    )
     max_text_length: int = Field(
-        default=sending.LONGEST_TEXT,
+        default=_LONGEST_TEXT,
         ge=1,
-        le=sending.LONGEST_TEXT,
+        le=_LONGEST_TEXT,
         description="Longest text of one message, in UTF-16 units; more is split.",
     )
-    rate: float | None = Field(
-        default=250.0, gt=0, description="Messages a second that the page may send; none: no limit."
-    )
+
+    @property
+    def carrier(self) -> Carrier:
+        """How long a text Messenger carries."""
+        return Carrier(self.called, self.max_text_length, TextUnit.UTF16)
 
 
 class Adapter:
@@ -87,45 +79,17 @@ class Adapter:
             request,
             settings=self._settings,
             known="page",
-            read=partial(read, page_id=self._settings.page_id),
+            read=partial(read_page, page_id=self._settings.page_id),
         )
 
     def send(self, message: Outbound) -> Sending:
         """Send a message in as many parts as it takes, without those that left already."""
-        parts, warnings = plan(message, longest=self._settings.max_text_length)
-        if not parts:
-            return failures.refused(FailureKind.INVALID, message="; ".join(warnings))
-        frame = envelope(message, human_agent=self._settings.human_agent)
-        if isinstance(frame, WindowClosed):
-            return failures.refused(FailureKind.WINDOW_CLOSED, message=frame.why)
-        for part in parts[len(message.parts_sent) :]:
-            body = json.dumps({**frame, "message": part}).encode()
-            result = yield graph.post(self._settings, "me/messages", body)
-            outcome = judge(result or Lost(reason="the call got no result"))
-            if not isinstance(outcome, PartSent):
-                return outcome
-            yield outcome
-        return Sent(warnings=warnings)
+        parts = plan(message, self._settings.carrier)
+        return api.send(message, parts, settings=self._settings)
 
     def fetch(self, attachment: Attachment) -> Fetching:
-        """Get a file from Meta's delivery network; its links work without a token for a while."""
-        if not attachment.url:
-            return MediaGone(reason="Messenger gave no link")
-        result = yield HttpCall(
-            method="GET",
-            url=attachment.url,
-            timeout=_DOWNLOAD,
-            guarded=True,
-            max_bytes=_LARGEST_FILE,
-        )
-        if not isinstance(result, Reply):
-            return MediaGone(reason=result.reason)
-        if not failures.succeeded(result):
-            return MediaGone(reason=f"the link answered {result.status}")
-        mime = media.base_type(result.header("content-type")) or media.mime_of(attachment.url)
-        return Media(
-            body=result.body, mime=mime or "application/octet-stream", name=attachment.name
-        )
+        """Get a file that was sent to us."""
+        return api.fetch(attachment, settings=self._settings)
 
     def deep_link(self, code: str) -> str | None:
         """A link that opens the page's chat; the code comes as the `ref` of a referral."""

@@ -1,4 +1,4 @@
-"""What the items of a Messenger webhook have in common: parties and keys."""
+"""What the items of a webhook have in common: parties and keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Messenger's answer to a call says.
+"""What the Send API's answer to a call says.
 
 Source: https://developers.facebook.com/docs/messenger-platform/error-codes
 """
