@@ -17,6 +17,7 @@ from bot.model.channel import (
     Echo,
     Edited,
     HelpKeyword,
+    IdentityChanged,
     Inbound,
     OptIn,
     OptOut,
@@ -69,7 +70,7 @@ _UNREAD = Understanding(
 )
 
 # Events that leave a fact in the thread and ask for little more.
-Fact = OptOut | OptIn | Edited | Deleted | Reacted | Unsupported | HelpKeyword
+Fact = OptOut | OptIn | Edited | Deleted | Reacted | Unsupported | HelpKeyword | IdentityChanged
 # Events that made an identity; nobody said anything.
 Sight = LoginSeen | VisitorSeen
 CustomerEvent = (
@@ -282,9 +283,10 @@ class Customers:
                     scene.notice(Line(slot=slot), rule=slot)
             case Edited():
                 edit = MessageEdited(external_id=body.external_id, text=body.text)
-                draft.add(edit, by=customer)
+                draft.add(edit, by=BySystem() if body.ours else customer)
             case Deleted():
-                draft.add(MessageDeleted(external_id=body.external_id), by=customer)
+                gone = MessageDeleted(external_id=body.external_id)
+                draft.add(gone, by=BySystem() if body.ours else customer)
             case Reacted():
                 reaction = Reaction(external_id=body.external_id, emoji=body.emoji)
                 draft.add(reaction, by=customer)
@@ -298,6 +300,9 @@ class Customers:
             case HelpKeyword():
                 # The provider answers; where it does not, an `Inbound` of the same message comes.
                 draft.add(Note(text="help keyword"), by=BySystem())
+            case IdentityChanged():
+                where = body.new_identity and f"reached at {body.new_identity} from now on"
+                draft.add(Note(text=where or "the security code has changed"), by=BySystem())
 
 
 def _wrote_since(state: ThreadState, since: datetime) -> bool:

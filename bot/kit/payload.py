@@ -52,6 +52,11 @@ class Node:
         return isinstance(self._value, list)
 
     @property
+    def is_text(self) -> bool:
+        """Whether this is a string."""
+        return isinstance(self._value, str)
+
+    @property
     def is_true(self) -> bool:
         """Whether this is `true`."""
         return self._value is True

@@ -178,12 +178,16 @@ class Receipt(Value):
 
 
 class ReadUpTo(Value):
-    """Everything sent to this person up to a moment has been read (`delivered`: only delivered)."""
+    """Everything sent to this person up to a moment has been read (`delivered`: only delivered).
+
+    `external_id` is the last message of it, where the provider names one.
+    """
 
     kind: Literal["read_up_to"] = "read_up_to"
     sender: Sender
     watermark: AwareDatetime
     status: ReceiptStatus = ReceiptStatus.READ
+    external_id: str | None = None
 
 
 class Echo(Value):
@@ -199,13 +203,17 @@ class Echo(Value):
 
 
 class OptOut(Value):
-    """This person wants no more marketing here; `confirm` when nobody but us would answer it."""
+    """This person wants no more marketing here; `confirm` when nobody but us would answer it.
+
+    `scope` is the provider's name of what is refused, where it has one.
+    """
 
     kind: Literal["opt_out"] = "opt_out"
     sender: Sender
     dedupe_key: str
     source: str
     confirm: bool = False
+    scope: str | None = None
     at: AwareDatetime | None = None
 
 
@@ -258,23 +266,25 @@ class Referral(Value):
 
 
 class Edited(Value):
-    """A person changed an earlier message."""
+    """A person changed an earlier message; `ours`: the business did, in the provider's own app."""
 
     kind: Literal["edited"] = "edited"
     sender: Sender
     dedupe_key: str
     external_id: str
     text: str
+    ours: bool = False
     at: AwareDatetime | None = None
 
 
 class Deleted(Value):
-    """A person took back an earlier message."""
+    """A person took back an earlier message; `ours`: the business did, in the provider's app."""
 
     kind: Literal["deleted"] = "deleted"
     sender: Sender
     dedupe_key: str
     external_id: str
+    ours: bool = False
     at: AwareDatetime | None = None
 
 
@@ -297,6 +307,20 @@ class Unsupported(Value):
     dedupe_key: str
     external_id: str | None = None
     what: str
+    at: AwareDatetime | None = None
+
+
+class IdentityChanged(Value):
+    """The provider says that this person is reached at another address from now on.
+
+    The new address is among the aliases of `sender`, so that both are one customer. Without one
+    the address stays, and somebody may have taken it over: its keys are new.
+    """
+
+    kind: Literal["identity_changed"] = "identity_changed"
+    sender: Sender
+    dedupe_key: str
+    new_identity: str | None = None
     at: AwareDatetime | None = None
 
 
@@ -352,6 +376,7 @@ PersonEvent = (
     | Deleted
     | Reacted
     | Unsupported
+    | IdentityChanged
 )
 ChannelEvent = Annotated[
     PersonEvent | Receipt | ReadUpTo | Echo | Ignored | Forged | Unreadable,

@@ -12,6 +12,7 @@ from bot.model.channel import (
     Echo,
     Edited,
     HelpKeyword,
+    IdentityChanged,
     Inbound,
     OptIn,
     OptOut,
@@ -253,6 +254,7 @@ EventBody = Annotated[
     | Deleted
     | Reacted
     | Unsupported
+    | IdentityChanged
     | Echo
     | IdentityJoined
     | LoginSeen

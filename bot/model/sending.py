@@ -33,9 +33,13 @@ class ChoiceKind(StrEnum):
 
 
 class Choice(Value):
-    """One suggested answer. `payload` comes back when pressed (default: the title)."""
+    """One suggested answer. `payload` comes back when pressed (default: the title).
+
+    `description` says more below the title, where a channel shows such lines.
+    """
 
     title: str
+    description: str | None = None
     payload: str | None = None
     kind: ChoiceKind = ChoiceKind.REPLY
     url: str | None = None
@@ -77,12 +81,35 @@ class Question(Value):
     max_length: int
 
 
+class TemplateButtonKind(StrEnum):
+    """What the parameter of a template's button is."""
+
+    REPLY = "quick_reply"
+    URL = "url"
+    CODE = "copy_code"
+
+
+class TemplateButton(Value):
+    """The parameter of one button of a template, by its place from 0."""
+
+    place: int
+    kind: TemplateButtonKind
+    parameter: str
+
+
 class TemplateUse(Value):
-    """A provider-approved template and its parameters, for channels with a closed window."""
+    """A provider-approved template and its parameters, for channels with a closed window.
+
+    `parameters` are those of its text. Its head has a file or place (`header`) or a text of its
+    own (`header_parameters`).
+    """
 
     name: str
     language: str
     parameters: tuple[str, ...] = ()
+    header: Attachment | None = None
+    header_parameters: tuple[str, ...] = ()
+    buttons: tuple[TemplateButton, ...] = ()
     external_id: str | None = None
 
 

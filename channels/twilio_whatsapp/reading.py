@@ -5,10 +5,9 @@ Source: https://www.twilio.com/docs/messaging/guides/webhook-request#whatsapp-sp
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from bot.kit import consent, payload, text
+from bot.kit import consent, payload, text, whatsapp
 from bot.kit.consent import Wish
 from bot.kit.twilio import webhook
 from bot.model.channel import (
@@ -32,21 +31,13 @@ if TYPE_CHECKING:
     from bot.model.channel import ChannelEvent
 
 SCHEME = "whatsapp:"
-_PHONE = re.compile(r"\+?([1-9][0-9]{6,14})")
-# Business-scoped user id: a country, a dot, letters and digits.
-_BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,128}")
 _WISHES = {"STOP": Wish.STOP, "START": Wish.START, "HELP": Wish.HELP}
 _FARTHEST_LATITUDE, _FARTHEST_LONGITUDE = 90, 180
 
 
 def sender(address: str) -> Sender | None:
     """Who has this address (`whatsapp:` and a phone number or user id); None when it is neither."""
-    user = address.strip().removeprefix(SCHEME)
-    phone = _PHONE.fullmatch(user)
-    if phone:
-        number = f"+{phone[1]}"
-        return Sender(user=number, phone=number)
-    return Sender(user=user) if _BSUID.fullmatch(user) else None
+    return whatsapp.sender(address.strip().removeprefix(SCHEME))
 
 
 def message(form: Form) -> Events:
@@ -121,7 +112,7 @@ def _person(form: Form) -> Sender | None:
 
 
 def _press(form: Form) -> Press | None:
-    fields = _flow(form)
+    fields = whatsapp.answers(form.get("InteractiveData") or form.get("FlowData"))
     if fields:
         return Press(kind=PressKind.FORM, fields=fields)
     listed = form.get("ListId")
@@ -129,15 +120,6 @@ def _press(form: Form) -> Press | None:
         return Press(kind=PressKind.LIST, payload=listed)
     button = form.get("ButtonPayload") or form.get("ButtonText")
     return Press(kind=PressKind.BUTTON, payload=button) if button else None
-
-
-def _flow(form: Form) -> tuple[tuple[str, str], ...]:
-    """The answers of a filled WhatsApp flow, in order; what is no text goes as JSON."""
-    data = payload.read(form.get("InteractiveData") or form.get("FlowData"))
-    if data is None or not data.is_object:
-        return ()
-    answers = [(key, data[key]) for key in data.keys]
-    return tuple((text.clean(key), text.clean(node.text or node.json)) for key, node in answers)
 
 
 def _location(form: Form) -> tuple[Attachment, ...]:

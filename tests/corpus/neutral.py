@@ -13,6 +13,7 @@ from bot.model.channel import (
     Echo,
     Edited,
     HelpKeyword,
+    IdentityChanged,
     Ignored,
     Inbound,
     OptIn,
@@ -41,6 +42,7 @@ _EVENT_TYPES: dict[type, str] = {
     Reacted: "reaction",
     ReadUpTo: "read",
     Unsupported: "unsupported",
+    IdentityChanged: "identity_change",
 }
 # How our reasons for leaving something alone begin or what they speak of.
 _IGNORED_WORDS = {
@@ -115,6 +117,8 @@ def events(event: ChannelEvent) -> list[dict[str, Any]]:
     kind = _EVENT_TYPES.get(type(event))
     if kind is None:
         return []
+    if isinstance(event, IdentityChanged) and event.new_identity is None:
+        kind = "identity_verify"
     return [{"type": kind, **_fields(event)}]
 
 
@@ -125,6 +129,10 @@ def _fields(event: ChannelEvent) -> dict[str, Any]:
         fields |= {"from": who.user, "contact_name": who.name}
     if isinstance(event, Reacted):
         fields["action"] = "react" if event.emoji else "unreact"
+    if isinstance(event, Referral):
+        fields |= {"source_id": event.ad_id, "click_id": event.ref}
+    if isinstance(event, Edited | Deleted):
+        fields["direction"] = "out" if event.ours else "in"
     fields["timestamp"] = _iso(getattr(event, "at", None))
     return fields
 

@@ -30,6 +30,8 @@ from bot.model.sending import (
     Reply,
     Retry,
     Sent,
+    TemplateButton,
+    TemplateButtonKind,
     TemplateUse,
     Unreachable,
     Unreached,
@@ -43,6 +45,11 @@ if TYPE_CHECKING:
 
 _MOST_CALLS = 100
 _OUR_NAMES = {"document": "file"}
+_HEADS = {
+    "image": AttachmentType.IMAGE,
+    "video": AttachmentType.VIDEO,
+    "document": AttachmentType.FILE,
+}
 
 
 @dataclass
@@ -126,6 +133,7 @@ def _choices(replies: list[Json]) -> tuple[tuple[Choice, ...], list[str]]:
     choices = tuple(
         Choice(
             title=reply.get("text") or "",
+            description=reply.get("extra") if reply["type"] == "text" else None,
             kind=ChoiceKind(reply["type"]),
             url=reply.get("url") or (reply.get("extra") if reply["type"] != "text" else None),
         )
@@ -147,16 +155,35 @@ def _attachment(data: Json) -> Attachment:
 def _template(data: Json | None) -> TemplateUse | None:
     if data is None:
         return None
-    values: list[str] = []
-    for component in data.get("components") or []:
-        variables = component.get("variables") or {}
-        values += [variables[key]["value"] for key in sorted(variables, key=_place)]
-    return TemplateUse(
-        name=data["name"],
-        language=data["language"],
-        parameters=tuple(values),
-        external_id=data.get("provider_id"),
+    named = TemplateUse(
+        name=data["name"], language=data["language"], external_id=data.get("provider_id")
     )
+    for component in data.get("components") or []:
+        named = _filled(named, component)
+    return named
+
+
+def _filled(template: TemplateUse, component: Json) -> TemplateUse:
+    """A template with the variables of one more component."""
+    variables = component.get("variables") or {}
+    given = [variables[key] for key in sorted(variables, key=_place)]
+    values = tuple(each["value"] for each in given)
+    kind, _, what = component["type"].partition("/")
+    # A provider that keeps templates itself numbers all variables in one row.
+    if template.external_id or kind not in {"header", "button"}:
+        return template.model_copy(update={"parameters": (*template.parameters, *values)})
+    if kind == "header" and given and given[0]["type"] in _HEADS:
+        mime, _, url = values[0].partition(":")
+        header = Attachment(type=_HEADS[given[0]["type"]], url=url, mime=mime)
+        return template.model_copy(update={"header": header})
+    if kind == "header":
+        return template.model_copy(update={"header_parameters": values})
+    place = int(re.sub(r"\D", "", component["name"]) or 0)
+    buttons = [
+        TemplateButton(place=place, kind=TemplateButtonKind(what), parameter=value)
+        for value in values
+    ]
+    return template.model_copy(update={"buttons": (*template.buttons, *buttons)})
 
 
 def _place(key: str) -> tuple[int, str]:

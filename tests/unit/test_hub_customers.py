@@ -6,12 +6,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.model.channel import Deleted, Edited, HelpKeyword, Reacted, Sender, Started, Unsupported
+from bot.model.channel import (
+    Deleted,
+    Edited,
+    HelpKeyword,
+    IdentityChanged,
+    Reacted,
+    Sender,
+    Started,
+    Unsupported,
+)
 from bot.model.event import EventBody
 from bot.model.ids import EventId
-from bot.model.people import ByCustomer
+from bot.model.people import ByCustomer, BySystem
 from bot.model.record import Arrival, IdentitySeed
-from bot.model.thread import MessageIn, OwnedByAgent, Phase
+from bot.model.thread import MessageIn, Note, OwnedByAgent, Phase
 from bot.model.understanding import Guess
 from tests.builders import understood
 from tests.fakes.nlu import FakeNlu
@@ -124,6 +133,44 @@ async def test_facts_are_kept_and_not_answered(kit: HubKit, body: EventBody, kin
         kind,
         ByCustomer(identity=kit.identity(TELEGRAM, USER)),
     )
+    assert kit.phone(TELEGRAM, USER) == shown
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (Edited(sender=WHO, dedupe_key="k", external_id="m", text="ny", ours=True), "edited"),
+        (Deleted(sender=WHO, dedupe_key="k", external_id="m", ours=True), "deleted"),
+    ],
+    ids=["edited", "deleted"],
+)
+async def test_what_the_business_takes_back_in_the_providers_app_is_not_the_customers_doing(
+    kit: HubKit, body: EventBody, kind: str
+) -> None:
+    await kit.write(TELEGRAM, USER, "leverans")
+    shown = kit.phone(TELEGRAM, USER)
+    await happens(kit, body)
+    last = (await kit.entries(TELEGRAM, USER))[-1]
+    assert (last.body.kind, last.by) == (f"message_{kind}", BySystem())
+    assert kit.phone(TELEGRAM, USER) == shown
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        ("+46701740688", "reached at +46701740688 from now on"),
+        (None, "the security code has changed"),
+    ],
+    ids=["moved", "another_telephone"],
+)
+async def test_another_address_is_noted_and_not_answered(
+    kit: HubKit, new: str | None, told: str
+) -> None:
+    await kit.write(TELEGRAM, USER, "leverans")
+    shown = kit.phone(TELEGRAM, USER)
+    await happens(kit, IdentityChanged(sender=WHO, dedupe_key="k", new_identity=new))
+    last = (await kit.entries(TELEGRAM, USER))[-1]
+    assert (last.body, last.by) == (Note(text=told), BySystem())
     assert kit.phone(TELEGRAM, USER) == shown
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.errors import ConfigError
+from bot.kit.meta.messaging.outcomes import judge
 from bot.model.channel import (
     Attachment,
     AttachmentType,
@@ -35,7 +36,6 @@ from bot.model.sending import (
     Sent,
 )
 from channels.messenger import Adapter, Settings
-from channels.messenger.outcomes import judge
 from tests.contract import channel_samples as kit
 
 if TYPE_CHECKING:
@@ -127,6 +127,13 @@ def test_the_same_mid_from_a_message_and_its_edit_are_two_things() -> None:
     said = item(message={"mid": "m_1", "text": "Hje"})
     mended = item(message_edit={"mid": "m_1", "text": "Hej", "num_edit": 1})
     assert [event.kind for event in events(said, mended, said)] == ["inbound", "edited"]
+
+
+def test_what_the_page_takes_back_is_deleted_by_the_page() -> None:
+    back = {"sender": {"id": PAGE}, "recipient": {"id": "7001"}}
+    (event,) = events(item(message={"mid": "m_1", "is_echo": True, "is_deleted": True}) | back)
+    assert isinstance(event, Deleted)
+    assert (event.external_id, event.sender.user, event.ours) == ("m_1", "7001", True)
 
 
 def test_two_deliveries_in_one_webhook_are_both_told() -> None:

@@ -1,18 +1,14 @@
-"""What the items of a Messenger webhook have in common: parties, times, texts."""
+"""What the items of a webhook have in common: parties and keys."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bot.kit.text import clean
+from bot.kit.meta.nodes import text_of
 from bot.model.channel import Sender
 
 if TYPE_CHECKING:
     from bot.kit.payload import Node
-
-# Unix times above this are milliseconds; as seconds it would be the year 5138.
-_MILLISECONDS_FROM = 10**11
 
 
 def sender_of(item: Node) -> Sender | None:
@@ -30,20 +26,3 @@ def party_id(party: Node) -> str:
 def made_key(item: Node, sender: Sender, what: str) -> str:
     """A key for what Meta gives no id: who, when and what."""
     return f"{sender.user}:{text_of(item['timestamp'])}:{what}"
-
-
-def text_of(node: Node) -> str:
-    """A text fit to be stored, empty when there is none."""
-    return clean(node.text)
-
-
-def time_of(node: Node) -> datetime | None:
-    """A Unix time in seconds or milliseconds, or None."""
-    number = node.number
-    if number is None:
-        return None
-    try:
-        scale = 1000 if number >= _MILLISECONDS_FROM else 1
-        return datetime.fromtimestamp(number / scale, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -1,6 +1,7 @@
-"""What a Messenger message carries besides text.
+"""What a message carries besides text.
 
 Source: https://developers.facebook.com/docs/messenger-platform/reference/webhook-events/messages
+and https://developers.facebook.com/docs/instagram-platform/webhooks/examples
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from bot.kit.text import clean
 from bot.model.channel import Attachment, AttachmentType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bot.kit.payload import Node
 
 _FILES = {
@@ -19,6 +22,7 @@ _FILES = {
     "audio": AttachmentType.AUDIO,
     "file": AttachmentType.FILE,
 }
+_HEART = "like_heart"
 
 
 class Carried(NamedTuple):
@@ -42,11 +46,25 @@ def carried(message: Node) -> Carried:
             found.append(attachment)
         else:
             lacking.append(clean(node["type"].text)[:50] or "attachment")
-    return Carried(tuple(found), tuple(lacking))
+    if message["is_unsupported"].is_true:
+        lacking.append("unsupported message")
+    return Carried((*found, *_about(message)), tuple(lacking))
+
+
+def _about(message: Node) -> Iterator[Attachment]:
+    """The story that a message answers, and the product that it asks about."""
+    story = _web(message["reply_to"]["story"]["url"])
+    if story:
+        yield Attachment(type=AttachmentType.SHARE, url=story, name="story")
+    product = clean(message["referral"]["product"]["id"].text)
+    if product:
+        yield Attachment(type=AttachmentType.SHARE, name=product)
 
 
 def _read(node: Node) -> Attachment | None:
     kind = node["type"].text
+    if kind == _HEART:
+        return Attachment(type=AttachmentType.STICKER, name="❤️", sticker_id=_HEART)
     if _sticker_id(node):
         return _sticker(node)
     if kind == "location":

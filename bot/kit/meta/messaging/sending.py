@@ -1,6 +1,7 @@
-"""From one message out to the bodies of Messenger's Send API.
+"""From one message out to the bodies of the Send API, for Messenger and for Instagram.
 
-Source: https://developers.facebook.com/docs/messenger-platform/reference/send-api
+Source: https://developers.facebook.com/docs/messenger-platform/reference/send-api and
+https://developers.facebook.com/documentation/business-messaging/instagram-messaging
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import JsonValue
-
 from bot.kit.split import measure, split
 from bot.model.channel import AttachmentType, TextUnit
 from bot.model.sending import ChoiceKind, Origin
@@ -18,10 +17,12 @@ from bot.model.sending import ChoiceKind, Origin
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pydantic import JsonValue
+
+    from bot.kit.meta.graph import Json
     from bot.model.channel import Attachment
     from bot.model.sending import Choice, Outbound
 
-LONGEST_TEXT = 2000
 MOST_CHOICES = 13
 LONGEST_TITLE = 20
 WINDOW = timedelta(hours=24)
@@ -39,7 +40,13 @@ _FILES = {
     AttachmentType.STICKER: "image",
 }
 
-Json = dict[str, JsonValue]
+
+class Carrier(NamedTuple):
+    """What carries a message: its name, and how long a text of it may be."""
+
+    name: str
+    longest: int
+    unit: TextUnit
 
 
 class Plan(NamedTuple):
@@ -49,27 +56,30 @@ class Plan(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def plan(message: Outbound, *, longest: int) -> Plan:
+def plan(message: Outbound, carrier: Carrier, *, shown: Sequence[Json] = ()) -> Plan:
     """Take a message apart: files first, then the text in parts; choices go with the last part.
 
-    Quick replies vanish from the screen when anything comes after them.
+    `shown` are further parts, below the text. Quick replies vanish from the screen when anything
+    comes after them.
     """
-    warnings = ["Messenger has no such templates: only the text was sent"] * bool(message.template)
-    files = [_file(attachment, warnings) for attachment in message.attachments]
+    name = carrier.name
+    warnings = [f"{name} has no such templates: only the text was sent"] * bool(message.template)
+    files = [_file(attachment, name, warnings) for attachment in message.attachments]
     parts = [part for part in files if part is not None]
     links = _links(message.choices, warnings)
     lines = [message.text] if message.text.strip() else []
     lines += filter(None, map(_line, message.attachments))
-    buttons = _buttons(links) if _can_have_buttons(lines, links, longest) else []
+    buttons = _buttons(links) if _can_have_buttons(lines, links, carrier) else []
     if not buttons:
         lines += [f"{choice.title}: {choice.url}".removeprefix(": ") for choice in links]
-    pieces = split("\n".join(lines), limit=longest, unit=TextUnit.UTF16)
+    pieces = split("\n".join(lines), limit=carrier.longest, unit=carrier.unit)
     parts += [{"text": piece} for piece in pieces]
-    if not parts:
-        return Plan((), (*warnings, "there is nothing in it that Messenger carries"))
+    if not parts and not shown:
+        return Plan((), (*warnings, f"there is nothing in it that {name} carries"))
     if buttons:
         parts[-1] = _template(pieces[-1], buttons)
-    replies = _quick_replies(message.choices, warnings)
+    parts += shown
+    replies = _quick_replies(message.choices, name, warnings)
     if replies:
         parts[-1] = {**parts[-1], "quick_replies": replies}
     return Plan(tuple(parts), tuple(warnings))
@@ -106,7 +116,7 @@ def envelope(message: Outbound, *, human_agent: bool) -> Json | WindowClosed:
 # --- files -----------------------------------------------------------------------------------
 
 
-def _file(attachment: Attachment, warnings: list[str]) -> Json | None:
+def _file(attachment: Attachment, name: str, warnings: list[str]) -> Json | None:
     kind = _FILES.get(attachment.type)
     if kind and (attachment.url or attachment.media_id):
         by_url: Json = {"url": attachment.url, "is_reusable": True}
@@ -115,7 +125,7 @@ def _file(attachment: Attachment, warnings: list[str]) -> Json | None:
             "attachment": {"type": kind, "payload": by_url if attachment.url else by_id},
         }
     if _line(attachment) is None:
-        warnings.append(f"an attachment ({attachment.type}) was left out: Messenger cannot show it")
+        warnings.append(f"an attachment ({attachment.type}) was left out: {name} cannot show it")
     return None
 
 
@@ -151,14 +161,14 @@ def _links(choices: Sequence[Choice], warnings: list[str]) -> list[Choice]:
     return links
 
 
-def _can_have_buttons(lines: list[str], links: list[Choice], longest: int) -> bool:
+def _can_have_buttons(lines: list[str], links: list[Choice], carrier: Carrier) -> bool:
     """Whether the links fit under the text as buttons; otherwise they are lines of it."""
     text = "\n".join(lines)
-    shortest = min(longest, _LONGEST_TEXT_WITH_BUTTONS)
     return (
         bool(text)
         and 0 < len(links) <= _MOST_BUTTONS
-        and measure(text, TextUnit.UTF16) <= shortest
+        and measure(text, TextUnit.UTF16) <= _LONGEST_TEXT_WITH_BUTTONS
+        and measure(text, carrier.unit) <= carrier.longest
         and all(0 < measure(link.title, TextUnit.UTF16) <= LONGEST_TITLE for link in links)
     )
 
@@ -172,25 +182,27 @@ def _template(text: str, buttons: list[JsonValue]) -> Json:
     return {"attachment": {"type": "template", "payload": payload}}
 
 
-def _quick_replies(choices: Sequence[Choice], warnings: list[str]) -> list[JsonValue]:
-    replies = [reply for choice in choices if (reply := _quick_reply(choice, warnings)) is not None]
+def _quick_replies(choices: Sequence[Choice], name: str, warnings: list[str]) -> list[JsonValue]:
+    replies = [
+        reply for choice in choices if (reply := _quick_reply(choice, name, warnings)) is not None
+    ]
     if len(replies) > MOST_CHOICES:
         left_out = len(replies) - MOST_CHOICES
-        warnings.append(f"{left_out} choices were left out: Messenger shows {MOST_CHOICES}")
+        warnings.append(f"{left_out} choices were left out: {name} shows {MOST_CHOICES}")
     return list(replies[:MOST_CHOICES])
 
 
-def _quick_reply(choice: Choice, warnings: list[str]) -> JsonValue:
+def _quick_reply(choice: Choice, name: str, warnings: list[str]) -> JsonValue:
     match choice.kind:
         case ChoiceKind.REPLY if choice.title.strip():
             payload = (choice.payload or choice.title)[:_LONGEST_PAYLOAD]
             if measure(choice.title, TextUnit.UTF16) > LONGEST_TITLE:
                 warnings.append(f"the title {choice.title!r} was shortened to {LONGEST_TITLE}")
-            return {"content_type": "text", "title": _short(choice.title), "payload": payload}
+            return {"content_type": "text", "title": short(choice.title), "payload": payload}
         case ChoiceKind.PHONE:
             return {"content_type": "user_phone_number"}
         case ChoiceKind.LOCATION:
-            warnings.append("asking for a place was left out: Messenger no longer can")
+            warnings.append(f"asking for a place was left out: {name} no longer can")
         case ChoiceKind.REPLY:
             warnings.append("a choice without a title was left out")
         case ChoiceKind.URL | ChoiceKind.FORM:
@@ -198,10 +210,12 @@ def _quick_reply(choice: Choice, warnings: list[str]) -> JsonValue:
     return None
 
 
-def _short(title: str) -> str:
-    if measure(title, TextUnit.UTF16) <= LONGEST_TITLE:
+def short(title: str, *, longest: int = LONGEST_TITLE) -> str:
+    """Words cut to what fits, where a reader would cut them."""
+    if measure(title, TextUnit.UTF16) <= longest:
         return title
-    return split(title, limit=LONGEST_TITLE - 1, unit=TextUnit.UTF16)[0] + "…"
+    pieces = split(title, limit=longest - 1, unit=TextUnit.UTF16)
+    return f"{pieces[0]}…" if pieces else ""
 
 
 def _is_web(url: str | None) -> bool:

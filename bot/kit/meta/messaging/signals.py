@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.kit.meta.messaging.parties import made_key
+from bot.kit.meta.nodes import text_of, time_of
 from bot.model.channel import (
     Edited,
     Ignored,
@@ -17,7 +19,6 @@ from bot.model.channel import (
     Unreadable,
     UnreadableReason,
 )
-from channels.messenger.nodes import made_key, text_of, time_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -97,6 +98,17 @@ def read_mark(item: Node, sender: Sender) -> Events:
         at = time_of(item["timestamp"])
         return (Receipt(external_id=mid, status=ReceiptStatus.READ, at=at),)
     return _up_to(time_of(read["watermark"]), sender, ReceiptStatus.READ)
+
+
+def seen_mark(item: Node, sender: Sender) -> Events:
+    """Messages seen, up to one that is named: Instagram tells of the last alone.
+
+    Source: https://developers.facebook.com/docs/instagram-platform/webhooks/examples
+    """
+    mid, at = text_of(item["read"]["mid"]), time_of(item["timestamp"])
+    if not mid or at is None:
+        return read_mark(item, sender)
+    return (ReadUpTo(sender=sender, watermark=at, external_id=mid),)
 
 
 def _up_to(watermark: datetime | None, sender: Sender, status: ReceiptStatus) -> Events:

@@ -1,16 +1,21 @@
-"""From one Messenger webhook to its events.
+"""From one webhook of Messenger or Instagram to its events.
 
-Source: https://developers.facebook.com/docs/messenger-platform/reference/webhook-events. Every item
-of every entry is read on its own: one that cannot be read costs none of the others.
+Source: https://developers.facebook.com/docs/messenger-platform/reference/webhook-events and
+https://developers.facebook.com/docs/instagram-platform/webhooks/examples. Every item of every entry
+is read on its own: one that cannot be read costs none of the others.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
-from bot.kit import consent
-from bot.kit.consent import Wish
+from bot.kit.meta import webhook
+from bot.kit.meta.messaging import signals
+from bot.kit.meta.messaging.attachments import carried
+from bot.kit.meta.messaging.parties import made_key, party_id, sender_of
+from bot.kit.meta.nodes import text_of, time_of
+from bot.kit.payload import Node
 from bot.kit.text import clean
 from bot.model.channel import (
     ChannelEvent,
@@ -18,73 +23,68 @@ from bot.model.channel import (
     Echo,
     Ignored,
     Inbound,
-    OptIn,
-    OptOut,
     Press,
     PressKind,
-    ReadUpTo,
-    Receipt,
     Sender,
     Unreadable,
     UnreadableReason,
     Unsupported,
 )
-from channels.messenger import signals
-from channels.messenger.attachments import carried
-from channels.messenger.nodes import made_key, party_id, sender_of, text_of, time_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from bot.kit.payload import Node
+    from collections.abc import Iterator
 
 _FRAME = frozenset({"sender", "recipient", "timestamp", "prior_message"})
-_OTHER_ACCOUNT = Ignored(reason="other_account_ignored: meant for another page")
 
 Events = tuple[ChannelEvent, ...]
+ReadItem = Callable[[Node, Sender], Events]
 
 
-def read(webhook: Node, *, page_id: str) -> Events:
-    """All events of a webhook, in order, repeats within it left out."""
-    events: dict[tuple[str, str], ChannelEvent] = {}
-    for nth, event in enumerate(_all(webhook, page_id)):
-        events.setdefault(_identity(event, nth), event)
-    return tuple(events.values())
+class Reading(NamedTuple):
+    """Whose webhooks are read: the account's id, what such an account is called, and how."""
+
+    account: str
+    called: str
+    readings: Mapping[str, ReadItem]
+
+    @property
+    def elsewhere(self) -> Ignored:
+        """Something for another account."""
+        return Ignored(reason=f"other_account_ignored: meant for another {self.called}")
 
 
-def _all(webhook: Node, page_id: str) -> Iterator[ChannelEvent]:
-    for entry in webhook["entry"]:
-        entry_id = entry["id"].text
-        if entry_id != page_id:
-            yield _OTHER_ACCOUNT
+def read_page(said: Node, *, page_id: str) -> Events:
+    """All events of a page's webhook, in order, repeats within it left out."""
+    return webhook.distinct(_all(said, Reading(page_id, "page", _READINGS)))
+
+
+def read_instagram(said: Node, *, account_id: str) -> Events:
+    """All events of an Instagram account's webhook, in order, repeats within it left out."""
+    return webhook.distinct(_all(said, Reading(account_id, "account", _ON_INSTAGRAM)))
+
+
+def _all(said: Node, whose: Reading) -> Iterator[ChannelEvent]:
+    for entry in said["entry"]:
+        if entry["id"].text != whose.account:
+            yield whose.elsewhere
             continue
         for item in entry["messaging"]:
-            yield from _item(item, page_id)
+            yield from _item(item, whose)
         for item in entry["standby"]:
-            yield from _standby(item, page_id)
+            yield from _standby(item, whose)
         if entry["changes"]:
-            yield Ignored(reason="page_change_ignored")
-
-
-def _identity(event: ChannelEvent, nth: int) -> tuple[str, str]:
-    if isinstance(event, Ignored | Unreadable):
-        return event.kind, event.model_dump_json()
-    if isinstance(event, Receipt | ReadUpTo):
-        return event.kind, str(nth)
-    if isinstance(event, Echo):
-        return event.kind, event.external_id
-    return event.kind, getattr(event, "dedupe_key", str(nth))
+            yield Ignored(reason=f"{whose.called}_change_ignored")
 
 
 # --- one item --------------------------------------------------------------------------------
 
 
-def _item(item: Node, page_id: str) -> Events:
+def _item(item: Node, whose: Reading) -> Events:
     if item["message"]["is_echo"].is_true:
-        return _echo(item, page_id)
-    if party_id(item["recipient"]) not in {"", page_id}:
-        return (_OTHER_ACCOUNT,)
-    reading = next((reading for name, reading in _READINGS.items() if item[name]), None)
+        return _echo(item, whose)
+    if party_id(item["recipient"]) not in {"", whose.account}:
+        return (whose.elsewhere,)
+    reading = next((reading for name, reading in whose.readings.items() if item[name]), None)
     if reading is None:
         return (_not_said(item),)
     sender = sender_of(item)
@@ -105,23 +105,27 @@ def _not_said(item: Node) -> Ignored:
     return Ignored(reason=clean(f"event_ignored: {other[:50]}"))
 
 
-def _standby(item: Node, page_id: str) -> Events:
+def _standby(item: Node, whose: Reading) -> Events:
     """Another app has the conversation: what the business says counts, the rest is its affair."""
     if item["message"]["is_echo"].is_true:
-        return _echo(item, page_id)
+        return _echo(item, whose)
     if item["read"] or item["delivery"]:
-        return _item(item, page_id)
+        return _item(item, whose)
     return (Ignored(reason="standby_ignored: another app has this conversation"),)
 
 
-def _echo(item: Node, page_id: str) -> Events:
-    if party_id(item["sender"]) not in {"", page_id}:
-        return (_OTHER_ACCOUNT,)
+def _echo(item: Node, whose: Reading) -> Events:
+    if party_id(item["sender"]) not in {"", whose.account}:
+        return (whose.elsewhere,)
     message, recipient = item["message"], party_id(item["recipient"])
+    if recipient == whose.account:
+        return (Ignored(reason=f"echo_ignored: the {whose.called} wrote to itself"),)
     external_id = text_of(message["mid"])
     if not recipient or not external_id:
         said = "an echo lacks its recipient or mid"
         return (Unreadable(reason=UnreadableReason.MALFORMED, detail=said),)
+    if message["is_deleted"].is_true:
+        return (_deleted(item, Sender(user=recipient), external_id, ours=True),)
     return (
         Echo(
             recipient=recipient,
@@ -141,10 +145,19 @@ def _message(item: Node, sender: Sender) -> Events:
     message = item["message"]
     key = text_of(message["mid"]) or made_key(item, sender, "message")
     if message["is_deleted"].is_true:
-        at = time_of(item["timestamp"])
-        return (Deleted(sender=sender, dedupe_key=f"{key}:deleted", external_id=key, at=at),)
+        return (_deleted(item, sender, key, ours=False),)
     came_by = signals.referral_of(message["referral"], item, sender=sender, key=f"{key}:referral")
     return (*came_by, _content(item, sender, key))
+
+
+def _deleted(item: Node, sender: Sender, external_id: str, *, ours: bool) -> Deleted:
+    return Deleted(
+        sender=sender,
+        dedupe_key=f"{external_id}:deleted",
+        external_id=external_id,
+        ours=ours,
+        at=time_of(item["timestamp"]),
+    )
 
 
 def _content(item: Node, sender: Sender, key: str) -> ChannelEvent:
@@ -153,7 +166,7 @@ def _content(item: Node, sender: Sender, key: str) -> ChannelEvent:
     attachments, lacking = carried(message)
     press = _quick_reply(message)
     if text and not attachments and press is None:
-        asked = _asked(text, sender, key, at)
+        asked = webhook.asked(text, sender, key, at)
         if asked is not None:
             return asked
     if not (text or attachments or press):
@@ -179,18 +192,6 @@ def _quick_reply(message: Node) -> Press | None:
     return Press(kind=PressKind.QUICK_REPLY, payload=payload) if payload else None
 
 
-def _asked(text: str, sender: Sender, key: str, at: datetime | None) -> ChannelEvent | None:
-    """What a text that is nothing but STOP or START asks for."""
-    source = f"keyword:{consent.keyword(text)}"
-    match consent.wish(text, telephone=False):
-        case Wish.STOP:
-            return OptOut(sender=sender, dedupe_key=key, source=source, confirm=True, at=at)
-        case Wish.START:
-            return OptIn(sender=sender, dedupe_key=key, source=source, confirm=True, at=at)
-        case _:
-            return None
-
-
 def _postback(item: Node, sender: Sender) -> Events:
     postback = item["postback"]
     payload, mid = text_of(postback["payload"]), text_of(postback["mid"])
@@ -210,7 +211,7 @@ def _postback(item: Node, sender: Sender) -> Events:
     )
 
 
-_READINGS: dict[str, Callable[[Node, Sender], Events]] = {
+_READINGS: dict[str, ReadItem] = {
     "message": _message,
     "postback": _postback,
     "message_edit": signals.edit,
@@ -220,3 +221,4 @@ _READINGS: dict[str, Callable[[Node, Sender], Events]] = {
     "optin": signals.optin,
     "referral": signals.referral,
 }
+_ON_INSTAGRAM = {**_READINGS, "read": signals.seen_mark}

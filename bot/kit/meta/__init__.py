@@ -1,0 +1,1 @@
+"""What the channels of Meta share: accounts, webhooks, calls of the Graph API and its errors."""

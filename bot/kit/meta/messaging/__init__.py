@@ -1,0 +1,1 @@
+"""What Messenger and Instagram share: the items of their webhooks and the Send API."""
