@@ -20,6 +20,7 @@ from nlu.fit import Fitted
 from nlu.heads import Heads, load_heads
 from nlu.reading import Component, Reading, reading_of
 from nlu.vectors import StaticVectors, load_vectors
+from nlu.vocabulary import Vocabulary, learn_vocabulary, load_vocabulary
 from nlu.words import Features, Words
 
 _GUESSES = 5
@@ -47,6 +48,7 @@ class IntentReader(Component):
 
     def __init__(self, *, use_vectors: bool = True) -> None:
         self._meanings: dict[str, str] = {}
+        self._vocabulary: Vocabulary | None = None
         self._words = Words(load_vectors() if use_vectors else None, {})
         self._heads: Heads | None = None
         self._facts: _Facts | None = None
@@ -72,6 +74,19 @@ class IntentReader(Component):
         """Take the English meanings of Swedish words, before training."""
         self._meanings = dict(meanings)
         self._words = Words(self.vectors, self._meanings)
+
+    def meet(self, docs: Iterable[Doc]) -> int:
+        """Learn the words of the texts to train on; their language must have been read.
+
+        Returns how many words are known; none without vectors.
+        """
+        if self.vectors is None:
+            return 0
+        terms = self._words.terms
+        texts = [terms(doc, swedish=reading_of(doc).language == "sv") for doc in docs]
+        self._vocabulary = learn_vocabulary(texts, self._words.vector)
+        self._words = Words(self.vectors, self._meanings, self._vocabulary)
+        return len(self._vocabulary.keys)
 
     def features(self, docs: Iterable[Doc]) -> list[Features]:
         """The texts as numbers; their language must have been read."""
@@ -123,6 +138,8 @@ class IntentReader(Component):
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         self._heads.save(folder / "heads.npz")
+        if self._vocabulary is not None:
+            self._vocabulary.save(folder / "vocabulary.npz")
         facts = self.trained.model_dump(mode="json")
         (folder / "facts.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
@@ -134,9 +151,12 @@ class IntentReader(Component):
         have = self.vectors.name if self.vectors else None
         if heads.meaning is not None and have != facts.vectors:
             heads = heads.without_vectors()
-        if heads.meaning is None:
-            self._words = Words(None, {})
-        self.know(facts.meanings)
+        self._vocabulary = None
+        if heads.meaning is not None:
+            self._vocabulary = load_vocabulary(folder / "vocabulary.npz")
+        self._meanings = facts.meanings
+        vectors = self.vectors if heads.meaning is not None else None
+        self._words = Words(vectors, self._meanings, self._vocabulary)
         self._heads, self._facts = heads, facts
         return self
 

@@ -31,7 +31,7 @@ from nlu.stage import StageReader
 from nlu.text import fold
 
 Part = TypeVar("Part")
-_FORMAT = 1
+_FORMAT = 2
 _MANIFEST = "model.json"
 _COMPONENTS = ("language", "intent", "stage", "entities", "mood")
 

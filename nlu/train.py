@@ -17,7 +17,7 @@ from nlu.data import Corpus, Example, Overlap, distinct, load_corpus, overlaps
 from nlu.fit import fit_heads
 from nlu.pipeline import Model
 from nlu.reading import reading_of
-from nlu.words import swedish_meanings
+from nlu.swedish import own_meanings
 
 _THIN = 5
 # Up to here the matrices are too small for a second thread to help.
@@ -93,11 +93,13 @@ def fitted_model(corpus: Corpus, *, use_vectors: bool = True) -> Model:
         if example.language
     )
     model.language.read([*inside, *outside])
-    model.intent.know(swedish_meanings() | corpus.settings.meanings)
+    model.intent.know({**own_meanings(), **corpus.settings.meanings})
+    terms = model.intent.meet(inside)
     numbers = {intent.name: number for number, intent in enumerate(corpus.intents)}
     fitted = fit_heads(
         model.intent.features(inside),
         np.array([numbers[example.intent] for example in corpus.examples]),
+        terms=terms,
         unknown=model.intent.features(outside),
         reject_rate=corpus.settings.reject_rate,
     )
