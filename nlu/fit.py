@@ -46,11 +46,24 @@ class _Compact(NamedTuple):
 
 
 class _Sense(NamedTuple):
-    """What vectors tell: of sentences the centre and the centred rows (n, d), and near words."""
+    """What vectors tell: of sentences the centre and the centred rows (n, d), and near words.
+
+    `near` are the weights of near words (n, v), `terms` the same in fewer dimensions, `owners` the
+    only text with a word, or -1.
+    """
 
     centre: Floats
     rows: Floats
+    near: Floats
     terms: _Compact
+    owners: Ints
+
+    def held_out(self, texts: Ints) -> Floats:
+        """The near words of texts as if words that only one text has were not known."""
+        near = self.near[texts]
+        near[self.owners == texts[:, None]] = 0
+        near /= np.maximum(np.sqrt(np.einsum("nv,nv->n", near, near)), 1e-6)[:, None]
+        return near if self.terms.back is None else near @ self.terms.back
 
 
 class _Data(NamedTuple):
@@ -85,7 +98,7 @@ def _compact(rows: Floats) -> _Compact:
     return _Compact(rows @ back, back)
 
 
-def _prepare(texts: Sequence[Features], labels: Ints, *, terms: int) -> _Data:
+def _prepare(texts: Sequence[Features], labels: Ints, owners: Ints) -> _Data:
     rarity = inverse_frequencies(texts)
     weights = [weigh(text, rarity) for text in texts]
     grams = dense(weights, width=WIDTH)
@@ -93,8 +106,8 @@ def _prepare(texts: Sequence[Features], labels: Ints, *, terms: int) -> _Data:
     if texts[0].vector is not None:
         raw = np.stack([text.vector for text in texts if text.vector is not None])
         centre = raw.mean(axis=0)
-        near = dense([text.terms for text in texts], width=terms)
-        sense = _Sense(centre, unit(raw, centre), _compact(near))
+        near = dense([text.terms for text in texts], width=len(owners))
+        sense = _Sense(centre, unit(raw, centre), near, _compact(near), owners)
     counts = np.bincount(labels)
     tilt = np.log(counts / len(labels)).astype(np.float32)
     kept = rare(weights)
@@ -164,7 +177,7 @@ def _round(data: _Data, train: Ints, test: Ints) -> tuple[_HeldOut, Linear]:
     if data.sense is not None:
         meant, near = data.sense.rows, data.sense.terms.rows
         by_meaning = _layer(meant[train], seen, data.classes).scores(meant[test])
-        by_meaning += _layer(near[train], seen, data.classes).scores(near[test])
+        by_meaning += _layer(near[train], seen, data.classes).scores(data.sense.held_out(test))
         similar += meant[test] @ meant[train].T
         nearest = _nearest(similar, seen, data.classes)
         part = part._replace(meaning=by_meaning, near=nearest)
@@ -210,15 +223,15 @@ def fit_heads(
     texts: Sequence[Features],
     labels: Ints,
     *,
-    terms: int,
+    owners: Ints,
     unknown: Sequence[Features],
     reject_rate: float,
 ) -> Fitted:
     """Train on texts whose labels rise from 0 without gaps; `unknown` only places the threshold.
 
-    `terms` is how many words the vocabulary has.
+    `owners` has for each word of the vocabulary the only text with it, or -1.
     """
-    data = _prepare(texts, labels, terms=terms)
+    data = _prepare(texts, labels, owners)
     held, layer = _held_out(data)
     mix = min(_MIXES, key=lambda mix: least_loss(held.mixed(mix), held.labels))
     without = min(_MIXES_WITHOUT, key=lambda mix: least_loss(held.mixed_without(mix), held.labels))

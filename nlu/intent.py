@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 from spacy.language import Language as Pipeline
 from spacy.tokens import Doc
 from typing_extensions import override
 
 from bot.model.understanding import Guess, Need
 from bot.model.value import Value
-from nlu.arrays import Floats
+from nlu.arrays import Floats, Ints
 from nlu.calibrate import Calibration
 from nlu.data import Intent
 from nlu.fit import Fitted
@@ -75,18 +76,18 @@ class IntentReader(Component):
         self._meanings = dict(meanings)
         self._words = Words(self.vectors, self._meanings)
 
-    def meet(self, docs: Iterable[Doc]) -> int:
+    def meet(self, docs: Iterable[Doc]) -> Ints:
         """Learn the words of the texts to train on; their language must have been read.
 
-        Returns how many words are known; none without vectors.
+        Returns for each word the only text that has it, or -1; no words without vectors.
         """
         if self.vectors is None:
-            return 0
+            return np.zeros(0, dtype=np.int64)
         terms = self._words.terms
         texts = [terms(doc, swedish=reading_of(doc).language == "sv") for doc in docs]
-        self._vocabulary = learn_vocabulary(texts, self._words.vector)
+        self._vocabulary, owners = learn_vocabulary(texts, self._words.vector)
         self._words = Words(self.vectors, self._meanings, self._vocabulary)
-        return len(self._vocabulary.keys)
+        return owners
 
     def features(self, docs: Iterable[Doc]) -> list[Features]:
         """The texts as numbers; their language must have been read."""

@@ -40,8 +40,12 @@ def word_grams(folded: str) -> Ints:
     return np.array(found, dtype=np.int64)
 
 
-def letters_of(folded: str) -> Sparse:
-    """The n-grams of a word's letters as a row of length one: equal words have the product 1."""
-    places, counts = np.unique(word_grams(folded)[1:] - BUCKETS, return_counts=True)
-    values = counts.astype(np.float32)
-    return Sparse(places, values / np.float32(np.sqrt(values @ values)))
+def letters_of(grams: Ints) -> Sparse:
+    """A word's n-grams, as `word_grams` gave them, as a row of length one."""
+    counts: dict[int, int] = {}
+    for gram in grams[1:].tolist():
+        counts[gram - BUCKETS] = counts.get(gram - BUCKETS, 0) + 1
+    places = sorted(counts)
+    length = sum(count * count for count in counts.values()) ** 0.5
+    values = np.array([counts[place] / length for place in places], dtype=np.float32)
+    return Sparse(np.array(places, dtype=np.int64), values)

@@ -94,12 +94,12 @@ def fitted_model(corpus: Corpus, *, use_vectors: bool = True) -> Model:
     )
     model.language.read([*inside, *outside])
     model.intent.know({**own_meanings(), **corpus.settings.meanings})
-    terms = model.intent.meet(inside)
+    owners = model.intent.meet(inside)
     numbers = {intent.name: number for number, intent in enumerate(corpus.intents)}
     fitted = fit_heads(
         model.intent.features(inside),
         np.array([numbers[example.intent] for example in corpus.examples]),
-        terms=terms,
+        owners=owners,
         unknown=model.intent.features(outside),
         reject_rate=corpus.settings.reject_rate,
     )

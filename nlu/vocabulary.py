@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nlu.arrays import Floats, Ints
 from nlu.rows import NOTHING, Postings, Sparse, postings
-from nlu.terms import BUCKETS, Term, letters_of
+from nlu.terms import BUCKETS, Term, letters_of, word_grams
 
 _MOST_TERMS = 4_096
 _MOST_NEAR = 32  # terms that one word is near
@@ -38,9 +38,11 @@ class Vocabulary(NamedTuple):
     lengths: Floats
     rarity: Floats
 
-    def near(self, term: Term, vector: Floats, *, known: bool) -> tuple[Floats, Sparse]:
+    def near(
+        self, term: Term, grams: Ints, vector: Floats, *, known: bool
+    ) -> tuple[Floats, Sparse]:
         """A word's vector, mended where it is not known, and the terms that the word is near."""
-        likeness = self.letters.similar(letters_of(term.folded), size=len(self.keys))
+        likeness = self.letters.similar(letters_of(grams), size=len(self.keys))
         if not known and self._is_slip(term, likeness):
             alike = int(likeness.argmax())
             vector = self.units[alike] * self.lengths[alike]
@@ -76,12 +78,13 @@ class Vocabulary(NamedTuple):
         return at < len(self.keys) and int(self.keys[at]) == term.key
 
     def _nearest(self, likeness: Floats) -> Sparse:
-        places = np.flatnonzero(likeness >= _LEAST)
+        places = (likeness >= _LEAST).nonzero()[0]
         if not len(places):
             return NOTHING
         if len(places) > _MOST_NEAR:
-            best = np.argpartition(likeness.take(places), -_MOST_NEAR)[-_MOST_NEAR:]
-            places = np.sort(places.take(best))
+            best = likeness.take(places).argpartition(-_MOST_NEAR)[-_MOST_NEAR:]
+            places = places.take(best)
+            places.sort()
         values = likeness.take(places) ** np.float32(_SHARPNESS) * self.rarity.take(places)
         return Sparse(places, values.astype(np.float32))
 
@@ -97,26 +100,33 @@ def load_vocabulary(path: Path) -> Vocabulary:
 
 def learn_vocabulary(
     texts: Iterable[Sequence[Term]], vector_of: Callable[[Term], Floats]
-) -> Vocabulary:
-    """The vocabulary of texts, each given as its different words; exactly as after saving."""
+) -> tuple[Vocabulary, Ints]:
+    """The vocabulary of texts, each given as its different words, exactly as after saving.
+
+    Also which text is the only one with a term, -1 where several have it, shape (v,).
+    """
     counts: Counter[Term] = Counter()
+    owners: dict[Term, int] = {}
     size = 0
     for text in texts:
         counts.update(text)
+        owners |= dict.fromkeys(text, size)
         size += 1
     common = sorted(counts, key=lambda term: (-counts[term], term))[:_MOST_TERMS]
     kept = sorted(common, key=lambda term: term.key)
     vectors = np.stack([vector_of(term) for term in kept])
     lengths = np.maximum(np.sqrt(np.einsum("vd,vd->v", vectors, vectors)), 1e-6)
     seen = np.array([counts[term] for term in kept], dtype=np.float32)
-    letters = postings([letters_of(term.folded) for term in kept], width=BUCKETS)
-    return Vocabulary(
+    letters = postings([letters_of(word_grams(term.folded)) for term in kept], width=BUCKETS)
+    alone = [owners[term] if counts[term] == 1 else -1 for term in kept]
+    vocabulary = Vocabulary(
         keys=np.array([term.key for term in kept], dtype=np.int64),
         letters=letters._replace(values=_rounded(letters.values)),
         units=_rounded(vectors / lengths[:, None]),
         lengths=_rounded(lengths),
         rarity=_rounded(np.log(np.float32(1 + size) / (1 + seen)) + _COMMONEST),
     )
+    return vocabulary, np.array(alone, dtype=np.int64)
 
 
 def _rounded(array: NDArray[np.floating]) -> Floats:

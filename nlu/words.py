@@ -168,13 +168,14 @@ class Words:
             self._hashes = np.concatenate([self._hashes, np.zeros_like(self._hashes)])
             self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
         self._terms.append(term)
-        self._buckets.append(word_grams(term.folded))
+        grams = word_grams(term.folded)
+        self._buckets.append(grams)
         self._hashes[row] = zlib.crc32(term.folded.encode("utf-8", "surrogatepass"))
         near = NOTHING
         if self.vectors is not None:
             vector, known = self._meant(term)
             if self.vocabulary is not None:
-                vector, near = self.vocabulary.near(term, vector, known=known)
+                vector, near = self.vocabulary.near(term, grams, vector, known=known)
             if vector.any():
                 self._sums[row, :-1], self._sums[row, -1] = vector, 1.0
         self._near_terms.append(near)
