@@ -17,6 +17,7 @@ from bot.model.value import Value
 from nlu.arrays import Floats, Ints
 from nlu.calibrate import Calibration
 from nlu.data import Intent
+from nlu.encoder import Encoder
 from nlu.fit import Fitted
 from nlu.heads import Heads, load_heads
 from nlu.reading import Component, Reading, reading_of
@@ -26,6 +27,7 @@ from nlu.words import Features, Words
 
 _GUESSES = 5
 _LINE = 0.5  # of the scope, by how calibration defines it
+_ENCODED = 2_000  # characters
 _LEAST = 0.01  # confidence below which a further guess helps nobody
 
 
@@ -51,6 +53,7 @@ class IntentReader(Component):
         self._meanings: dict[str, str] = {}
         self._vocabulary: Vocabulary | None = None
         self._words = Words(load_vectors() if use_vectors else None, {})
+        self.encoder: Encoder | None = None
         self._heads: Heads | None = None
         self._facts: _Facts | None = None
 
@@ -65,6 +68,17 @@ class IntentReader(Component):
     def vectors(self) -> StaticVectors | None:
         """The vectors in use, or None when reading by words alone."""
         return self._words.vectors
+
+    @property
+    def vectors_name(self) -> str | None:
+        """Which vectors are in use, of words and of sentences."""
+        if self.vectors is None:
+            return None
+        return f"{self.vectors.name}+{self.encoder.name}" if self.encoder else self.vectors.name
+
+    def use(self, encoder: Encoder | None) -> None:
+        """Take the vectors of sentences from an encoder, before training or loading."""
+        self.encoder = encoder if self.vectors is not None else None
 
     @property
     def degraded(self) -> bool:
@@ -91,8 +105,14 @@ class IntentReader(Component):
 
     def features(self, docs: Iterable[Doc]) -> list[Features]:
         """The texts as numbers; their language must have been read."""
-        read = self._words.features
-        return [read(doc, swedish=reading_of(doc).language == "sv") for doc in docs]
+        return [self._features(doc) for doc in docs]
+
+    def _features(self, doc: Doc) -> Features:
+        features = self._words.features(doc, swedish=reading_of(doc).language == "sv")
+        if self.encoder is None or self._words.vectors is None:
+            return features
+        # What is far beyond the encoder's most tokens costs time and is not read by it.
+        return features._replace(vector=self.encoder.encode([doc.text[:_ENCODED]])[0])
 
     def adopt(self, fitted: Fitted, intents: Sequence[Intent]) -> None:
         """Take what training found."""
@@ -102,7 +122,7 @@ class IntentReader(Component):
             needs=tuple(intent.need for intent in intents),
             full=fitted.full,
             lexical=fitted.lexical,
-            vectors=self.vectors.name if self.vectors else None,
+            vectors=self.vectors_name,
             meanings=self._meanings,
         )
 
@@ -149,8 +169,7 @@ class IntentReader(Component):
         folder = Path(path)
         facts = _Facts.model_validate_json((folder / "facts.json").read_bytes())
         heads = load_heads(folder / "heads.npz")
-        have = self.vectors.name if self.vectors else None
-        if heads.meaning is not None and have != facts.vectors:
+        if heads.meaning is not None and self.vectors_name != facts.vectors:
             heads = heads.without_vectors()
         self._vocabulary = None
         if heads.meaning is not None:
