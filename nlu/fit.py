@@ -164,8 +164,15 @@ class _HeldOut(NamedTuple):
         return words - self.tilt
 
 
-def _round(data: _Data, train: Ints, test: Ints) -> tuple[_HeldOut, Linear]:
-    """The scores of what is held out in one round, and the layer of n-grams."""
+class _Near(NamedTuple):
+    """Layers fitted to most of the examples: those fitted to all are near them."""
+
+    grams: Linear
+    terms: Linear | None = None
+
+
+def _round(data: _Data, train: Ints, test: Ints) -> tuple[_HeldOut, _Near]:
+    """The scores of what is held out in one round, and its largest layers."""
     seen, rows = data.labels[train], data.compact.rows
     layer = _gram_layer(rows[train], seen, data.classes)
     shown = data.grams[train] * data.rare
@@ -177,15 +184,17 @@ def _round(data: _Data, train: Ints, test: Ints) -> tuple[_HeldOut, Linear]:
     if data.sense is not None:
         meant, near = data.sense.rows, data.sense.terms.rows
         by_meaning = _layer(meant[train], seen, data.classes).scores(meant[test])
-        by_meaning += _layer(near[train], seen, data.classes).scores(data.sense.held_out(test))
+        by_terms = _layer(near[train], seen, data.classes)
+        by_meaning += by_terms.scores(data.sense.held_out(test))
         similar += meant[test] @ meant[train].T
         nearest = _nearest(similar, seen, data.classes)
         part = part._replace(meaning=by_meaning, near=nearest)
-    return part, layer
+        return part, _Near(layer, by_terms)
+    return part, _Near(layer)
 
 
-def _held_out(data: _Data) -> tuple[_HeldOut, Linear]:
-    """The scores, and the last n-gram layer: the final one is near it."""
+def _held_out(data: _Data) -> tuple[_HeldOut, _Near]:
+    """The scores, and the layers of the last round."""
     rounds = [
         _round(data, np.flatnonzero(~held), np.flatnonzero(held)) for held in _folds(data.labels)
     ]
@@ -193,9 +202,9 @@ def _held_out(data: _Data) -> tuple[_HeldOut, Linear]:
     return _HeldOut(data.tilt, *map(np.concatenate, columns)), rounds[-1][1]
 
 
-def _heads(data: _Data, mix: Mix, mix_without: Mix, *, start: Linear) -> Heads:
+def _heads(data: _Data, mix: Mix, mix_without: Mix, *, start: _Near) -> Heads:
     labels, classes = data.labels, data.classes
-    grams = data.compact.spread(_gram_layer(data.compact.rows, labels, classes, start=start))
+    grams = data.compact.spread(_gram_layer(data.compact.rows, labels, classes, start=start.grams))
     meaning = None
     if data.sense is not None:
         terms = data.sense.terms
@@ -203,7 +212,7 @@ def _heads(data: _Data, mix: Mix, mix_without: Mix, *, start: Linear) -> Heads:
             data.sense.centre,
             _layer(data.sense.rows, labels, classes),
             data.sense.rows,
-            terms.spread(_layer(terms.rows, labels, classes)),
+            terms.spread(_layer(terms.rows, labels, classes, start=start.terms)),
         )
     heads = Heads(
         rarity=data.rarity,
@@ -232,10 +241,10 @@ def fit_heads(
     `owners` has for each word of the vocabulary the only text with it, or -1.
     """
     data = _prepare(texts, labels, owners)
-    held, layer = _held_out(data)
+    held, layers = _held_out(data)
     mix = min(_MIXES, key=lambda mix: least_loss(held.mixed(mix), held.labels))
     without = min(_MIXES_WITHOUT, key=lambda mix: least_loss(held.mixed_without(mix), held.labels))
-    heads = _heads(data, mix, without, start=layer)
+    heads = _heads(data, mix, without, start=layers)
     nothing = np.zeros((0, data.classes), dtype=np.float32)
     strange = heads.scores(unknown) if unknown else nothing
     plain = heads.without_vectors().scores(unknown) if unknown else nothing
