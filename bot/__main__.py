@@ -175,11 +175,14 @@ def restore(
 def nlu_train(
     data: Annotated[Path, typer.Option(help="A .jsonl file, or a folder of YAML examples.")],
     out: Annotated[Path, typer.Option(help="Folder to write the model to.")],
+    encoder: Annotated[
+        Path | None, typer.Option(help="Folder of a local BERT-like encoder of sentences.")
+    ] = None,
 ) -> None:
     """Train a model; prints a report as JSON."""
     from nlu.commands import train
 
-    typer.echo(train(data, out).model_dump_json(indent=2))
+    typer.echo(train(data, out, encoder=encoder).model_dump_json(indent=2))
 
 
 @nlu.command("evaluate")

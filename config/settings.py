@@ -107,6 +107,9 @@ class NluSection(_Section):
     """What reads messages."""
 
     model: Path = Field(Path("var/model"), description="Folder of a trained model.")
+    encoder: Path | None = Field(
+        None, description="Folder of the encoder that the model was trained with, if it has moved."
+    )
 
 
 class ContentSection(_Section):

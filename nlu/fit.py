@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from nlu.arrays import Floats, Ints
 from nlu.calibrate import Calibration, calibrate, least_loss
-from nlu.heads import Heads, Meaning, Mix, postings, rare, rounded, unit
+from nlu.heads import Heads, Meaning, Mix, rare, rounded, unit
+from nlu.rows import Sparse, dense, postings
 from nlu.solve import Linear, fit_logistic
-from nlu.words import WIDTH, Features, Weights, dense, inverse_frequencies, weigh
+from nlu.terms import WIDTH
+from nlu.words import Features, inverse_frequencies, weigh
 
-_VECTOR_STRENGTH = 30.0
-_GRAM_STRENGTH = 30.0
+_STRENGTH = 30.0
 _GRAM_STRENGTH_OF_MANY = 10.0
 # Mixes to choose from, by their log loss on held-out examples.
-_MIXES = tuple(Mix(grams, near) for grams in (1.0, 1.5, 2.0) for near in (2.0, 4.0, 8.0, 16.0))
+_MIXES = tuple(Mix(grams, near) for grams in (0.0, 0.5, 1.0) for near in (4.0, 8.0))
 _MIXES_WITHOUT = tuple(Mix(2.0, near) for near in (2.0, 4.0))
 _FOLDS = 5
 # Above this many examples one held-out fifth calibrates as well as five rounds do.
@@ -33,63 +34,93 @@ class Fitted(NamedTuple):
     lexical: Calibration
 
 
+class _Compact(NamedTuple):
+    """Rows (n, width) in fewer dimensions; `back` leads to the width again, None if they are it."""
+
+    rows: Floats
+    back: Floats | None
+
+    def spread(self, layer: Linear) -> Linear:
+        """A layer fitted to the rows as a layer over the full width."""
+        return layer if self.back is None else Linear(self.back @ layer.weights, layer.bias)
+
+
+class _Sense(NamedTuple):
+    """What vectors tell: of sentences the centre and the centred rows (n, d), and near words.
+
+    `near` are the weights of near words (n, v), `terms` the same in fewer dimensions, `owners` the
+    only text with a word, or -1.
+    """
+
+    centre: Floats
+    rows: Floats
+    near: Floats
+    terms: _Compact
+    owners: Ints
+
+    def held_out(self, texts: Ints) -> Floats:
+        """The near words of texts as if words that only one text has were not known."""
+        near = self.near[texts]
+        near[self.owners == texts[:, None]] = 0
+        near /= np.maximum(np.sqrt(np.einsum("nv,nv->n", near, near)), 1e-6)[:, None]
+        return near if self.terms.back is None else near @ self.terms.back
+
+
 class _Data(NamedTuple):
     """Everything there is to learn from, examples in the order of their labels.
 
-    `grams` (n, WIDTH) are weighted n-grams, `compact` the same points in at most n dimensions,
-    `back` leads from there to buckets again (None where compact is grams itself). `rare` marks
-    the buckets that count for the nearest example.
+    `grams` (n, WIDTH) are weighted n-grams, `rare` marks the buckets that count for the nearest
+    example, `tilt` is the log of each label's share.
     """
 
     labels: Ints
     classes: int
+    tilt: Floats
     rarity: Floats
-    weights: Sequence[Weights]
+    weights: Sequence[Sparse]
     rare: Floats
     grams: Floats
-    compact: Floats
-    back: Floats | None
-    vectors: Floats | None
-    centre: Floats | None
+    compact: _Compact
+    sense: _Sense | None
 
 
-def _compact(grams: Floats) -> tuple[Floats, Floats | None]:
+def _compact(rows: Floats) -> _Compact:
     """The same inner products in fewer dimensions, so that a round of training is cheap.
 
     A ridge-penalised linear model sees its points through inner products only, so training on
     the eigenvectors of the Gram matrix gives the same weights.
     """
-    if len(grams) >= WIDTH // 2:
-        return grams, None
-    values, axes = np.linalg.eigh((grams @ grams.T).astype(np.float64))
+    if len(rows) >= rows.shape[1] // 2:
+        return _Compact(rows, None)
+    values, axes = np.linalg.eigh((rows @ rows.T).astype(np.float64))
     kept = values > 1e-5 * values[-1]
-    back = grams.T @ (axes[:, kept] / np.sqrt(values[kept])).astype(np.float32)
-    return grams @ back, back
+    back = rows.T @ (axes[:, kept] / np.sqrt(values[kept])).astype(np.float32)
+    return _Compact(rows @ back, back)
 
 
-def _prepare(texts: Sequence[Features], labels: Ints, *, classes: int) -> _Data:
+def _prepare(texts: Sequence[Features], labels: Ints, owners: Ints) -> _Data:
     rarity = inverse_frequencies(texts)
     weights = [weigh(text, rarity) for text in texts]
-    grams = dense(weights)
-    compact, back = _compact(grams)
-    vectors = centre = None
+    grams = dense(weights, width=WIDTH)
+    sense = None
     if texts[0].vector is not None:
         raw = np.stack([text.vector for text in texts if text.vector is not None])
         centre = raw.mean(axis=0)
-        vectors = unit(raw, centre)
+        near = dense([text.terms for text in texts], width=len(owners))
+        sense = _Sense(centre, unit(raw, centre), near, _compact(near), owners)
+    counts = np.bincount(labels)
+    tilt = np.log(counts / len(labels)).astype(np.float32)
     kept = rare(weights)
-    return _Data(labels, classes, rarity, weights, kept, grams, compact, back, vectors, centre)
+    return _Data(labels, len(counts), tilt, rarity, weights, kept, grams, _compact(grams), sense)
 
 
-def _gram_layer(
-    compact: Floats, labels: Ints, classes: int, *, start: Linear | None = None
-) -> Linear:
-    strength = _GRAM_STRENGTH if len(labels) <= _ONE_ROUND_FROM else _GRAM_STRENGTH_OF_MANY
-    return fit_logistic(compact, labels, classes=classes, strength=strength, start=start)
+def _layer(rows: Floats, labels: Ints, classes: int, *, start: Linear | None = None) -> Linear:
+    return fit_logistic(rows, labels, classes=classes, strength=_STRENGTH, start=start)
 
 
-def _vector_layer(vectors: Floats, labels: Ints, classes: int) -> Linear:
-    return fit_logistic(vectors, labels, classes=classes, strength=_VECTOR_STRENGTH)
+def _gram_layer(rows: Floats, labels: Ints, classes: int, *, start: Linear | None = None) -> Linear:
+    strength = _STRENGTH if len(labels) <= _ONE_ROUND_FROM else _GRAM_STRENGTH_OF_MANY
+    return fit_logistic(rows, labels, classes=classes, strength=strength, start=start)
 
 
 def _folds(labels: Ints) -> Iterator[NDArray[np.bool_]]:
@@ -115,6 +146,7 @@ def _nearest(similar: Floats, labels: Ints, classes: int) -> Floats:
 class _HeldOut(NamedTuple):
     """Scores of examples by models that did not learn from them, view by view; (n, c) each."""
 
+    tilt: Floats
     labels: Ints
     grams: Floats
     near_grams: Floats
@@ -124,52 +156,75 @@ class _HeldOut(NamedTuple):
     def mixed(self, mix: Mix) -> Floats:
         """All views together."""
         words: Floats = np.float32(mix.grams) * self.grams + np.float32(mix.near) * self.near
-        return self.meaning + words
+        return self.meaning + words - self.tilt
 
     def mixed_without(self, mix: Mix) -> Floats:
         """The views that need no vectors."""
         words: Floats = np.float32(mix.grams) * self.grams + np.float32(mix.near) * self.near_grams
-        return words
+        return words - self.tilt
 
 
-def _held_out(data: _Data) -> tuple[_HeldOut, Linear]:
-    """The scores, and the last n-gram layer: the final one is near it."""
-    parts: list[_HeldOut] = []
-    width = data.compact.shape[1], data.classes
-    layer = Linear(np.zeros(width, np.float32), np.zeros(data.classes, np.float32))
-    for held in _folds(data.labels):
-        train, test = np.flatnonzero(~held), np.flatnonzero(held)
-        seen, rows = data.labels[train], data.compact[train]
-        layer = _gram_layer(rows, seen, data.classes)
-        shown = rows if data.back is None else data.grams[train]
-        shared: Floats = data.grams[test] * data.rare
-        similar: Floats = shared @ shown.T
+class _Near(NamedTuple):
+    """Layers fitted to most of the examples: those fitted to all are near them."""
+
+    grams: Linear
+    terms: Linear | None = None
+
+
+def _round(data: _Data, train: Ints, test: Ints) -> tuple[_HeldOut, _Near]:
+    """The scores of what is held out in one round, and its largest layers."""
+    seen, rows = data.labels[train], data.compact.rows
+    layer = _gram_layer(rows[train], seen, data.classes)
+    shown = data.grams[train] * data.rare
+    similar: Floats = data.grams[test] @ shown.T
+    nearest = _nearest(similar, seen, data.classes)
+    by_words = layer.scores(rows[test])
+    nothing = np.zeros_like(nearest)
+    part = _HeldOut(data.tilt, data.labels[test], by_words, nearest, nothing, nearest)
+    if data.sense is not None:
+        meant, near = data.sense.rows, data.sense.terms.rows
+        by_meaning = _layer(meant[train], seen, data.classes).scores(meant[test])
+        by_terms = _layer(near[train], seen, data.classes)
+        by_meaning += by_terms.scores(data.sense.held_out(test))
+        similar += meant[test] @ meant[train].T
         nearest = _nearest(similar, seen, data.classes)
-        by_words = layer.scores(data.compact[test])
-        part = _HeldOut(data.labels[test], by_words, nearest, np.zeros_like(nearest), nearest)
-        if data.vectors is not None:
-            near, far = data.vectors[train], data.vectors[test]
-            by_meaning = _vector_layer(near, seen, data.classes).scores(far)
-            similar += far @ near.T
-            nearest = _nearest(similar, seen, data.classes)
-            part = part._replace(meaning=by_meaning, near=nearest)
-        parts.append(part)
-    whole = _HeldOut(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    return whole, layer
+        part = part._replace(meaning=by_meaning, near=nearest)
+        return part, _Near(layer, by_terms)
+    return part, _Near(layer)
 
 
-def _heads(data: _Data, mix: Mix, mix_without: Mix, *, start: Linear) -> Heads:
-    grams = _gram_layer(data.compact, data.labels, data.classes, start=start)
-    if data.back is not None:
-        grams = Linear(data.back @ grams.weights, grams.bias)
+def _held_out(data: _Data) -> tuple[_HeldOut, _Near]:
+    """The scores, and the layers of the last round."""
+    rounds = [
+        _round(data, np.flatnonzero(~held), np.flatnonzero(held)) for held in _folds(data.labels)
+    ]
+    columns = zip(*(part[1:] for part, _ in rounds), strict=True)
+    return _HeldOut(data.tilt, *map(np.concatenate, columns)), rounds[-1][1]
+
+
+def _heads(data: _Data, mix: Mix, mix_without: Mix, *, start: _Near) -> Heads:
+    labels, classes = data.labels, data.classes
+    grams = data.compact.spread(_gram_layer(data.compact.rows, labels, classes, start=start.grams))
     meaning = None
-    if data.vectors is not None and data.centre is not None:
-        layer = _vector_layer(data.vectors, data.labels, data.classes)
-        meaning = Meaning(data.centre, layer, data.vectors)
-    first = np.searchsorted(data.labels, np.arange(data.classes)).astype(np.int64)
-    near = postings(data.weights, data.rare)
-    size = len(data.labels)
-    heads = Heads(data.rarity, grams, near, first, size, mix, mix_without, meaning)
+    if data.sense is not None:
+        terms = data.sense.terms
+        meaning = Meaning(
+            data.sense.centre,
+            _layer(data.sense.rows, labels, classes),
+            data.sense.rows,
+            terms.spread(_layer(terms.rows, labels, classes, start=start.terms)),
+        )
+    heads = Heads(
+        rarity=data.rarity,
+        grams=grams,
+        near=postings(data.weights, width=WIDTH, kept=data.rare),
+        first=np.searchsorted(labels, np.arange(classes)).astype(np.int64),
+        size=len(labels),
+        tilt=data.tilt,
+        mix=mix,
+        mix_without=mix_without,
+        meaning=meaning,
+    )
     return rounded(heads)
 
 
@@ -177,15 +232,19 @@ def fit_heads(
     texts: Sequence[Features],
     labels: Ints,
     *,
+    owners: Ints,
     unknown: Sequence[Features],
     reject_rate: float,
 ) -> Fitted:
-    """Train on texts whose labels rise from 0 without gaps; `unknown` only places the threshold."""
-    data = _prepare(texts, labels, classes=int(labels[-1]) + 1)
-    held, layer = _held_out(data)
+    """Train on texts whose labels rise from 0 without gaps; `unknown` only places the threshold.
+
+    `owners` has for each word of the vocabulary the only text with it, or -1.
+    """
+    data = _prepare(texts, labels, owners)
+    held, layers = _held_out(data)
     mix = min(_MIXES, key=lambda mix: least_loss(held.mixed(mix), held.labels))
     without = min(_MIXES_WITHOUT, key=lambda mix: least_loss(held.mixed_without(mix), held.labels))
-    heads = _heads(data, mix, without, start=layer)
+    heads = _heads(data, mix, without, start=layers)
     nothing = np.zeros((0, data.classes), dtype=np.float32)
     strange = heads.scores(unknown) if unknown else nothing
     plain = heads.without_vectors().scores(unknown) if unknown else nothing

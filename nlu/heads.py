@@ -1,6 +1,9 @@
-"""The fused intent model: three cheap views of a text, added before the softmax.
+"""The fused intent model: cheap views of a text, added before the softmax.
 
-scores = logistic(sentence vector) + logistic(hashed n-grams) + nearest example of each intent.
+scores = logistic(sentence vector) + logistic(near words) + logistic(hashed n-grams)
+         + nearest example of each intent - log of its share of the examples.
+The last makes intents with many examples no likelier than others: how much was written for an
+intent says little about how often customers want it.
 A text's energy, the log of the summed exponentials of its scores, says whether it is within what
 the model knows; it separates better than the largest probability does.
 """
@@ -15,61 +18,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlu.arrays import Floats, Ints
+from nlu.rows import Postings, Sparse
 from nlu.solve import Linear
-from nlu.words import WIDTH, Features, Weights, weigh
+from nlu.terms import WIDTH
+from nlu.words import Features, weigh
 
 # Buckets that many examples share say little about which example is near, and cost most.
 COMMON = 0.1
 
 
-class Postings(NamedTuple):
-    """For each bucket, the examples that have it: a transposed sparse matrix without common rows.
-
-    `starts` has WIDTH + 1 offsets into `rows` and `values`.
-    """
-
-    starts: Ints
-    rows: Ints
-    values: Floats
-
-    def similar(self, weights: Weights, *, examples: int) -> Floats:
-        """The products of a text with every example, shape (examples,)."""
-        first = self.starts.take(weights.buckets)
-        sizes = self.starts.take(weights.buckets + 1) - first
-        total = int(sizes.sum())
-        if total == 0:
-            return np.zeros(examples, dtype=np.float32)
-        ends = sizes.cumsum()
-        at = np.arange(total) + (first - ends + sizes).repeat(sizes)
-        products = self.values.take(at) * weights.values.repeat(sizes)
-        summed = np.bincount(self.rows.take(at), weights=products, minlength=examples)
-        return summed.astype(np.float32)
-
-
-def postings(texts: Sequence[Weights], kept: Floats) -> Postings:
-    """Index the examples by bucket, leaving out buckets that are not kept, shape (WIDTH,)."""
-    buckets = np.concatenate([text.buckets for text in texts])
-    values = np.concatenate([text.values for text in texts])
-    rows = np.repeat(np.arange(len(texts)), [len(text.buckets) for text in texts])
-    chosen = np.flatnonzero(kept[buckets])
-    order = chosen[np.argsort(buckets[chosen], kind="stable")]
-    starts = np.zeros(WIDTH + 1, dtype=np.int64)
-    np.cumsum(np.bincount(buckets[order], minlength=WIDTH), out=starts[1:])
-    return Postings(starts, rows[order], values[order])
-
-
-def rare(texts: Sequence[Weights]) -> Floats:
+def rare(texts: Sequence[Sparse]) -> Floats:
     """1 for buckets that few of the examples have, 0 for the others; shape (WIDTH,)."""
-    seen = np.bincount(np.concatenate([text.buckets for text in texts]), minlength=WIDTH)
+    seen = np.bincount(np.concatenate([text.places for text in texts]), minlength=WIDTH)
     return (seen <= max(COMMON * len(texts), 2)).astype(np.float32)
 
 
 class Meaning(NamedTuple):
-    """The part of the model that needs vectors: centre (d,), layer (d, c), examples (n, d)."""
+    """The part of the model that needs vectors.
+
+    Of sentences the centre (d,), a layer (d, c) and the examples (n, d); of near words a layer
+    (v, c).
+    """
 
     centre: Floats
     layer: Linear
     examples: Floats
+    terms: Linear
+
+    def scores(self, rows: Floats, texts: Sequence[Features]) -> Floats:
+        """The scores by meaning, of centred vectors and of near words, shape (n, c)."""
+        scores = self.layer.scores(rows)
+        for at, text in enumerate(texts):
+            near = text.terms
+            scores[at] += near.values @ self.terms.weights.take(near.places, axis=0)
+        scores += self.terms.bias
+        return scores
 
     def unit(self, vectors: Floats) -> Floats:
         """Vectors moved to the centre and brought to length 1, shape (n, d)."""
@@ -99,6 +82,7 @@ class Heads(NamedTuple):
     near: Postings
     first: Ints
     size: int
+    tilt: Floats
     mix: Mix
     mix_without: Mix
     meaning: Meaning | None
@@ -107,25 +91,22 @@ class Heads(NamedTuple):
         """The scores of every intent for each text, shape (n, c)."""
         scores = np.empty((len(texts), len(self.first)), dtype=np.float32)
         near = np.empty((len(texts), self.size), dtype=np.float32)
+        mix = self.mix if self.meaning is not None else self.mix_without
         for at, text in enumerate(texts):
             weights = weigh(text, self.rarity)
-            scores[at] = self._grams(weights)
-            near[at] = self.near.similar(weights, examples=self.size)
-        mix = self.mix_without
+            scores[at] = np.float32(mix.grams) * self._grams(weights) if mix.grams else 0
+            near[at] = self.near.similar(weights, size=self.size)
         if self.meaning is not None:
-            mix = self.mix
             rows = np.stack([text.vector for text in texts if text.vector is not None])
             rows = self.meaning.unit(rows)
-            scores *= np.float32(mix.grams)
-            scores += self.meaning.layer.scores(rows)
+            scores += self.meaning.scores(rows, texts)
             near += rows @ self.meaning.examples.T
-        else:
-            scores *= np.float32(mix.grams)
+        scores -= self.tilt
         scores += np.float32(mix.near) * np.maximum.reduceat(near, self.first, axis=1)
         return scores
 
-    def _grams(self, weights: Weights) -> Floats:
-        layer: Floats = weights.values @ self.grams.weights.take(weights.buckets, axis=0)
+    def _grams(self, weights: Sparse) -> Floats:
+        layer: Floats = weights.values @ self.grams.weights.take(weights.places, axis=0)
         return layer + self.grams.bias
 
     def without_vectors(self) -> Heads:
@@ -143,6 +124,7 @@ class Heads(NamedTuple):
             "values": _half(self.near.values),
             "first": self.first.astype(np.int32),
             "size": np.array(self.size, dtype=np.int32),
+            "tilt": _half(self.tilt),
             "mix": np.array([*self.mix, *self.mix_without], dtype=np.float32),
         }
         if self.meaning is not None:
@@ -151,6 +133,8 @@ class Heads(NamedTuple):
                 "layer": _half(self.meaning.layer.weights),
                 "layer_bias": _half(self.meaning.layer.bias),
                 "examples": _half(self.meaning.examples),
+                "terms": _half(self.meaning.terms.weights),
+                "terms_bias": _half(self.meaning.terms.bias),
             }
         np.savez_compressed(path, allow_pickle=False, **arrays)
 
@@ -163,6 +147,10 @@ def _full(array: Floats) -> Floats:
     return array.astype(np.float16).astype(np.float32)
 
 
+def _full_layer(layer: Linear) -> Linear:
+    return Linear(_full(layer.weights), _full(layer.bias))
+
+
 def load_heads(path: Path) -> Heads:
     """Read what `Heads.save` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
@@ -171,13 +159,15 @@ def load_heads(path: Path) -> Heads:
     meaning = None
     if "centre" in floats:
         layer = Linear(floats["layer"], floats["layer_bias"])
-        meaning = Meaning(floats["centre"], layer, floats["examples"])
+        terms = Linear(floats["terms"], floats["terms_bias"])
+        meaning = Meaning(floats["centre"], layer, floats["examples"], terms)
     return Heads(
         rarity=floats["rarity"],
         grams=Linear(floats["grams"], floats["grams_bias"]),
         near=Postings(ints["starts"], ints["rows"], floats["values"]),
         first=ints["first"],
         size=int(floats["size"]),
+        tilt=floats["tilt"],
         mix=Mix(*floats["mix"][:2].tolist()),
         mix_without=Mix(*floats["mix"][2:].tolist()),
         meaning=meaning,
@@ -188,11 +178,16 @@ def rounded(heads: Heads) -> Heads:
     """The heads exactly as they are after saving and loading."""
     meaning = heads.meaning
     if meaning is not None:
-        layer = Linear(_full(meaning.layer.weights), _full(meaning.layer.bias))
-        meaning = Meaning(_full(meaning.centre), layer, _full(meaning.examples))
+        meaning = Meaning(
+            _full(meaning.centre),
+            _full_layer(meaning.layer),
+            _full(meaning.examples),
+            _full_layer(meaning.terms),
+        )
     return heads._replace(
         rarity=_full(heads.rarity),
-        grams=Linear(_full(heads.grams.weights), _full(heads.grams.bias)),
+        grams=_full_layer(heads.grams),
+        tilt=_full(heads.tilt),
         near=heads.near._replace(values=_full(heads.near.values)),
         meaning=meaning,
     )

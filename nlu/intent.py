@@ -7,23 +7,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 from spacy.language import Language as Pipeline
 from spacy.tokens import Doc
 from typing_extensions import override
 
 from bot.model.understanding import Guess, Need
 from bot.model.value import Value
-from nlu.arrays import Floats
+from nlu.arrays import Floats, Ints
 from nlu.calibrate import Calibration
 from nlu.data import Intent
+from nlu.encoder import Encoder
 from nlu.fit import Fitted
 from nlu.heads import Heads, load_heads
 from nlu.reading import Component, Reading, reading_of
 from nlu.vectors import StaticVectors, load_vectors
+from nlu.vocabulary import Vocabulary, learn_vocabulary, load_vocabulary
 from nlu.words import Features, Words
 
 _GUESSES = 5
 _LINE = 0.5  # of the scope, by how calibration defines it
+_ENCODED = 2_000  # characters
 _LEAST = 0.01  # confidence below which a further guess helps nobody
 
 
@@ -47,7 +51,9 @@ class IntentReader(Component):
 
     def __init__(self, *, use_vectors: bool = True) -> None:
         self._meanings: dict[str, str] = {}
+        self._vocabulary: Vocabulary | None = None
         self._words = Words(load_vectors() if use_vectors else None, {})
+        self.encoder: Encoder | None = None
         self._heads: Heads | None = None
         self._facts: _Facts | None = None
 
@@ -64,6 +70,17 @@ class IntentReader(Component):
         return self._words.vectors
 
     @property
+    def vectors_name(self) -> str | None:
+        """Which vectors are in use, of words and of sentences."""
+        if self.vectors is None:
+            return None
+        return f"{self.vectors.name}+{self.encoder.name}" if self.encoder else self.vectors.name
+
+    def use(self, encoder: Encoder | None) -> None:
+        """Take the vectors of sentences from an encoder, before training or loading."""
+        self.encoder = encoder if self.vectors is not None else None
+
+    @property
     def degraded(self) -> bool:
         """Whether the model knows vectors that are not here."""
         return self.trained.vectors is not None and self.vectors is None
@@ -73,10 +90,29 @@ class IntentReader(Component):
         self._meanings = dict(meanings)
         self._words = Words(self.vectors, self._meanings)
 
+    def meet(self, docs: Iterable[Doc]) -> Ints:
+        """Learn the words of the texts to train on; their language must have been read.
+
+        Returns for each word the only text that has it, or -1; no words without vectors.
+        """
+        if self.vectors is None:
+            return np.zeros(0, dtype=np.int64)
+        terms = self._words.terms
+        texts = [terms(doc, swedish=reading_of(doc).language == "sv") for doc in docs]
+        self._vocabulary, owners = learn_vocabulary(texts, self._words.vector)
+        self._words = Words(self.vectors, self._meanings, self._vocabulary)
+        return owners
+
     def features(self, docs: Iterable[Doc]) -> list[Features]:
         """The texts as numbers; their language must have been read."""
-        read = self._words.features
-        return [read(doc, swedish=reading_of(doc).language == "sv") for doc in docs]
+        return [self._features(doc) for doc in docs]
+
+    def _features(self, doc: Doc) -> Features:
+        features = self._words.features(doc, swedish=reading_of(doc).language == "sv")
+        if self.encoder is None or self._words.vectors is None:
+            return features
+        # What is far beyond the encoder's most tokens costs time and is not read by it.
+        return features._replace(vector=self.encoder.encode([doc.text[:_ENCODED]])[0])
 
     def adopt(self, fitted: Fitted, intents: Sequence[Intent]) -> None:
         """Take what training found."""
@@ -86,7 +122,7 @@ class IntentReader(Component):
             needs=tuple(intent.need for intent in intents),
             full=fitted.full,
             lexical=fitted.lexical,
-            vectors=self.vectors.name if self.vectors else None,
+            vectors=self.vectors_name,
             meanings=self._meanings,
         )
 
@@ -123,6 +159,8 @@ class IntentReader(Component):
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         self._heads.save(folder / "heads.npz")
+        if self._vocabulary is not None:
+            self._vocabulary.save(folder / "vocabulary.npz")
         facts = self.trained.model_dump(mode="json")
         (folder / "facts.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
@@ -131,12 +169,14 @@ class IntentReader(Component):
         folder = Path(path)
         facts = _Facts.model_validate_json((folder / "facts.json").read_bytes())
         heads = load_heads(folder / "heads.npz")
-        have = self.vectors.name if self.vectors else None
-        if heads.meaning is not None and have != facts.vectors:
+        if heads.meaning is not None and self.vectors_name != facts.vectors:
             heads = heads.without_vectors()
-        if heads.meaning is None:
-            self._words = Words(None, {})
-        self.know(facts.meanings)
+        self._vocabulary = None
+        if heads.meaning is not None:
+            self._vocabulary = load_vocabulary(folder / "vocabulary.npz")
+        self._meanings = facts.meanings
+        vectors = self.vectors if heads.meaning is not None else None
+        self._words = Words(vectors, self._meanings, self._vocabulary)
         self._heads, self._facts = heads, facts
         return self
 

@@ -22,6 +22,7 @@ from spacy.util import registry
 from bot.errors import ConfigError
 from bot.model.value import Value
 from nlu.data import Corpus
+from nlu.encoder import load_encoder
 from nlu.entities import EntityReader
 from nlu.fit import Fitted
 from nlu.intent import IntentReader
@@ -31,7 +32,7 @@ from nlu.stage import StageReader
 from nlu.text import fold
 
 Part = TypeVar("Part")
-_FORMAT = 1
+_FORMAT = 2
 _MANIFEST = "model.json"
 _COMPONENTS = ("language", "intent", "stage", "entities", "mood")
 
@@ -54,6 +55,7 @@ class Manifest(Value):
 
     format: int
     version: str
+    encoder: str | None = None
 
 
 class Model:
@@ -84,8 +86,10 @@ class Model:
         self.entities.set(corpus.settings)
         self.mood.set(corpus.settings)
 
-    def keep(self, out: Path) -> str:
+    def keep(self, out: Path, *, encoder: Path | None = None) -> str:
         """Write the model to a folder in one step and return its version.
+
+        `encoder` is where the encoder lies that it was trained with.
 
         The folder is written beside its place and moved there whole; a model that was there
         before is replaced.
@@ -97,8 +101,9 @@ class Model:
             # Words met in training are no part of the model.
             shutil.rmtree(new / "vocab")
             version = content_hash(new)
-            manifest = Manifest(format=_FORMAT, version=version).model_dump_json()
-            (new / _MANIFEST).write_text(manifest, encoding="utf-8")
+            place_of = str(encoder.resolve()) if encoder else None
+            manifest = Manifest(format=_FORMAT, version=version, encoder=place_of)
+            (new / _MANIFEST).write_text(manifest.model_dump_json(), encoding="utf-8")
             if out.exists():
                 out.rename(old)
             new.rename(out)
@@ -125,8 +130,11 @@ def content_hash(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def load_model(folder: Path, *, use_vectors: bool = True) -> Model:
-    """Load a model folder; raises ConfigError when it is missing, damaged or of another format."""
+def load_model(folder: Path, *, use_vectors: bool = True, encoder: Path | None = None) -> Model:
+    """Load a model folder; raises ConfigError when it is missing, damaged or of another format.
+
+    The encoder is looked for where it lay in training, unless another place is named.
+    """
     mend = "Train it anew with `samtal nlu train`."
     try:
         manifest = Manifest.model_validate_json((folder / _MANIFEST).read_bytes())
@@ -137,6 +145,9 @@ def load_model(folder: Path, *, use_vectors: bool = True) -> Model:
     if content_hash(folder) != manifest.version:
         raise ConfigError("the model's files were changed", where=str(folder), mend=mend)
     model = Model.blank(use_vectors=use_vectors)
+    if use_vectors and manifest.encoder:
+        place = encoder or Path(manifest.encoder)
+        model.intent.use(load_encoder(place) if encoder or place.is_dir() else None)
     model.nlp.from_disk(folder, exclude=["vocab"])
     model.version = manifest.version
     return model

@@ -41,10 +41,10 @@ class Reader:
         self._in_zone = _ZONE
 
     @classmethod
-    def load(cls, folder: Path, *, use_vectors: bool = True) -> Reader:
+    def load(cls, folder: Path, *, use_vectors: bool = True, encoder: Path | None = None) -> Reader:
         """A reader of the model in a folder; raises ConfigError."""
         use_one_thread()
-        reader = cls(load_model(folder, use_vectors=use_vectors))
+        reader = cls(load_model(folder, use_vectors=use_vectors, encoder=encoder))
         # Warm: the first text pays for what is set up on first use.
         reader.read([Utterance(text="hej, var är min order FB-123456? where is it")])
         return reader

@@ -42,6 +42,7 @@ class SpacyNlu:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+        self._slow = reader.model.intent.encoder is not None
         self._reading = threading.Lock()
         self._brief: deque[_Job] = deque()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
@@ -51,9 +52,9 @@ class SpacyNlu:
         self._thread.start()
 
     @classmethod
-    def load(cls, folder: Path, *, use_vectors: bool = True) -> Self:
+    def load(cls, folder: Path, *, use_vectors: bool = True, encoder: Path | None = None) -> Self:
         """Serve the model in a folder; raises ConfigError."""
-        return cls(Reader.load(folder, use_vectors=use_vectors))
+        return cls(Reader.load(folder, use_vectors=use_vectors, encoder=encoder))
 
     @property
     def model(self) -> str:
@@ -74,7 +75,7 @@ class SpacyNlu:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[list[Understanding]] = loop.create_future()
         job = _Job(tuple(utterances), loop, answer)
-        if sum(len(utterance.text) for utterance in utterances) > _BRIEF:
+        if self._slow or sum(len(utterance.text) for utterance in utterances) > _BRIEF:
             self._jobs.put(job)
         else:
             self._brief.append(job)

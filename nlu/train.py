@@ -14,10 +14,11 @@ from bot.model.understanding import Language
 from bot.model.value import Value
 from nlu.blas import use_one_thread
 from nlu.data import Corpus, Example, Overlap, distinct, load_corpus, overlaps
+from nlu.encoder import load_encoder
 from nlu.fit import fit_heads
 from nlu.pipeline import Model
 from nlu.reading import reading_of
-from nlu.words import swedish_meanings
+from nlu.swedish import own_meanings
 
 _THIN = 5
 # Up to here the matrices are too small for a second thread to help.
@@ -61,9 +62,12 @@ class TrainingReport(Value):
     notes: tuple[str, ...] = ()
 
 
-def train(data: Path, out: Path, *, use_vectors: bool = True) -> TrainingReport:
+def train(
+    data: Path, out: Path, *, use_vectors: bool = True, encoder: Path | None = None
+) -> TrainingReport:
     """Train on a .jsonl file or a folder of our YAML and write the model folder in one step.
 
+    `encoder` names a folder with an encoder of sentences (nlu/encoder.py).
     Same data, same model: its version is a hash of the content. Raises ConfigError.
     """
     begun = time.perf_counter()
@@ -72,17 +76,18 @@ def train(data: Path, out: Path, *, use_vectors: bool = True) -> TrainingReport:
         mend = "Name a new folder or an earlier model."
         raise ConfigError("there is something else here", where=str(out), mend=mend)
     kept = corpus.model_copy(update={"examples": distinct(corpus.examples)})
-    model = fitted_model(kept, use_vectors=use_vectors)
-    model.keep(out)
+    model = fitted_model(kept, use_vectors=use_vectors, encoder=encoder)
+    model.keep(out, encoder=encoder)
     seconds = time.perf_counter() - begun
     return _report(corpus, kept, model, out).model_copy(update={"seconds": round(seconds, 2)})
 
 
-def fitted_model(corpus: Corpus, *, use_vectors: bool = True) -> Model:
+def fitted_model(corpus: Corpus, *, use_vectors: bool = True, encoder: Path | None = None) -> Model:
     """A model that learnt from a corpus."""
     if len(corpus.examples) <= _SMALL:
         use_one_thread()
     model = Model.blank(use_vectors=use_vectors)
+    model.intent.use(load_encoder(encoder) if encoder else None)
     inside = [_doc(model, example) for example in corpus.examples]
     outside = [_doc(model, example) for example in corpus.outside]
     model.language.learn(
@@ -93,11 +98,13 @@ def fitted_model(corpus: Corpus, *, use_vectors: bool = True) -> Model:
         if example.language
     )
     model.language.read([*inside, *outside])
-    model.intent.know(swedish_meanings() | corpus.settings.meanings)
+    model.intent.know({**own_meanings(), **corpus.settings.meanings})
+    owners = model.intent.meet(inside)
     numbers = {intent.name: number for number, intent in enumerate(corpus.intents)}
     fitted = fit_heads(
         model.intent.features(inside),
         np.array([numbers[example.intent] for example in corpus.examples]),
+        owners=owners,
         unknown=model.intent.features(outside),
         reject_rate=corpus.settings.reject_rate,
     )

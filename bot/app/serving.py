@@ -176,10 +176,14 @@ async def _listen(runner: web.AppRunner, edge: EdgeSettings) -> str:
 async def _reader(settings: Settings, stack: AsyncExitStack) -> Nlu:
     from nlu.serving import SpacyNlu  # spaCy takes seconds to import: other roles do without it
 
-    nlu = await asyncio.to_thread(SpacyNlu.load, settings.nlu.model)
+    named = settings.nlu
+    nlu = await asyncio.to_thread(SpacyNlu.load, named.model, encoder=named.encoder)
     stack.push_async_callback(nlu.close)
     if nlu.degraded:
-        log.warning("degraded", missing="wordllama", mend="install the extra `vectors`")
+        mend = (
+            "install the extra `vectors`; name the model's encoder, if it has one, in nlu.encoder"
+        )
+        log.warning("degraded", missing="vectors", mend=mend)
     return nlu
 
 
