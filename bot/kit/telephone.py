@@ -11,6 +11,7 @@ from bot.kit.consent import Wish
 from bot.kit.split import split
 from bot.model.channel import (
     Attachment,
+    AttachmentType,
     ChannelEvent,
     HelpKeyword,
     Inbound,
@@ -24,6 +25,10 @@ from bot.model.channel import (
 if TYPE_CHECKING:
     from bot.model.sending import Outbound
 
+# What can go with a text, at least as a link.
+FILES = frozenset(
+    {AttachmentType.IMAGE, AttachmentType.VIDEO, AttachmentType.AUDIO, AttachmentType.FILE}
+)
 _NUMBER = re.compile(r"\+?[0-9]{3,15}")
 _INTERNATIONAL = re.compile(r"[1-9][0-9]{6,14}")
 _NO_BUTTONS = "SMS has no buttons: the choices were left out"

@@ -67,6 +67,7 @@ class Adapter:
         self.capabilities = Capabilities(
             text_limit=settings.max_text_length,
             text_unit=TextUnit.SMS,
+            attachments=telephone.FILES,
             receipts=frozenset({ReceiptStatus.SENT, ReceiptStatus.DELIVERED, ReceiptStatus.FAILED}),
             rate=settings.rate,
             attests_phone=True,
