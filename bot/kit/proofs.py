@@ -13,7 +13,13 @@ from bot.model.channel import ForgeryReason
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bot.model.channel import Request
+
 _DEFAULT_PORTS = {"https": 443, "http": 80}
+# How the URLs that providers call carry a secret of ours: in this parameter, or as this user's
+# password.
+CALLBACK_PARAMETER = "secret"
+CALLBACK_USER = "samtal"
 
 
 def twilio(
@@ -57,6 +63,51 @@ def twilio_tail(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
     for name, value in pairs:
         values.setdefault(name, set()).add(value)
     return b"".join(name + value for name in sorted(values) for value in sorted(values[name]))
+
+
+def vonage(
+    *, secret: str, method: str, pairs: Sequence[tuple[bytes, bytes]], signature: str | None
+) -> ForgeryReason | None:
+    """Check the parameter `sig` over all other parameters, by the account's method.
+
+    Source: https://developer.vonage.com/getting-started/concepts/signing-messages
+    """
+    if not signature:
+        return ForgeryReason.MISSING
+    ours = vonage_signature(secret=secret, method=method, pairs=pairs)
+    return None if _same(ours, signature.lower()) else ForgeryReason.INVALID
+
+
+def vonage_signature(*, secret: str, method: str, pairs: Sequence[tuple[bytes, bytes]]) -> str:
+    """The `sig` that Vonage gives these parameters: `md5hash`, or an HMAC by the hash named."""
+    signed = b"".join(
+        b"&" + name + b"=" + value.replace(b"&", b"_").replace(b"=", b"_")
+        for name, value in sorted(pairs)
+        if name != b"sig"
+    )
+    if method == "md5hash":
+        return hashlib.md5(signed + secret.encode()).hexdigest()  # noqa: S324 - their default
+    return hmac.new(secret.encode(), signed, method).hexdigest()
+
+
+def callback_secret(*, secret: str, request: Request) -> ForgeryReason | None:
+    """Check the secret in the URL that the provider was given, where it has no proof of its own.
+
+    It comes as the parameter `secret`, or in basic authentication as the password of `samtal`.
+    """
+    shown = dict(request.query).get(CALLBACK_PARAMETER)
+    header = request.header("authorization")
+    if not shown and not header:
+        return ForgeryReason.MISSING
+    basic = basic_authorization(user=CALLBACK_USER, password=secret)
+    if _same(secret, shown or "") or _same(basic, header or ""):
+        return None
+    return ForgeryReason.INVALID
+
+
+def basic_authorization(*, user: str, password: str) -> str:
+    """The value of `Authorization` for a name and a password (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
 def meta(*, secret: str, body: bytes, header: str | None) -> ForgeryReason | None:

@@ -167,7 +167,7 @@ class ReceiptStatus(StrEnum):
 
 
 class Receipt(Value):
-    """The provider's word on one sent part."""
+    """The provider's word on one sent part; `client_ref` is our own name for it, told back."""
 
     kind: Literal["receipt"] = "receipt"
     external_id: str
@@ -175,6 +175,7 @@ class Receipt(Value):
     at: AwareDatetime | None = None
     error_code: str | None = None
     error_title: str | None = None
+    client_ref: str | None = None
 
 
 class ReadUpTo(Value):

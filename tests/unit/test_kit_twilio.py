@@ -120,7 +120,9 @@ def test_a_message_that_twilio_takes_without_an_id_is_sent_and_told() -> None:
         sending.send(None)
     ids = [step.external_id for step in steps if isinstance(step, PartSent)]
     assert ids == [f"unnamed:{message().id}:0", "SM2"]
-    assert stop.value.value.warnings == ("Twilio gave no message id: receipts cannot be matched",)
+    assert stop.value.value.warnings == (
+        "the provider gave no message id: receipts cannot be matched",
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,26 +7,23 @@ https://www.twilio.com/docs/api/errors
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote
 
-from bot.kit import failures, forms, payload
+from bot.kit import failures, fetching, forms, payload
+from bot.kit import parts as in_parts
+from bot.kit.fetching import Fetching
+from bot.kit.parts import Sending, Taken
 from bot.kit.twilio.webhook import RECIPIENT_OPTED_OUT
 from bot.model.sending import (
-    Call,
     CallResult,
     Delivery,
     Failure,
     FailureKind,
     HttpCall,
-    Lost,
-    Media,
-    MediaGone,
     Outbound,
-    PartSent,
     Reply,
-    Sent,
     TemplateUse,
     Unreachable,
 )
@@ -35,8 +32,6 @@ if TYPE_CHECKING:
     from bot.kit.twilio.settings import TwilioSettings
 
 Fields = tuple[tuple[str, str], ...]
-Sending = Generator[Call | PartSent, CallResult | None, Delivery]
-Fetching = Generator[Call, CallResult, Media | MediaGone]
 
 _RATE_LIMITED = frozenset({"20429", "14107", "21611", "30001", "63017", "63018", "63038"})
 _WINDOW_CLOSED = frozenset({"63016"})
@@ -44,9 +39,6 @@ _WINDOW_CLOSED = frozenset({"63016"})
 _NOBODY_THERE = frozenset(
     {"21211", "21214", "21217", "21265", "21612", "21614", "63003", "63024", "63033"}
 )
-_LARGEST_MEDIA = 25 * 1024 * 1024
-_MOST_REDIRECTS = 3
-_REDIRECT = range(300, 400)
 
 
 def send(
@@ -57,25 +49,11 @@ def send(
     warnings: Sequence[str] = (),
 ) -> Sending:
     """Post each part that did not leave yet, in order; stops at the first that fails."""
-    if not parts:
-        said = "; ".join(warnings) or "the message is empty"
-        return failures.refused(FailureKind.INVALID, message=said)
-    if settings.authorization is None:
+    if parts and settings.authorization is None:
         said = "no auth_token and no api_key to sign in to Twilio with"
         return failures.refused(FailureKind.CONFIG, message=said)
-    said_also = list(warnings)
-    for index, part in enumerate(parts):
-        if index < len(message.parts_sent):
-            continue
-        result = (yield _post(part, settings)) or Lost(reason="the call got no result")
-        if not failures.succeeded(result) or _error_code(result):
-            return _failed(result)
-        external_id = _sid(result)
-        if external_id is None:
-            said_also.append("Twilio gave no message id: receipts cannot be matched")
-            external_id = f"unnamed:{message.id}:{index}"
-        yield PartSent(external_id=external_id)
-    return Sent(warnings=tuple(said_also))
+    calls = [_post(part, settings) for part in parts]
+    return (yield from in_parts.send(message, calls=calls, judge=_judge, warnings=warnings))
 
 
 def template(use: TemplateUse) -> Fields | None:
@@ -91,21 +69,7 @@ def template(use: TemplateUse) -> Fields | None:
 
 def fetch(url: str | None, *, settings: TwilioSettings) -> Fetching:
     """Get a file; credentials go to Twilio only, never to where it redirects."""
-    place = url or ""
-    for _ in range(_MOST_REDIRECTS + 1):
-        if urlsplit(place).scheme not in {"http", "https"}:
-            return MediaGone(reason="the attachment has no web address")
-        result = yield _get(place, settings)
-        if not isinstance(result, Reply):
-            return MediaGone(reason=result.reason)
-        if failures.succeeded(result):
-            mime = result.header("content-type") or "application/octet-stream"
-            return Media(body=result.body, mime=mime)
-        location = result.header("location")
-        if result.status not in _REDIRECT or not location:
-            return MediaGone(reason=f"the provider answered {result.status}")
-        place = urljoin(place, location)
-    return MediaGone(reason="too many redirects")
+    return fetching.fetch(url, call=lambda place: _get(place, settings))
 
 
 def _post(fields: Fields, settings: TwilioSettings) -> HttpCall:
@@ -124,24 +88,22 @@ def _post(fields: Fields, settings: TwilioSettings) -> HttpCall:
 
 
 def _get(url: str, settings: TwilioSettings) -> HttpCall:
-    trusted = _is_twilio(url, settings)
-    headers = (("Authorization", settings.authorization or ""),) if trusted else ()
+    if not fetching.is_at(url, base=settings.api_base, domain="twilio.com"):
+        return fetching.guarded(url)
     return HttpCall(
         method="GET",
         url=url,
-        headers=headers,
-        guarded=not trusted,
-        max_bytes=_LARGEST_MEDIA,
+        headers=(("Authorization", settings.authorization or ""),),
+        max_bytes=fetching.LARGEST_FILE,
         secrets=settings.secrets,
     )
 
 
-def _is_twilio(url: str, settings: TwilioSettings) -> bool:
-    ours, theirs = urlsplit(settings.api_base), urlsplit(url)
-    if (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc):
-        return True
-    host = (theirs.hostname or "").lower()
-    return theirs.scheme == "https" and (host == "api.twilio.com" or host.endswith(".twilio.com"))
+def _judge(result: CallResult) -> Taken | Delivery:
+    if not failures.succeeded(result) or _error_code(result):
+        return _failed(result)
+    sid = _sid(result)
+    return Taken(ids=(sid,) if sid else ())
 
 
 def _failed(result: CallResult) -> Delivery:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from functools import cached_property
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from bot.errors import ConfigError
+from bot.kit.proofs import basic_authorization
 
 LONGEST_BODY = 1600
 
@@ -92,7 +92,7 @@ class TwilioSettings(BaseModel):
             user, secret = self.api_key, self._secret(self.api_secret)
         if not secret:
             return None
-        return "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode("ascii")
+        return basic_authorization(user=user, password=secret)
 
     @cached_property
     def secrets(self) -> tuple[SecretStr, ...]:
