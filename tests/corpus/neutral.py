@@ -67,6 +67,7 @@ def message(event: Inbound, channel: str) -> dict[str, Any]:
         "attachments": [attachment(each) for each in event.attachments],
         "timestamp": _iso(event.at),
         "reply_to": event.reply_to,
+        "reply_token": event.reply_token,
         "payload": _payload(event.press),
         "payload_kind": event.press.kind.value if event.press else None,
     }

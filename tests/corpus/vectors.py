@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot.kit import proofs, sms
+from tests.corpus.adapters import moment
 
 if TYPE_CHECKING:
     from bot.model.channel import ForgeryReason
     from tests.corpus.cases import Case
 
-SCHEMES = ("twilio-hmac-sha1", "meta-hmac-sha256", "telegram-secret-token")
+SCHEMES = (
+    "twilio-hmac-sha1",
+    "meta-hmac-sha256",
+    "telegram-secret-token",
+    "line-hmac-sha256",
+    "viber-hmac-sha256",
+    "slack-v0",
+)
 
 
 def signature(case: Case) -> list[str]:
@@ -35,6 +43,18 @@ def verdict(data: dict[str, Any]) -> ForgeryReason | None:
             )
         case "meta-hmac-sha256":
             return proofs.meta(secret=data["secret"], body=body, header=shown)
+        case "line-hmac-sha256":
+            return proofs.line(secret=data["secret"], body=body, header=shown)
+        case "viber-hmac-sha256":
+            return proofs.viber(token=data["secret"], body=body, header=shown)
+        case "slack-v0":
+            return proofs.slack(
+                secret=data["secret"],
+                body=body,
+                header=shown,
+                timestamp=data.get("timestamp"),
+                now=moment(data.get("clock")),
+            )
         case _:
             return proofs.shared_token(secret=data["secret"], header=shown)
 

@@ -244,7 +244,7 @@ async def check_the_commands(demo: Demo) -> None:
     [
         ("[hub]\nanswer_att = 0.5\n", "hub.answer_att: unknown key. Did you mean `answer_at`?"),
         ("[hub]\nanswer_at = 7\n", "hub.answer_at: Input should be less than or equal to 1"),
-        ("[channels.pigeon.a]\n", "channels.pigeon: no such channel. There are: messenger,"),
+        ("[channels.pigeon.a]\n", "channels.pigeon: no such channel. There are: line,"),
         (
             '[channels.telegram.a]\nbot_token = "x"\n',
             "secret_token",

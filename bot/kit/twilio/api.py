@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
-from bot.kit import failures, forms, payload
+from bot.kit import download, failures, forms, payload
 from bot.kit.twilio.webhook import RECIPIENT_OPTED_OUT
 from bot.model.sending import (
     Call,
@@ -33,6 +33,7 @@ from bot.model.sending import (
 
 if TYPE_CHECKING:
     from bot.kit.twilio.settings import TwilioSettings
+    from bot.model.channel import Attachment
 
 Fields = tuple[tuple[str, str], ...]
 Sending = Generator[Call | PartSent, CallResult | None, Delivery]
@@ -44,9 +45,6 @@ _WINDOW_CLOSED = frozenset({"63016"})
 _NOBODY_THERE = frozenset(
     {"21211", "21214", "21217", "21265", "21612", "21614", "63003", "63024", "63033"}
 )
-_LARGEST_MEDIA = 25 * 1024 * 1024
-_MOST_REDIRECTS = 3
-_REDIRECT = range(300, 400)
 
 
 def send(
@@ -89,23 +87,15 @@ def template(use: TemplateUse) -> Fields | None:
     return (("ContentSid", sid), ("ContentVariables", json.dumps(variables, ensure_ascii=False)))
 
 
-def fetch(url: str | None, *, settings: TwilioSettings) -> Fetching:
+def fetch(attachment: Attachment, *, settings: TwilioSettings) -> Fetching:
     """Get a file; credentials go to Twilio only, never to where it redirects."""
-    place = url or ""
-    for _ in range(_MOST_REDIRECTS + 1):
-        if urlsplit(place).scheme not in {"http", "https"}:
-            return MediaGone(reason="the attachment has no web address")
-        result = yield _get(place, settings)
-        if not isinstance(result, Reply):
-            return MediaGone(reason=result.reason)
-        if failures.succeeded(result):
-            mime = result.header("content-type") or "application/octet-stream"
-            return Media(body=result.body, mime=mime)
-        location = result.header("location")
-        if result.status not in _REDIRECT or not location:
-            return MediaGone(reason=f"the provider answered {result.status}")
-        place = urljoin(place, location)
-    return MediaGone(reason="too many redirects")
+    return download.get(
+        attachment.url,
+        attachment,
+        trusted=lambda url: _is_twilio(url, settings),
+        headers=(("Authorization", settings.authorization or ""),),
+        secrets=settings.secrets,
+    )
 
 
 def _post(fields: Fields, settings: TwilioSettings) -> HttpCall:
@@ -123,23 +113,10 @@ def _post(fields: Fields, settings: TwilioSettings) -> HttpCall:
     )
 
 
-def _get(url: str, settings: TwilioSettings) -> HttpCall:
-    trusted = _is_twilio(url, settings)
-    headers = (("Authorization", settings.authorization or ""),) if trusted else ()
-    return HttpCall(
-        method="GET",
-        url=url,
-        headers=headers,
-        guarded=not trusted,
-        max_bytes=_LARGEST_MEDIA,
-        secrets=settings.secrets,
-    )
-
-
 def _is_twilio(url: str, settings: TwilioSettings) -> bool:
-    ours, theirs = urlsplit(settings.api_base), urlsplit(url)
-    if (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc):
+    if download.same_place(settings.api_base, url):
         return True
+    theirs = urlsplit(url)
     host = (theirs.hostname or "").lower()
     return theirs.scheme == "https" and (host == "api.twilio.com" or host.endswith(".twilio.com"))
 

@@ -34,6 +34,7 @@ const CHANNELS: Record<string, string | Record<Language, string>> = {
   twilio_whatsapp: "WhatsApp",
   telegram: "Telegram",
   messenger: "Messenger",
+  line: "LINE",
 };
 
 export function channelName(channel: string, language: Language): string {
