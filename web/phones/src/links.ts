@@ -12,8 +12,8 @@ const APPS = new Set(["t.me", "telegram.me", "m.me", "wa.me", "api.whatsapp.com"
 /** What a link opens to, or null when the text is no such link. */
 export function opening(text: string): Opening | null {
   const link = /^\S+$/.test(text.trim()) ? parsed(text.trim()) : null;
-  if (!link || !(link.protocol === "sms:" || APPS.has(link.hostname))) return null;
-  const ref = link.searchParams.get("start") ?? link.searchParams.get("ref");
+  if (!link || !(["sms:", "viber:"].includes(link.protocol) || APPS.has(link.hostname))) return null;
+  const ref = link.searchParams.get("start") ?? link.searchParams.get("ref") ?? link.searchParams.get("context");
   if (ref) return { text: ref, ref };
   const ready = link.searchParams.get("body") ?? link.searchParams.get("text") ?? bare(link);
   return ready ? { text: ready } : null;

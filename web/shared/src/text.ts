@@ -35,6 +35,7 @@ const CHANNELS: Record<string, string | Record<Language, string>> = {
   telegram: "Telegram",
   messenger: "Messenger",
   line: "LINE",
+  viber: "Viber",
 };
 
 export function channelName(channel: string, language: Language): string {
