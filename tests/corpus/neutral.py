@@ -144,6 +144,8 @@ def _payload(press: Press | None) -> object:
         return None
     if press.kind is PressKind.FORM:
         return dict(press.fields) or _parsed(press.payload)
+    if press.kind is PressKind.LIST and press.payload.startswith("["):
+        return _parsed(press.payload)  # several were chosen
     return press.payload
 
 

@@ -8,7 +8,7 @@ export type Theme = (typeof THEMES)[number];
 
 const KEY = "samtal.theme";
 const NARROW = "(max-width: 719px)";
-const HUES: Record<string, number> = { twilio_sms: 205, twilio_whatsapp: 155, telegram: 240, messenger: 295, line: 135, viber: 270 };
+const HUES: Record<string, number> = { twilio_sms: 205, twilio_whatsapp: 155, telegram: 240, messenger: 295, line: 135, viber: 270, slack: 330 };
 
 export function preferredTheme(): Theme {
   const kept = stored(KEY);

@@ -36,6 +36,7 @@ const CHANNELS: Record<string, string | Record<Language, string>> = {
   messenger: "Messenger",
   line: "LINE",
   viber: "Viber",
+  slack: "Slack",
 };
 
 export function channelName(channel: string, language: Language): string {
