@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from bot.hub import facets
 from bot.hub.fold import apply
-from bot.model.channel import Attachment
+from bot.model.channel import Attachment, Inbound
 from bot.model.crm import Push
 from bot.model.decision import Decision, Gap
 from bot.model.event import Done, Outcome, ThreadEvent, TimerBody
@@ -145,9 +145,18 @@ class Draft:
                 attachments=words.attachments,
                 language=words.language,
                 facet=state.facet,
+                in_reply_to=self._reply_token(entry.identity),
                 at=self.now,
             )
         )
+
+    def _reply_token(self, identity: IdentityId) -> str | None:
+        """What the first answer to the event's message may be sent by, where there is such."""
+        message = self.event.body
+        if not isinstance(message, Inbound) or identity != self.event.identity:
+            return None
+        taken = any(item.in_reply_to for item in self._sends)
+        return None if taken else message.reply_token
 
     def set_timer(
         self, body: TimerBody, *, key: str, due: AwareDatetime, identity: IdentityId | None = None

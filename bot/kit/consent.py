@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import datetime
 from enum import StrEnum
+
+from bot.model.channel import OptIn, OptOut, Sender
 
 _LONGEST = 40
 
@@ -56,3 +59,17 @@ def keyword(text: str) -> str:
     """A text as keywords are compared: capitals, composed, letters only."""
     composed = unicodedata.normalize("NFC", text).upper()
     return "".join(char for char in composed if char.isalnum())
+
+
+def asked(
+    text: str, *, sender: Sender, key: str, at: datetime | None = None
+) -> OptOut | OptIn | None:
+    """What a chat message that is nothing but STOP or START asks for; nobody but us answers it."""
+    source = f"keyword:{keyword(text)}"
+    match wish(text, telephone=False):
+        case Wish.STOP:
+            return OptOut(sender=sender, dedupe_key=key, source=source, confirm=True, at=at)
+        case Wish.START:
+            return OptIn(sender=sender, dedupe_key=key, source=source, confirm=True, at=at)
+        case _:
+            return None

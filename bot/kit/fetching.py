@@ -1,51 +1,73 @@
-"""Getting a file by its web address, wherever that leads."""
+"""Getting a file over HTTP, wherever that leads, with credentials for the provider alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from bot.kit import failures
+from bot.kit import failures, media
 from bot.model.sending import Call, CallResult, HttpCall, Media, MediaGone, Reply
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from bot.model.channel import Attachment
 
 Fetching = Generator[Call, CallResult, Media | MediaGone]
 
-LARGEST_FILE = 25 * 1024 * 1024
+LARGEST = 25 * 1024 * 1024
+
+_PATIENCE = timedelta(seconds=60)
 _MOST_REDIRECTS = 3
 _REDIRECT = range(300, 400)
 
 
-def fetch(url: str | None, *, call: Callable[[str], HttpCall]) -> Fetching:
-    """Get a file; `call` says how to ask at an address, again for each that it redirects to."""
+def get(
+    url: str | None,
+    attachment: Attachment,
+    *,
+    trusted: Callable[[str], bool] = lambda _: False,
+    headers: Sequence[tuple[str, str]] = (),
+    secrets: Sequence[SecretStr] = (),
+) -> Fetching:
+    """Get a file; `headers` go to trusted addresses only, all others are called with the guard."""
     place = url or ""
     for _ in range(_MOST_REDIRECTS + 1):
         if _origin(place) is None:
             return MediaGone(reason="the attachment has no web address")
-        result = yield call(place)
+        believed = trusted(place)
+        result = yield HttpCall(
+            method="GET",
+            url=place,
+            headers=tuple(headers) if believed else (),
+            timeout=_PATIENCE,
+            guarded=not believed,
+            max_bytes=LARGEST,
+            secrets=tuple(secrets),
+        )
         if not isinstance(result, Reply):
             return MediaGone(reason=result.reason)
         if failures.succeeded(result):
-            mime = result.header("content-type") or "application/octet-stream"
-            return Media(body=result.body, mime=mime)
+            told = media.base_type(result.header("content-type"))
+            mime = told or attachment.mime or media.mime_of(place) or "application/octet-stream"
+            return Media(body=result.body, mime=mime, name=attachment.name)
         location = result.header("location")
         if result.status not in _REDIRECT or not location:
             return MediaGone(reason=f"the provider answered {result.status}")
-        place = _led(place, location)
+        place = _joined(place, location)
     return MediaGone(reason="too many redirects")
 
 
-def guarded(url: str) -> HttpCall:
-    """A call to an address from outside, without credentials."""
-    return HttpCall(method="GET", url=url, guarded=True, max_bytes=LARGEST_FILE)
-
-
-def is_at(url: str, *, base: str, domain: str) -> bool:
+def is_at(url: str, *, base: str, domain: str | None = None) -> bool:
     """Whether an address is at the provider: at our base, or in its domain over HTTPS."""
     theirs = _origin(url)
     if theirs is None or theirs == _origin(base):
         return theirs is not None
     host = theirs[1].rpartition("@")[2].partition(":")[0]
-    return theirs[0] == "https" and (host == domain or host.endswith(f".{domain}"))
+    in_domain = domain is not None and (host == domain or host.endswith(f".{domain}"))
+    return theirs[0] == "https" and in_domain
 
 
 def _origin(url: str) -> tuple[str, str] | None:
@@ -57,7 +79,7 @@ def _origin(url: str) -> tuple[str, str] | None:
     return (parts.scheme, parts.netloc.lower()) if parts.scheme in {"http", "https"} else None
 
 
-def _led(place: str, location: str) -> str:
+def _joined(place: str, location: str) -> str:
     try:
         return urljoin(place, location)
     except ValueError:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from bot.kit.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
 # Far beyond what a provider nests, well below what exhausts the stack.
 _DEEPEST = 100
 _MOST_DIGITS = 30
+# Unix times above this are milliseconds; as seconds it would be the year 5138.
+_MILLISECONDS_FROM = 10**11
 
 
 class Node:
@@ -74,6 +79,23 @@ class Node:
         if isinstance(self._value, int | float) and not isinstance(self._value, bool):
             return str(self._value)
         return ""
+
+    @property
+    def words(self) -> str:
+        """The same text, fit to be stored and shown."""
+        return clean(self.text)
+
+    @property
+    def moment(self) -> datetime | None:
+        """A Unix time in seconds or milliseconds; None for all else."""
+        number = self.number
+        if number is None:
+            return None
+        try:
+            scale = 1000 if number >= _MILLISECONDS_FROM else 1
+            return datetime.fromtimestamp(number / scale, UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
 
     @property
     def number(self) -> float | None:

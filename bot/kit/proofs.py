@@ -12,9 +12,12 @@ from bot.model.channel import ForgeryReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from bot.model.channel import Request
 
+_SLACK_LEEWAY = 300
+_MOST_DIGITS = 12
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # How the URLs that providers call carry a secret of ours: in this parameter, or as this user's
 # password.
@@ -124,7 +127,64 @@ def meta(*, secret: str, body: bytes, header: str | None) -> ForgeryReason | Non
 
 def meta_signature(*, secret: str, body: bytes) -> str:
     """The value of `X-Hub-Signature-256` for a body."""
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return "sha256=" + _sha256(secret, body).hexdigest()
+
+
+def line(*, secret: str, body: bytes, header: str | None) -> ForgeryReason | None:
+    """Check `X-Line-Signature`: the HMAC of the raw body in base64.
+
+    Source: https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/
+    """
+    if not header:
+        return ForgeryReason.MISSING
+    proven = _same(line_signature(secret=secret, body=body), header)
+    return None if proven else ForgeryReason.INVALID
+
+
+def line_signature(*, secret: str, body: bytes) -> str:
+    """The value of `X-Line-Signature` for a body."""
+    return base64.b64encode(_sha256(secret, body).digest()).decode("ascii")
+
+
+def viber(*, token: str, body: bytes, header: str | None) -> ForgeryReason | None:
+    """Check `X-Viber-Content-Signature`: the HMAC of the raw body in hexadecimal.
+
+    Source: https://developers.viber.com/docs/api/rest-bot-api/#callbacks
+    """
+    if not header:
+        return ForgeryReason.MISSING
+    proven = _same(viber_signature(token=token, body=body), header)
+    return None if proven else ForgeryReason.INVALID
+
+
+def viber_signature(*, token: str, body: bytes) -> str:
+    """The value of `X-Viber-Content-Signature` for a body."""
+    return _sha256(token, body).hexdigest()
+
+
+def slack(
+    *, secret: str, body: bytes, header: str | None, timestamp: str | None, now: datetime
+) -> ForgeryReason | None:
+    """Check `X-Slack-Signature` over `X-Slack-Request-Timestamp` and the raw body.
+
+    A request more than five minutes away from now may be a replay.
+    Source: https://docs.slack.dev/authentication/verifying-requests-from-slack/
+    """
+    if not header or not timestamp:
+        return ForgeryReason.MISSING
+    if not _same(slack_signature(secret=secret, timestamp=timestamp, body=body), header):
+        return ForgeryReason.INVALID
+    # Only digits: what the sender has signed as anything else is no time.
+    if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= _MOST_DIGITS):
+        return ForgeryReason.INVALID
+    away = abs(now.timestamp() - int(timestamp))
+    return ForgeryReason.EXPIRED if away > _SLACK_LEEWAY else None
+
+
+def slack_signature(*, secret: str, timestamp: str, body: bytes) -> str:
+    """The value of `X-Slack-Signature` for a body at a time in Unix seconds."""
+    base = b"v0:" + timestamp.encode("utf-8", "surrogatepass") + b":" + body
+    return "v0=" + _sha256(secret, base).hexdigest()
 
 
 def shared_token(*, secret: str, header: str | None) -> ForgeryReason | None:
@@ -132,6 +192,10 @@ def shared_token(*, secret: str, header: str | None) -> ForgeryReason | None:
     if not header:
         return ForgeryReason.MISSING
     return None if _same(secret, header) else ForgeryReason.INVALID
+
+
+def _sha256(secret: str, body: bytes) -> hmac.HMAC:
+    return hmac.new(secret.encode(), body, hashlib.sha256)
 
 
 def _same(ours: str, theirs: str) -> bool:

@@ -140,7 +140,8 @@ class Inbound(Value):
     """A message from a customer.
 
     `dedupe_key` tells repeats apart within the channel account; `external_id` is the provider's
-    message id (it may be unique only within one chat). `at` is the provider's time.
+    message id (it may be unique only within one chat). `at` is the provider's time. `reply_token`
+    is what the provider lets one answer be sent by, once and soon.
     """
 
     kind: Literal["inbound"] = "inbound"
@@ -153,6 +154,7 @@ class Inbound(Value):
     at: AwareDatetime | None = None
     reply_to: str | None = None
     press: Press | None = None
+    reply_token: str | None = None
     incomplete: bool = False
 
 

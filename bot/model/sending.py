@@ -123,8 +123,9 @@ class Outbound(Value):
     """One message to one person; a channel sends it in one part or several.
 
     `parts_sent` are the parts that left in earlier attempts: a resumed send skips as many.
-    `last_inbound_at` is when the person last wrote on this address (None = never). `cards` come
-    only where the channel's capabilities say so.
+    `in_reply_to` is the `reply_token` of the message that it answers. `last_inbound_at` is when the
+    person last wrote on this address (None = never). `cards` come only where the channel's
+    capabilities say so.
     """
 
     id: SendId

@@ -10,7 +10,7 @@ from bot.errors import ConfigError
 from bot.kit import callbacks, failures, fetching, parts, payload, proofs, telephone
 from bot.kit.callbacks import CallbackSettings, plain
 from bot.model.channel import Capabilities, ReceiptStatus, TextUnit
-from bot.model.sending import FailureKind, HttpCall
+from bot.model.sending import FailureKind
 from channels.infobip_sms import reading, sending
 
 if TYPE_CHECKING:
@@ -132,21 +132,16 @@ class Adapter:
 
     def fetch(self, attachment: Attachment) -> Fetching:
         """Get a file of an MMS; credentials go to Infobip only, never to where it redirects."""
-        return fetching.fetch(attachment.url, call=self._get)
+        settings, ours = self._settings, self._settings.authorization
+        base = settings.api_base
+        return fetching.get(
+            attachment.url,
+            attachment,
+            trusted=lambda url: fetching.is_at(url, base=base, domain="api.infobip.com"),
+            headers=() if ours is None else (("Authorization", ours),),
+            secrets=settings.secrets,
+        )
 
     def deep_link(self, code: str) -> str | None:
         """A link that opens the phone's SMS app with the code written."""
         return telephone.deep_link(self._settings.number, code)
-
-    def _get(self, url: str) -> HttpCall:
-        settings = self._settings
-        is_theirs = fetching.is_at(url, base=settings.api_base, domain="api.infobip.com")
-        if not is_theirs or settings.authorization is None:
-            return fetching.guarded(url)
-        return HttpCall(
-            method="GET",
-            url=url,
-            headers=(("Authorization", settings.authorization),),
-            max_bytes=fetching.LARGEST_FILE,
-            secrets=settings.secrets,
-        )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.kit.text import clean
 from bot.model.channel import Sender
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bot.kit.payload import Node
 
 _GROUPS = frozenset({"group", "supergroup", "channel"})
@@ -45,8 +46,4 @@ def text_of(node: Node) -> str:
 
 def time_of(node: Node) -> datetime | None:
     """A Unix time in seconds, or None."""
-    seconds = node.number
-    try:
-        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    return node.moment

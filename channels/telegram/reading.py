@@ -10,7 +10,6 @@ import re
 from typing import TYPE_CHECKING
 
 from bot.kit import consent, payload
-from bot.kit.consent import Wish
 from bot.kit.text import clean
 from bot.model.channel import (
     Attachment,
@@ -35,7 +34,6 @@ from channels.telegram.nodes import in_group, person, sender_of, text_of, time_o
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from bot.kit.payload import Node
 
@@ -119,7 +117,7 @@ def _message(message: Node, key: str) -> ChannelEvent:
     press = _press(message)
     text = text_of(message["text"]) or text_of(message["caption"]) or _button_text(message)
     if not carried and (press is None or press.kind is PressKind.COMMAND):
-        asked = _asked(text, sender, key, time_of(message["date"]))
+        asked = consent.asked(text, sender=sender, key=key, at=time_of(message["date"]))
         if asked is not None:
             return asked
     if not (text or carried or press):
@@ -135,18 +133,6 @@ def _message(message: Node, key: str) -> ChannelEvent:
         press=press,
         incomplete=any(map(_lacks_its_file, carried)),
     )
-
-
-def _asked(text: str, sender: Sender, key: str, at: datetime | None) -> OptOut | OptIn | None:
-    """What a text that is nothing but STOP (also `/stop`) or START asks for."""
-    source = f"keyword:{consent.keyword(text)}"
-    match consent.wish(text, telephone=False):
-        case Wish.STOP:
-            return OptOut(sender=sender, dedupe_key=key, source=source, confirm=True, at=at)
-        case Wish.START:
-            return OptIn(sender=sender, dedupe_key=key, source=source, confirm=True, at=at)
-        case _:
-            return None
 
 
 def _edited(message: Node, key: str) -> ChannelEvent:

@@ -60,7 +60,7 @@ class Adapter:
 
     def fetch(self, attachment: Attachment) -> Fetching:
         """Get a file of an MMS."""
-        return api.fetch(attachment.url, settings=self._settings)
+        return api.fetch(attachment, settings=self._settings)
 
     def deep_link(self, code: str) -> str | None:
         """A link that opens the phone's SMS app with the code written (RFC 5724)."""

@@ -77,7 +77,7 @@ class Adapter:
 
     def fetch(self, attachment: Attachment) -> Fetching:
         """Get a file that was sent to us."""
-        return api.fetch(attachment.url, settings=self._settings)
+        return api.fetch(attachment, settings=self._settings)
 
     def deep_link(self, code: str) -> str | None:
         """A link that opens WhatsApp with the code written (faq.whatsapp.com/5913398998672934)."""

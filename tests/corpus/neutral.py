@@ -69,6 +69,7 @@ def message(event: Inbound, channel: str) -> dict[str, Any]:
         "attachments": [attachment(each) for each in event.attachments],
         "timestamp": _iso(event.at),
         "reply_to": event.reply_to,
+        "reply_token": event.reply_token,
         "payload": _payload(event.press),
         "payload_kind": event.press.kind.value if event.press else None,
     }
@@ -152,6 +153,8 @@ def _payload(press: Press | None) -> object:
         return None
     if press.kind is PressKind.FORM:
         return dict(press.fields) or _parsed(press.payload)
+    if press.kind is PressKind.LIST and press.payload.startswith("["):
+        return _parsed(press.payload)  # several were chosen
     return press.payload
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bot.kit import proofs, signed_tokens, sms
+from tests.corpus.adapters import moment
 
 if TYPE_CHECKING:
     from bot.model.channel import ForgeryReason
@@ -17,6 +18,9 @@ SCHEMES = (
     "telegram-secret-token",
     "vonage-sig-hmac",
     "messagebird-jwt",
+    "line-hmac-sha256",
+    "viber-hmac-sha256",
+    "slack-v0",
 )
 
 
@@ -29,7 +33,9 @@ def signature(case: Case) -> list[str]:
     return [f"our verdict is {reason or 'valid'}, expected valid = {wanted}"]
 
 
-def verdict(data: dict[str, Any]) -> ForgeryReason | None:
+def verdict(  # noqa: PLR0911 - one a scheme
+    data: dict[str, Any],
+) -> ForgeryReason | None:
     shown = data.get("signature") or data.get("header")
     body = (data.get("body") or "").encode()
     match data["scheme"]:
@@ -55,6 +61,18 @@ def verdict(data: dict[str, Any]) -> ForgeryReason | None:
             )
         case "meta-hmac-sha256":
             return proofs.meta(secret=data["secret"], body=body, header=shown)
+        case "line-hmac-sha256":
+            return proofs.line(secret=data["secret"], body=body, header=shown)
+        case "viber-hmac-sha256":
+            return proofs.viber(token=data["secret"], body=body, header=shown)
+        case "slack-v0":
+            return proofs.slack(
+                secret=data["secret"],
+                body=body,
+                header=shown,
+                timestamp=data.get("timestamp"),
+                now=moment(data.get("clock")),
+            )
         case _:
             return proofs.shared_token(secret=data["secret"], header=shown)
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from bot.errors import ConfigError
 from bot.kit.twilio import api, played
 from bot.kit.twilio.settings import TwilioSettings
-from bot.model.channel import Address, Answer, Request
+from bot.model.channel import Address, Answer, Attachment, AttachmentType, Request
 from bot.model.ids import SendId
 from bot.model.sending import (
     Call,
@@ -141,7 +141,8 @@ def test_templates(use: TemplateUse, fields: api.Fields | None) -> None:
 
 
 def fetched(url: str | None, *results: CallResult) -> tuple[list[HttpCall], object]:
-    fetching = api.fetch(url, settings=settings())
+    attachment = Attachment(type=AttachmentType.FILE, url=url)
+    fetching = api.fetch(attachment, settings=settings())
     made: list[HttpCall] = []
     try:
         call = next(fetching)

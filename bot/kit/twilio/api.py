@@ -30,6 +30,7 @@ from bot.model.sending import (
 
 if TYPE_CHECKING:
     from bot.kit.twilio.settings import TwilioSettings
+    from bot.model.channel import Attachment
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -67,9 +68,15 @@ def template(use: TemplateUse) -> Fields | None:
     return (("ContentSid", sid), ("ContentVariables", json.dumps(variables, ensure_ascii=False)))
 
 
-def fetch(url: str | None, *, settings: TwilioSettings) -> Fetching:
+def fetch(attachment: Attachment, *, settings: TwilioSettings) -> Fetching:
     """Get a file; credentials go to Twilio only, never to where it redirects."""
-    return fetching.fetch(url, call=lambda place: _get(place, settings))
+    return fetching.get(
+        attachment.url,
+        attachment,
+        trusted=lambda url: fetching.is_at(url, base=settings.api_base, domain="twilio.com"),
+        headers=(("Authorization", settings.authorization or ""),),
+        secrets=settings.secrets,
+    )
 
 
 def _post(fields: Fields, settings: TwilioSettings) -> HttpCall:
@@ -83,18 +90,6 @@ def _post(fields: Fields, settings: TwilioSettings) -> HttpCall:
             ("Accept", "application/json"),
         ),
         body=forms.write(fields),
-        secrets=settings.secrets,
-    )
-
-
-def _get(url: str, settings: TwilioSettings) -> HttpCall:
-    if not fetching.is_at(url, base=settings.api_base, domain="twilio.com"):
-        return fetching.guarded(url)
-    return HttpCall(
-        method="GET",
-        url=url,
-        headers=(("Authorization", settings.authorization or ""),),
-        max_bytes=fetching.LARGEST_FILE,
         secrets=settings.secrets,
     )
 

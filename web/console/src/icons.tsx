@@ -1,9 +1,11 @@
 // Small line drawings; they say nothing that the words beside them do not.
 
+import { channelKind } from "@samtal/shared/text";
+
 const PATHS = {
   webchat: "M4 5h16v11H9l-5 4z",
-  twilio_sms: "M7 2h10v20H7zM11 18h2",
-  twilio_whatsapp: "M12 3a9 9 0 0 0-7.8 13.5L3 21l4.6-1.2A9 9 0 1 0 12 3zM9 8.5c0 3.5 3 6.5 6.5 6.5l1-1.8-2.3-1-.9 1a5 5 0 0 1-2.5-2.5l1-.9-1-2.3z",
+  sms: "M7 2h10v20H7zM11 18h2",
+  whatsapp: "M12 3a9 9 0 0 0-7.8 13.5L3 21l4.6-1.2A9 9 0 1 0 12 3zM9 8.5c0 3.5 3 6.5 6.5 6.5l1-1.8-2.3-1-.9 1a5 5 0 0 1-2.5-2.5l1-.9-1-2.3z",
   telegram: "M21 4 3 11l6 2.5M21 4l-3 16-9-6.5M21 4 9 13.5V20l3.2-3.6",
   messenger: "M12 3c5 0 9 3.7 9 8.3s-4 8.2-9 8.2c-.9 0-1.8-.1-2.6-.3L6 21v-3.2C4.2 16.3 3 14 3 11.3 3 6.7 7 3 12 3zM7.5 13.5l3-3.3 3 2 3-3",
   channel: "M4 12h16M12 4v16",
@@ -46,5 +48,6 @@ export function Icon({ name, size = 18 }: { name: IconName; size?: number }) {
 }
 
 export function ChannelIcon({ channel, size = 16 }: { channel: string; size?: number }) {
-  return <Icon name={channel in PATHS ? (channel as IconName) : "channel"} size={size} />;
+  const kind = channelKind(channel);
+  return <Icon name={kind in PATHS ? (kind as IconName) : "channel"} size={size} />;
 }

@@ -7,16 +7,21 @@ export interface Opening {
   ref?: string;
 }
 
-const APPS = new Set(["t.me", "telegram.me", "m.me", "wa.me", "api.whatsapp.com"]);
+const APPS = new Set(["t.me", "telegram.me", "m.me", "wa.me", "api.whatsapp.com", "line.me"]);
 
 /** What a link opens to, or null when the text is no such link. */
 export function opening(text: string): Opening | null {
   const link = /^\S+$/.test(text.trim()) ? parsed(text.trim()) : null;
-  if (!link || !(link.protocol === "sms:" || APPS.has(link.hostname))) return null;
-  const ref = link.searchParams.get("start") ?? link.searchParams.get("ref");
+  if (!link || !(["sms:", "viber:"].includes(link.protocol) || APPS.has(link.hostname))) return null;
+  const ref = link.searchParams.get("start") ?? link.searchParams.get("ref") ?? link.searchParams.get("context");
   if (ref) return { text: ref, ref };
-  const ready = link.searchParams.get("body") ?? link.searchParams.get("text");
+  const ready = link.searchParams.get("body") ?? link.searchParams.get("text") ?? bare(link);
   return ready ? { text: ready } : null;
+}
+
+/** LINE has the text as the whole query, without a name. */
+function bare(link: URL): string | null {
+  return link.hostname === "line.me" ? ([...link.searchParams.keys()][0] ?? null) : null;
 }
 
 export interface Filling {

@@ -11,6 +11,8 @@ test("links of the apps open to what they carry", () => {
   expect(opening("sms:+46766860000?body=ABCD-2345")).toEqual({ text: "ABCD-2345" });
   expect(opening(" https://wa.me/46766860000?text=ABCD-2345 ")).toEqual({ text: "ABCD-2345" });
   expect(opening("https://t.me/FjallBot?start=ABCD-2345")).toEqual({ text: "ABCD-2345", ref: "ABCD-2345" });
+  expect(opening("viber://pa?chatURI=fjall&context=ABCD-2345")).toEqual({ text: "ABCD-2345", ref: "ABCD-2345" });
+  expect(opening("https://line.me/R/oaMessage/%40fjall/?ABCD-2345")).toEqual({ text: "ABCD-2345" });
   expect(opening("https://m.me/100?ref=ABCD-2345")).toEqual({ text: "ABCD-2345", ref: "ABCD-2345" });
 });
 

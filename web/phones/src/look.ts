@@ -1,5 +1,6 @@
 // How the page looks: light or dark, wide or narrow, and each channel's colour.
 
+import { channelKind } from "@samtal/shared/text";
 import { store, stored } from "@samtal/shared/storage";
 import { useEffect, useState } from "preact/hooks";
 
@@ -8,7 +9,7 @@ export type Theme = (typeof THEMES)[number];
 
 const KEY = "samtal.theme";
 const NARROW = "(max-width: 719px)";
-const HUES: Record<string, number> = { twilio_sms: 205, twilio_whatsapp: 155, telegram: 240, messenger: 295 };
+const HUES: Record<string, number> = { sms: 205, whatsapp: 155, telegram: 240, messenger: 295, line: 135, viber: 270, slack: 330 };
 
 export function preferredTheme(): Theme {
   const kept = stored(KEY);
@@ -34,5 +35,5 @@ export function useNarrow(): boolean {
 
 /** The hue of a channel; one that is not known has one of its own all the same. */
 export function hue(channel: string): number {
-  return HUES[channel] ?? [...channel].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 360, 7);
+  return HUES[channelKind(channel)] ?? [...channel].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 360, 7);
 }

@@ -17,7 +17,7 @@ const NUMBERS = 95;
 
 /** What the users of a channel are called by. */
 export function kindOf(channel: string): UserKind {
-  if (/sms|whatsapp|viber|signal|rcs/.test(channel)) return "number";
+  if (/sms|whatsapp|signal|rcs/.test(channel)) return "number";
   return /mail/.test(channel) ? "address" : "user";
 }
 

@@ -11,7 +11,10 @@ test("places in texts are filled, and text in values is not filled again", () =>
 test("channels have names, also those we do not know", () => {
   expect(channelName("webchat", "sv")).toBe("Webbchatt");
   expect(channelName("twilio_sms", "en")).toBe("SMS");
-  expect(channelName("pigeon_post", "en")).toBe("pigeon post");
+  expect(channelName("vonage_sms", "sv")).toBe("SMS");
+  expect(channelName("whatsapp_cloud", "en")).toBe("WhatsApp");
+  expect(channelName("messenger", "en")).toBe("Messenger");
+  expect(channelName("pigeon_post", "en")).toBe("Pigeon post");
 });
 
 test("days are told by how far they are away", () => {

@@ -30,14 +30,18 @@ export function translator<Key extends string>(catalogue: Catalogue<Key>, langua
 const CHANNELS: Record<string, string | Record<Language, string>> = {
   login: { sv: "Inloggning", en: "Log-in" },
   webchat: { sv: "Webbchatt", en: "Web chat" },
-  twilio_sms: "SMS",
-  twilio_whatsapp: "WhatsApp",
-  telegram: "Telegram",
-  messenger: "Messenger",
+  sms: "SMS",
+  whatsapp: "WhatsApp",
+  line: "LINE",
 };
 
+/** What a channel is to those who use it, whichever provider carries it: `sms`, `whatsapp`, or its own name. */
+export function channelKind(channel: string): string {
+  return /(?:^|_)(sms|whatsapp)(?:_|$)/.exec(channel)?.[1] ?? channel;
+}
+
 export function channelName(channel: string, language: Language): string {
-  const name = CHANNELS[channel];
-  if (name === undefined) return channel.replaceAll("_", " ");
+  const name = CHANNELS[channelKind(channel)];
+  if (name === undefined) return channel.charAt(0).toUpperCase() + channel.slice(1).replaceAll("_", " ");
   return typeof name === "string" ? name : name[language];
 }
