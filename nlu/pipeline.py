@@ -27,13 +27,14 @@ from nlu.fit import Fitted
 from nlu.intent import IntentReader
 from nlu.language import LanguageReader
 from nlu.mood import MoodReader
+from nlu.quotes import QuoteReader
 from nlu.stage import StageReader
 from nlu.text import fold
 
 Part = TypeVar("Part")
-_FORMAT = 1
+_FORMAT = 2
 _MANIFEST = "model.json"
-_COMPONENTS = ("language", "intent", "stage", "entities", "mood")
+_COMPONENTS = ("language", "intent", "stage", "entities", "mood", "quotes")
 
 
 class _Defaults(BaseDefaults):
@@ -67,6 +68,7 @@ class Model:
         self.stage = _part(nlp, "stage", StageReader)
         self.entities = _part(nlp, "entities", EntityReader)
         self.mood = _part(nlp, "mood", MoodReader)
+        self.quotes = _part(nlp, "quotes", QuoteReader)
 
     @classmethod
     def blank(cls, *, use_vectors: bool = True) -> Self:
@@ -83,6 +85,7 @@ class Model:
         self.stage.set(corpus.settings.stages, [intent.stage for intent in corpus.intents])
         self.entities.set(corpus.settings)
         self.mood.set(corpus.settings)
+        self.quotes.set(corpus.settings)
 
     def keep(self, out: Path) -> str:
         """Write the model to a folder in one step and return its version.

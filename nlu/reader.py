@@ -87,6 +87,9 @@ class Reader:
             entities=reading.entities,
             frustration=reading.frustration,
             human_wanted=reading.human_wanted,
+            quotes=reading.quotes,
+            urgency=reading.urgency,
+            sentiment=reading.sentiment,
             model=self.model.version,
         )
 

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from bot.model.understanding import Need
 from bot.model.value import Value
 
 STAGES = ("awareness", "research", "consider", "purchase", "onboarding", "support", "loyalty")
@@ -76,4 +77,8 @@ class NluSettings(Value):
     human_intents: tuple[str, ...] = ("human.request",)
     negations: tuple[str, ...] = ()
     frustration: Frustration = Frustration()
+    needs: dict[Need, Names] = Field(default_factory=dict)
+    motives: dict[str, Names] = Field(default_factory=dict)
+    urgency: tuple[Signs, ...] = ()
+    pleased: tuple[Signs, ...] = ()
     meanings: dict[str, str] = Field(default_factory=dict)

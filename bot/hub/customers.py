@@ -143,7 +143,8 @@ class Customers:
         sure = spoken.sure.persona if spoken.sure else None
         episodes.touch(draft, self._settings, by=BySystem(), facet=sure)
         hearing.settle(draft, spoken)
-        hearing.move_journey(draft, read, spoken)
+        among = [identity.id for identity in scene.identities]
+        await hearing.move_journey(draft, read, spoken, among)
         language = self._language(scene, body, read)
         if isinstance(before.owner, OwnedByBot):
             heard = Heard(message=message, understanding=read or _UNREAD, dialogue=before.dialogue)

@@ -161,6 +161,7 @@ class Hub:
             vouching=self.vouching,
             suggesting=Suggesting(store=store, clock=clock, settings=settings),
             levels=self.levels,
+            settings=settings,
         )
         self.connecting = Connecting(
             store=store,
@@ -234,7 +235,7 @@ class Hub:
             vouching=self.vouching,
             settings=settings,
         )
-        hearing = Hearing(nlu=nlu, personas=self.personas, settings=settings)
+        hearing = Hearing(nlu=nlu, knowing=self.knowing, personas=self.personas, settings=settings)
         router = Router(forms=forms, settings=settings, intents=answered(content.slots))
         return Handlers(
             customers=Customers(

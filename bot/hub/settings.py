@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
+from bot.hub.stages import STAGES, JourneySettings
 from bot.model.understanding import Language
 from bot.model.value import Value
 
@@ -112,6 +113,16 @@ class HubSettings(Value):
         (), description="Partners whose facts are not used, as if they had told nothing."
     )
     stages: tuple[str, ...] = Field(
-        ("awareness", "research", "consider", "purchase", "onboarding", "support", "loyalty"),
-        description="Journey stages, in their usual order.",
+        STAGES, min_length=2, description="Journey stages, in their usual order."
     )
+    journey: JourneySettings = Field(
+        JourneySettings(), description="How the belief over the stages moves."
+    )
+
+    @model_validator(mode="after")
+    def _journey_fits_its_stages(self) -> Self:
+        unknown = self.journey.unknown(self.stages)
+        if unknown:
+            msg = f"journey names {unknown[0]!r}, which is none of hub.stages"
+            raise ValueError(msg)
+        return self

@@ -7,18 +7,20 @@ part alone is settled in entries of its own: who speaks, the case, the dialogue,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.hub import facets, graph, journey, owning
+from bot.hub import facets, graph, owning
 from bot.hub.fold import fold
+from bot.hub.journey import Belief, Journey
 from bot.hub.rebuild import every_entry
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.model.dialogue import Dialogue
 from bot.model.event import Rejected
 from bot.model.facet import PRIVATE, Facet, FacetBy, FacetChanged, FacetsStand
-from bot.model.ids import EpisodeId, IdentityId, LinkId, ThreadId
+from bot.model.ids import EpisodeId, EventId, IdentityId, LinkId, ThreadId
+from bot.model.journey import Evidence
 from bot.model.people import Actor, BySystem, Link, LinkMark, Mark
 from bot.model.record import LinkMade, Split
 from bot.model.thread import (
@@ -69,6 +71,7 @@ class Unlinking:
     def __init__(self, *, store: Store, settings: HubSettings) -> None:
         self._store = store
         self._settings = settings
+        self._journey = Journey(settings)
 
     async def end(
         self, scene: Scene, links: Sequence[LinkId], *, by: Actor, reason: str
@@ -231,21 +234,25 @@ class Unlinking:
         """Each facet is what this part's own messages give, as if it had never been linked."""
         state = scene.draft.state_of(part.anchor)
         alone = part.state([one for one in part.entries if one.seq and one.seq <= since])
+        because = {
+            entry.event: entry.body.because
+            for entry in entries
+            if isinstance(entry.body, JourneyMoved) and entry.body.because
+        }
         for entry in entries:
             if not 0 < entry.seq <= since:
-                alone = self._relived(alone, part, entry)
-        if (state.facet, _seen(state)) != (alone.facet, _seen(alone)):
+                alone = self._relived(alone, part, entry, because)
+        if (state.facet, state.facets) != (alone.facet, alone.facets):
             stands = FacetsStand(facets=alone.facets, facet=alone.facet, reason="unlinked")
             scene.draft.add(stands, by=BySystem(), identity=part.anchor)
-            return
-        for facet in alone.facets:
-            if facet.belief != state.as_persona(facet.persona).belief:
-                moved_back = JourneyMoved(
-                    belief=facet.belief, evidence="unlinked", facet=facet.persona
-                )
-                scene.draft.add(moved_back, by=BySystem(), identity=part.anchor)
 
-    def _relived(self, alone: ThreadState, part: _Part, entry: Entry) -> ThreadState:
+    def _relived(
+        self,
+        alone: ThreadState,
+        part: _Part,
+        entry: Entry,
+        because: Mapping[EventId, tuple[Evidence, ...]],
+    ) -> ThreadState:
         """The part's facets after one more entry of the time when it was linked."""
         body, own = entry.body, entry.identity in part.identities
         match body:
@@ -254,22 +261,42 @@ class Unlinking:
             case FacetChanged() if own and body.reason is FacetBy.AGENT:
                 return fold(alone, (entry,), links=part.links)
             case MessageIn(understanding=Understanding() as read) if own:
-                return self._heard(alone, read, at=entry.at)
+                # Entries of before signs were kept tell only what was read.
+                signs = because.get(entry.event) or self._journey.heard(
+                    read, at=entry.at, identity=entry.identity
+                )
+                mine = [sign for sign in signs if sign.identity in part.identities]
+                return self._heard(alone, read, mine, at=entry.at)
+            case JourneyMoved(because=signs) if not own:
+                # Told of here, as another customer's message came first.
+                if mine := [sign for sign in signs if sign.identity in part.identities]:
+                    facet = self._moved(alone.as_persona(alone.facet), mine, at=entry.at)
+                    return facets.with_facet(alone, facet)
         return alone
 
-    def _heard(self, alone: ThreadState, read: Understanding, *, at: AwareDatetime) -> ThreadState:
+    def _heard(
+        self,
+        alone: ThreadState,
+        read: Understanding,
+        signs: Sequence[Evidence],
+        *,
+        at: AwareDatetime,
+    ) -> ThreadState:
         case = alone.episode
         fixed = case is not None and case.facet_by is FacetBy.AGENT
         sure = None if fixed else facets.shown(read.personas, current=alone.facet)
         facet = facets.heard(alone.as_persona(sure.persona if sure else alone.facet), read, at=at)
-        idle = at - (facet.belief_at or at)
-        moved = journey.update(facet.belief, read, stages=self._settings.stages, idle=idle)
-        if moved:
-            facet = facet.model_copy(update={"belief": moved.shares, "belief_at": at})
+        facet = self._moved(facet, signs, at=at)
         return facets.standing(alone, facets.with_facet(alone, facet).facets, current=facet.persona)
 
-
-def _seen(state: ThreadState) -> tuple[Facet, ...]:
-    """The facets without their beliefs."""
-    unbelieved = {"belief": (), "belief_at": None}
-    return tuple(facet.model_copy(update=unbelieved) for facet in state.facets)
+    def _moved(self, facet: Facet, signs: Sequence[Evidence], *, at: AwareDatetime) -> Facet:
+        move = self._journey.moved(Belief(shares=facet.belief, at=facet.belief_at), signs)
+        if move is None:
+            return facet
+        moved = {
+            "belief": move.after.shares,
+            "belief_at": at,
+            "before": move.before.shares,
+            "because": move.because,
+        }
+        return facet.model_copy(update=moved)
