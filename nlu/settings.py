@@ -64,6 +64,14 @@ class Frustration(Value):
     intents: dict[str, Share] = Field(default_factory=dict)
 
 
+class Costs(Value):
+    """What errors cost, in any unit: only how they compare counts."""
+
+    wrong: Annotated[float, Field(gt=0)] = 3
+    question: Annotated[float, Field(gt=0)] = 2
+    human: Annotated[float, Field(gt=0)] = 4
+
+
 class NluSettings(Value):
     """Settings of the reader; every phrase matches in any case, with or without diacritics."""
 
@@ -77,6 +85,7 @@ class NluSettings(Value):
     human_intents: tuple[str, ...] = ("human.request",)
     negations: tuple[str, ...] = ()
     frustration: Frustration = Frustration()
+    costs: Costs = Costs()
     needs: dict[Need, Names] = Field(default_factory=dict)
     motives: dict[str, Names] = Field(default_factory=dict)
     urgency: tuple[Signs, ...] = ()

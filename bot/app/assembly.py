@@ -10,7 +10,7 @@ from pydantic import JsonValue, SecretStr
 
 from bot.app.accounts import Current
 from bot.app.engines import Opened
-from bot.app.reloading import Loaded, Reach, Reloading
+from bot.app.reloading import Loaded, Reach, Reloading, Renewable
 from bot.edge.fanout import FanoutEmitter
 from bot.edge.health import Check, Probed, Standing
 from bot.edge.live import Live
@@ -42,6 +42,7 @@ class Base:
     loaded: Loaded
     opened: Opened
     nlu: Nlu
+    reader: Renewable | None = None
     clock: Clock
     secret: SecretStr
     work: Work
@@ -99,6 +100,7 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
         realms=realms,
         metrics=metrics,
         retune=retuning.retune,
+        reader=base.reader,
     )
     return Assembled(
         hub=hub,

@@ -20,11 +20,17 @@ class HubSettings(Value):
     default_language: Language = Field(
         "sv", description="Language of a person who has not shown one."
     )
-    answer_at: float = Field(
-        0.55, ge=0, le=1, description="Confidence from which the bot answers at once."
+    answer_at: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Confidence from which the bot answers at once; none: as the model chose.",
     )
-    clarify_at: float = Field(
-        0.25, ge=0, le=1, description="Confidence from which the bot asks back with two choices."
+    clarify_at: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Confidence from which it asks back with two choices; none: as chosen.",
     )
     frustration_at: float = Field(
         0.75, ge=0, le=1, description="Frustration from which a human is brought in."

@@ -79,6 +79,8 @@ class Understanding(Value):
     `stages` sum to 1. `frustration`, `urgency` and `human_wanted` are 0..1, `sentiment` is from -1
     to 1. `quotes` are the words that show need, mood, urgency and motives, in order. `personas` are
     those that the words show, the surest first; most messages show none.
+    `answer_at` and `ask_at` are the confidences from which the model had better answer, or ask
+    back, as was found at its training.
     """
 
     language: Language | None
@@ -95,6 +97,8 @@ class Understanding(Value):
     urgency: float = 0.0
     sentiment: float = 0.0
     personas: tuple[PersonaShare, ...] = ()
+    answer_at: float | None = None
+    ask_at: float | None = None
     model: str = ""
 
     @property
