@@ -67,15 +67,7 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
         channels=channels,
         spooling=opened.spooling,
     )
-    words = base.loaded.words
-    hub = Hub(
-        engines,
-        content=words.content,
-        forms=words.forms,
-        personas=words.personas,
-        settings=settings.hub,
-        secret=base.secret,
-    )
+    hub = _hub(base, engines)
     probed = _probed(base, hub, metrics, standing)
     if live is None:
         runner = make_probe_runner(probed, settings.edge, hub.feed)
@@ -108,6 +100,18 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
         standing=standing,
         reloading=Reloading(base.loaded, reach),
         runner=runner,
+    )
+
+
+def _hub(base: Base, engines: Engines) -> Hub:
+    words = base.loaded.words
+    return Hub(
+        engines,
+        content=words.content,
+        forms=words.forms,
+        personas=words.personas,
+        settings=base.loaded.settings.hub,
+        secret=base.secret,
     )
 
 

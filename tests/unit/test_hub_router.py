@@ -333,7 +333,7 @@ def test_a_model_says_when_to_answer_and_when_to_ask_back(sure: float, rule: str
 
 def test_the_operators_word_is_before_the_models() -> None:
     settings = HubSettings(answer_at=0.3, clarify_at=0.2)
-    router = Router(forms=FORMS, settings=settings, intents=frozenset({"delivery.time"}))
+    router = Router(forms=shipped_forms(), settings=settings, intents=frozenset({"delivery.time"}))
     read = understood("delivery.time", confidence=0.3).model_copy(
         update={"answer_at": 0.9, "ask_at": 0.8}
     )
