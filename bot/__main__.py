@@ -287,6 +287,20 @@ def nlu_predict(
         sys.stdout.write(line + "\n")
 
 
+@nlu.command("review")
+@one_line
+def nlu_review(
+    export: Annotated[Path, typer.Option(help="New .jsonl file for what people labelled.")],
+    *,
+    config: ConfigFile = None,
+) -> None:
+    """Write messages whose meaning people said as rows to learn from."""
+    from bot.app.configuration import settings_from
+    from bot.app.reviews import labelled, write_rows
+
+    typer.echo(write_rows(asyncio.run(labelled(settings_from(config))), export))
+
+
 @content.command("check")
 @one_line
 def content_check(

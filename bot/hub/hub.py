@@ -36,6 +36,7 @@ from bot.hub.own_channels import OwnChannels
 from bot.hub.persisting import persist
 from bot.hub.personas import Personas
 from bot.hub.pressure import Pressure
+from bot.hub.reviewing import Reviewing, labels
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
 from bot.hub.signing_in import SigningIn
@@ -146,6 +147,7 @@ class Hub:
         self.facts = FactIntake(store=store, ingress=self.ingress, clock=clock)
         self.visits = Visits(store=store, ingress=self.ingress, clock=clock)
         self.knowing = Knowing(store, partners_off=settings.partners_off)
+        self.reviewing = Reviewing(store=store, clock=clock)
         self.organisations = Organisations(
             store=store, knowing=self.knowing, clock=clock, personas=personas
         )
@@ -236,6 +238,7 @@ class Hub:
             settings=settings,
         )
         hearing = Hearing(nlu=nlu, knowing=self.knowing, personas=self.personas, settings=settings)
+        self.labels = labels(answered(content.slots) | {form.starts_on for form in forms.all})
         router = Router(forms=forms, settings=settings, intents=answered(content.slots))
         return Handlers(
             customers=Customers(

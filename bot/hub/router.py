@@ -19,6 +19,8 @@ _ANSWER = "answer."
 # Answers to these need no certainty: a wrong "you are welcome" harms nobody.
 _SMALL_TALK = frozenset({"greet", "goodbye", "thanks", "affirm", "deny"})
 _UNSURE_LIMIT = 2
+# Rules of messages that were not understood for sure.
+UNSURE = frozenset({"close_call", "unsure", "unsure_twice"})
 # For a model that had too little to choose its own on.
 _ANSWER_AT = 0.55
 _ASK_AT = 0.25

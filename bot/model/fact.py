@@ -14,7 +14,8 @@ from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
-from bot.model.ids import FactId, IdentityId
+from bot.model.ids import AgentId, EntryId, FactId, IdentityId
+from bot.model.understanding import Language
 from bot.model.value import AwareDatetime, Value
 
 
@@ -81,6 +82,37 @@ class Retired(Value):
     """The customer signed out here: whoever still has the token of this visitor is refused (R9)."""
 
     kind: Literal["retired"] = "retired"
+
+
+class ReviewReason(StrEnum):
+    """Why a message is for review."""
+
+    UNSURE = "unsure"
+    OUT_OF_SCOPE = "out_of_scope"
+    CORRECTED = "corrected"
+
+
+class ForReview(Value):
+    """A message that people had better look at: the reader was not sure, or they were surer.
+
+    Of the message only its entry's id is kept.
+    """
+
+    kind: Literal["for_review"] = "for_review"
+    reason: ReviewReason
+    entry: EntryId
+    language: Language | None = None
+    guess: str | None = None
+    confidence: float = 0.0
+
+
+class Reviewed(Value):
+    """What a message means, as somebody said; `label` None: there is nothing to learn from it."""
+
+    kind: Literal["reviewed"] = "reviewed"
+    entry: EntryId
+    label: str | None
+    by: AgentId
 
 
 # --- what other systems tell -----------------------------------------------------------------
@@ -305,7 +337,10 @@ Told = (
     | Attribute
     | Membership
 )
-FactBody = Annotated[Claimed | Visited | LoginProved | Retired | Told, Field(discriminator="kind")]
+FactBody = Annotated[
+    Claimed | Visited | LoginProved | Retired | ForReview | Reviewed | Told,
+    Field(discriminator="kind"),
+]
 ToldKind = Literal[
     "purchased",
     "delivered",
@@ -318,7 +353,9 @@ ToldKind = Literal[
     "attribute",
     "membership",
 ]
-FactKind = Literal["claimed", "visited", "login_proved", "retired", ToldKind]
+FactKind = Literal[
+    "claimed", "visited", "login_proved", "retired", "for_review", "reviewed", ToldKind
+]
 TOLD_KINDS: Final[tuple[ToldKind, ...]] = get_args(ToldKind)
 FACT_KINDS: Final[tuple[FactKind, ...]] = get_args(FactKind)
 
@@ -358,12 +395,16 @@ class Fact(Value):
 
     @property
     def claim(self) -> str | None:
-        """What it is looked up by beside its identity: what is claimed, or the organisation."""
+        """What it is looked up by beside its identity: a claim, an organisation, a review."""
         match self.body:
             case Claimed(what=what, value=value):
                 return claim_key(what, value)
             case Membership(organisation=organisation):
                 return members_key(organisation)
+            case ForReview(reason=reason):
+                return review_key(reason)
+            case Reviewed():
+                return review_key(None)
             case _:
                 return None
 
@@ -376,6 +417,11 @@ def claim_key(what: ClaimKind, value: str) -> str:
 def members_key(organisation: str) -> str:
     """What memberships of the same organisation have in common."""
     return f"member:{organisation}"
+
+
+def review_key(reason: ReviewReason | None) -> str:
+    """What messages for review have in common, for one reason; None: verdicts on them."""
+    return "reviewed" if reason is None else f"review:{reason}"
 
 
 class FactPlace(Value):
