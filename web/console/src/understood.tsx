@@ -1,9 +1,12 @@
 // What was read in a message, and which of its words show it.
 
-import type { ReactNode } from "react";
+import { Button, NativeSelect } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useRef, useState, type FormEvent, type ReactNode } from "react";
 
+import { ask } from "./api";
 import { useDesk } from "./desk";
-import { percent } from "./describe";
+import { percent, problemWords } from "./describe";
 import type { Quote, Understanding } from "./model";
 import { Sheet } from "./sheet";
 import { perhaps, useWords } from "./words";
@@ -22,6 +25,7 @@ export function Understood({ entry, onClose }: { entry: string; onClose: () => v
         </blockquote>
       )}
       {read ? <Read read={read} /> : <p>{t("read.none")}</p>}
+      {heard?.text && <Correct entry={entry} guess={read?.in_scope ? (read.guesses[0]?.intent ?? null) : null} />}
     </Sheet>
   );
 }
@@ -62,6 +66,57 @@ function Read({ read }: { read: Understanding }) {
       )}
     </>
   );
+}
+
+// Whoever knows better says so: the thread stays as it is, the next model learns from it.
+function Correct({ entry, guess }: { entry: string; guess: string | null }) {
+  const words = useWords();
+  const { t } = words;
+  const [label, setLabel] = useState("");
+  const [state, setState] = useState<"open" | "sending" | "kept">("open");
+  const [problem, setProblem] = useState<string | null>(null);
+  const id = useRef(crypto.randomUUID());
+  const { data, isPending, isError } = useQuery({
+    queryKey: ["labels"],
+    queryFn: () => ask<{ labels: string[] }>("GET", "/nlu/labels"),
+  });
+  if (isPending) return null;
+  if (isError) return <p className="bad">{t("read.labels.failed")}</p>;
+
+  async function send(event: FormEvent): Promise<void> {
+    event.preventDefault();
+    if (!label) return setProblem(t("read.correct.needed"));
+    setState("sending");
+    setProblem(null);
+    try {
+      await ask("POST", "/nlu/corrections", { body: { entry, label, client_id: id.current } });
+      setState("kept");
+    } catch (error) {
+      setProblem(problemWords(error, words));
+      setState("open");
+    }
+  }
+
+  if (state === "kept") return <p role="status">{t("read.corrected", { intent: named(label) })}</p>;
+  return (
+    <form className="correct" onSubmit={(event) => void send(event)} noValidate>
+      <NativeSelect
+        label={t("read.correct")}
+        description={t("read.correct.why")}
+        value={label}
+        error={problem}
+        onChange={(event) => setLabel(event.currentTarget.value)}
+        data={[{ value: "", label: t("read.correct.choose") }, ...data.labels.filter((one) => one !== guess).map((one) => ({ value: one, label: named(one) }))]}
+      />
+      <Button type="submit" loading={state === "sending"} variant="default">
+        {t("read.correct.send")}
+      </Button>
+    </form>
+  );
+
+  function named(intent: string): string {
+    return intent === "oos" ? t("read.correct.none") : intent;
+  }
 }
 
 function Pair({ name, children }: { name: string; children: ReactNode }) {
