@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.console import somebody_waits, take_seat
-from tests.browser.kit import browsing, violations
+from tests.browser.console import somebody_waits
+from tests.browser.kit import browsing, open_page, violations
+from tests.edge.house import PASSWORD
 
 if TYPE_CHECKING:
     from tests.edge.house import House
@@ -39,8 +40,12 @@ async def test_an_agent_corrects_a_message_by_keyboard(server: House, locale: st
     title, field, button, needed, saved = WORDS[locale]
     await somebody_waits(server)
     async with browsing() as browser:
-        seat = await take_seat(browser, server, locale=locale)
-        page = seat.page
+        await server.agent("Anna")
+        page, faults = await open_page(browser, f"{server.base}/desk", locale=locale)
+        email, password = ("E-post", "Lösenord") if locale == "sv-SE" else ("E-mail", "Password")
+        await page.get_by_label(email).fill("anna@example.com")
+        await page.get_by_label(password, exact=True).fill(PASSWORD)
+        await page.keyboard.press("Enter")
         await page.locator("[data-thread-row]").first.click()
         opened = page.get_by_title(title).first
         await opened.focus()
@@ -59,7 +64,7 @@ async def test_an_agent_corrects_a_message_by_keyboard(server: House, locale: st
         assert await violations(page) == []
         await page.keyboard.press("Escape")
         await expect(dialog).to_be_hidden()
-        assert seat.faults.lines == []
+        assert faults.lines == []
     rows = [row async for row in server.parts.hub.reviewing.labelled()]
     assert [(row.text, row.label) for row in rows] == [
         ("Jag vill prata med en människa", "order.status")
