@@ -200,6 +200,83 @@ def nlu_evaluate(
     typer.echo(report.model_dump_json(indent=2) if as_json else report.text())
 
 
+@nlu.command("report")
+@one_line
+def nlu_report(
+    file: Annotated[Path, typer.Argument(help="JSONL rows with text and label.")],
+    model: Annotated[Path, typer.Option(help="Folder of a trained model.")],
+    *,
+    data: Annotated[
+        Path | None, typer.Option(help="What it was trained on, to be looked through.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="File to write a page to.")] = None,
+) -> None:
+    """Say everything of a model: JSON with figures, confusions and curves, and a page of them."""
+    from nlu.page import page
+    from nlu.report import report
+
+    full = report(model, file, data=data)
+    if html is not None:
+        html.write_text(page(full), encoding="utf-8")
+    typer.echo(full.model_dump_json(indent=2))
+
+
+@nlu.command("compare")
+@one_line
+def nlu_compare(
+    a: Annotated[Path, typer.Argument(help="Folder of a model.")],
+    b: Annotated[Path, typer.Argument(help="Folder of another one.")],
+    *,
+    data: Annotated[Path, typer.Option(help="JSONL rows with text and label.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say which rows model B reads better than A, which worse, and whether it can be chance."""
+    from nlu.comparing import compare
+
+    found = compare(a, b, data)
+    typer.echo(found.model_dump_json(indent=2) if as_json else found.text())
+
+
+_Models = Annotated[Path, typer.Option("--models", help="Folder of published models.")]
+_MODELS = Path("var/models")
+
+
+@nlu.command("publish")
+@one_line
+def nlu_publish(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
+    *,
+    models: _Models = _MODELS,
+    golden: Annotated[Path, typer.Option(help="Rows on which it must not be worse.")] = Path(
+        "config/nlu/golden.jsonl"
+    ),
+    force: Annotated[bool, typer.Option("--force", help="Even if it is worse.")] = False,
+) -> None:
+    """Put a model in service; running servers take it over. Refuses one that got worse."""
+    from nlu.publishing import publish
+
+    typer.echo(publish(model, models, golden=golden, force=force).text())
+
+
+@nlu.command("rollback")
+@one_line
+def nlu_rollback(models: _Models = _MODELS) -> None:
+    """Put the model before this one in service again."""
+    from nlu.shelf import Shelf
+
+    typer.echo(f"in service: {Shelf(models).roll_back()}")
+
+
+@nlu.command("list")
+@one_line
+def nlu_list(models: _Models = _MODELS) -> None:
+    """List the models that are kept, and which were in service since when."""
+    from nlu.shelf import Shelf
+
+    for line in Shelf(models).lines():
+        typer.echo(line)
+
+
 @nlu.command("predict")
 @one_line
 def nlu_predict(
@@ -211,6 +288,20 @@ def nlu_predict(
 
     for line in predict(model, file):
         sys.stdout.write(line + "\n")
+
+
+@nlu.command("review")
+@one_line
+def nlu_review(
+    export: Annotated[Path, typer.Option(help="New .jsonl file for what people labelled.")],
+    *,
+    config: ConfigFile = None,
+) -> None:
+    """Write messages whose meaning people said as rows to learn from."""
+    from bot.app.configuration import settings_from
+    from bot.app.reviews import labelled, write_rows
+
+    typer.echo(write_rows(asyncio.run(labelled(settings_from(config))), export))
 
 
 @content.command("check")

@@ -106,7 +106,15 @@ class SpoolSection(_Section):
 class NluSection(_Section):
     """What reads messages."""
 
-    model: Path = Field(Path("var/model"), description="Folder of a trained model.")
+    model: Path = Field(
+        Path("var/model"),
+        description="Folder of a trained model, or of those that `samtal nlu publish` put there.",
+    )
+    watch: timedelta | None = Field(
+        timedelta(seconds=10),
+        ge=_LEAST_SECOND,
+        description="How often to look for a newly published model; none: at a reload only.",
+    )
     encoder: Path | None = Field(
         None, description="Folder of the encoder that the model was trained with, if it has moved."
     )

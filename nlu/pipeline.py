@@ -28,13 +28,16 @@ from nlu.fit import Fitted
 from nlu.intent import IntentReader
 from nlu.language import LanguageReader
 from nlu.mood import MoodReader
+from nlu.quotes import QuoteReader
 from nlu.stage import StageReader
 from nlu.text import fold
 
 Part = TypeVar("Part")
 _FORMAT = 2
 _MANIFEST = "model.json"
-_COMPONENTS = ("language", "intent", "stage", "entities", "mood")
+_CAUTION = "caution.json"
+_MEND = "Train it anew with `samtal nlu train`."
+_COMPONENTS = ("language", "intent", "stage", "entities", "mood", "quotes")
 
 
 class _Defaults(BaseDefaults):
@@ -58,17 +61,38 @@ class Manifest(Value):
     encoder: str | None = None
 
 
+class Caution(Value):
+    """The two lines, and what came of them on texts held out of training.
+
+    `cost` is the mean of a message; `answered`, `asked` and `handed` are shares of the messages,
+    `wrong` the share of answers that were wrong.
+    """
+
+    answer_at: float
+    ask_at: float
+    cost: float
+    answered: float
+    asked: float
+    handed: float
+    wrong: float
+
+
 class Model:
-    """A pipeline with its components by name; `version` is empty until it is kept."""
+    """A pipeline with its components by name; `version` is empty until it is kept.
+
+    `caution` is None when there was too little to choose it on.
+    """
 
     def __init__(self, nlp: Language, *, version: str = "") -> None:
         self.nlp = nlp
+        self.caution: Caution | None = None
         self.version = version
         self.language = _part(nlp, "language", LanguageReader)
         self.intent = _part(nlp, "intent", IntentReader)
         self.stage = _part(nlp, "stage", StageReader)
         self.entities = _part(nlp, "entities", EntityReader)
         self.mood = _part(nlp, "mood", MoodReader)
+        self.quotes = _part(nlp, "quotes", QuoteReader)
 
     @classmethod
     def blank(cls, *, use_vectors: bool = True) -> Self:
@@ -85,6 +109,7 @@ class Model:
         self.stage.set(corpus.settings.stages, [intent.stage for intent in corpus.intents])
         self.entities.set(corpus.settings)
         self.mood.set(corpus.settings)
+        self.quotes.set(corpus.settings)
 
     def keep(self, out: Path, *, encoder: Path | None = None) -> str:
         """Write the model to a folder in one step and return its version.
@@ -100,6 +125,8 @@ class Model:
             self.nlp.to_disk(new)
             # Words met in training are no part of the model.
             shutil.rmtree(new / "vocab")
+            if self.caution is not None:
+                (new / _CAUTION).write_text(self.caution.model_dump_json(indent=1), "utf-8")
             version = content_hash(new)
             place_of = str(encoder.resolve()) if encoder else None
             manifest = Manifest(format=_FORMAT, version=version, encoder=place_of)
@@ -130,24 +157,31 @@ def content_hash(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def load_manifest(folder: Path) -> Manifest:
+    """What a model says of itself; raises ConfigError when it is missing or of another format."""
+    try:
+        manifest = Manifest.model_validate_json((folder / _MANIFEST).read_bytes())
+    except (OSError, ValidationError) as wrong:
+        raise ConfigError("no model here", where=str(folder), mend=_MEND) from wrong
+    if manifest.format != _FORMAT:
+        raise ConfigError(f"model format {manifest.format}", where=str(folder), mend=_MEND)
+    return manifest
+
+
 def load_model(folder: Path, *, use_vectors: bool = True, encoder: Path | None = None) -> Model:
     """Load a model folder; raises ConfigError when it is missing, damaged or of another format.
 
     The encoder is looked for where it lay in training, unless another place is named.
     """
-    mend = "Train it anew with `samtal nlu train`."
-    try:
-        manifest = Manifest.model_validate_json((folder / _MANIFEST).read_bytes())
-    except (OSError, ValidationError) as wrong:
-        raise ConfigError("no model here", where=str(folder), mend=mend) from wrong
-    if manifest.format != _FORMAT:
-        raise ConfigError(f"model format {manifest.format}", where=str(folder), mend=mend)
+    manifest = load_manifest(folder)
     if content_hash(folder) != manifest.version:
-        raise ConfigError("the model's files were changed", where=str(folder), mend=mend)
+        raise ConfigError("the model's files were changed", where=str(folder), mend=_MEND)
     model = Model.blank(use_vectors=use_vectors)
     if use_vectors and manifest.encoder:
         place = encoder or Path(manifest.encoder)
         model.intent.use(load_encoder(place) if encoder or place.is_dir() else None)
     model.nlp.from_disk(folder, exclude=["vocab"])
+    if (folder / _CAUTION).is_file():
+        model.caution = Caution.model_validate_json((folder / _CAUTION).read_bytes())
     model.version = manifest.version
     return model

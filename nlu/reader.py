@@ -13,6 +13,7 @@ from bot.model.understanding import Understanding, Utterance
 from nlu.blas import use_one_thread
 from nlu.pipeline import Model, load_model
 from nlu.reading import Component, Reading, begin, reading_of
+from nlu.shelf import in_service
 from nlu.text import MAX_CHARACTERS
 
 # spaCy remembers every new word for ever. So it may, up to here; from then on new words live in a
@@ -42,9 +43,10 @@ class Reader:
 
     @classmethod
     def load(cls, folder: Path, *, use_vectors: bool = True, encoder: Path | None = None) -> Reader:
-        """A reader of the model in a folder; raises ConfigError."""
+        """A reader of the model that a folder holds or has in service; raises ConfigError."""
         use_one_thread()
-        reader = cls(load_model(folder, use_vectors=use_vectors, encoder=encoder))
+        model = load_model(in_service(folder), use_vectors=use_vectors, encoder=encoder)
+        reader = cls(model)
         # Warm: the first text pays for what is set up on first use.
         reader.read([Utterance(text="hej, var är min order FB-123456? where is it")])
         return reader
@@ -76,6 +78,7 @@ class Reader:
         return doc
 
     def _understanding(self, reading: Reading) -> Understanding:
+        caution = self.model.caution
         return Understanding(
             language=reading.language,
             language_confidence=reading.language_confidence,
@@ -87,6 +90,11 @@ class Reader:
             entities=reading.entities,
             frustration=reading.frustration,
             human_wanted=reading.human_wanted,
+            quotes=reading.quotes,
+            urgency=reading.urgency,
+            sentiment=reading.sentiment,
+            answer_at=caution.answer_at if caution else None,
+            ask_at=caution.ask_at if caution else None,
             model=self.model.version,
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spacy.tokens import Doc
 
-from bot.model.understanding import EntityFound, Guess, Language, Need, StageShare
+from bot.model.understanding import EntityFound, Guess, Language, Need, Quote, StageShare
 from nlu.arrays import Floats
 
 
@@ -30,6 +30,9 @@ class Reading:
     entities: tuple[EntityFound, ...] = ()
     frustration: float = 0.0
     human_wanted: float = 0.0
+    quotes: tuple[Quote, ...] = ()
+    urgency: float = 0.0
+    sentiment: float = 0.0
 
     def confidence_in(self, intents: Iterable[str]) -> float:
         """The summed confidence in these intents, 0 when the text is out of scope."""

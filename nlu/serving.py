@@ -11,12 +11,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, Self
 
 from bot.model.understanding import Understanding, Utterance
+from nlu.pipeline import load_manifest
 from nlu.reader import Reader
+from nlu.shelf import in_service
 
 # As many texts as keep the interpreter for less than a millisecond, and the pause in which the
 # event loop gets it while more is waiting (a sleep of 0 would often take it straight back).
@@ -40,9 +43,12 @@ _Tell = Callable[[_Job, list[Understanding] | Exception], None]
 class SpacyNlu:
     """Reads messages, long ones on a thread of its own; `close` ends it."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(
+        self, reader: Reader, *, use_vectors: bool = True, encoder: Path | None = None
+    ) -> None:
         self._reader = reader
-        self._slow = reader.model.intent.encoder is not None
+        self._use_vectors = use_vectors
+        self._encoder = encoder
         self._reading = threading.Lock()
         self._brief: deque[_Job] = deque()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
@@ -54,7 +60,8 @@ class SpacyNlu:
     @classmethod
     def load(cls, folder: Path, *, use_vectors: bool = True, encoder: Path | None = None) -> Self:
         """Serve the model in a folder; raises ConfigError."""
-        return cls(Reader.load(folder, use_vectors=use_vectors, encoder=encoder))
+        reader = Reader.load(folder, use_vectors=use_vectors, encoder=encoder)
+        return cls(reader, use_vectors=use_vectors, encoder=encoder)
 
     @property
     def model(self) -> str:
@@ -66,6 +73,11 @@ class SpacyNlu:
         """Whether the model was trained with word vectors that are not installed here."""
         return self._reader.model.intent.degraded
 
+    @property
+    def _is_slow(self) -> bool:
+        """Whether also a short text takes too long to be read between two steps of the loop."""
+        return self._reader.model.intent.encoder is not None
+
     async def read(self, utterances: Sequence[Utterance]) -> list[Understanding]:
         """Read texts, one understanding for each, in order; does not block the event loop."""
         if self._closed:
@@ -75,13 +87,29 @@ class SpacyNlu:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[list[Understanding]] = loop.create_future()
         job = _Job(tuple(utterances), loop, answer)
-        if self._slow or sum(len(utterance.text) for utterance in utterances) > _BRIEF:
+        if self._is_slow or sum(len(utterance.text) for utterance in utterances) > _BRIEF:
             self._jobs.put(job)
         else:
             self._brief.append(job)
             if len(self._brief) == 1:
                 loop.call_soon(self._read_brief)
         return await answer
+
+    def fresh(self, folder: Path) -> Callable[[], str] | None:
+        """Load what a folder has in service; None when it is what is read with already.
+
+        Loading takes a while and belongs on a thread. What is returned takes the model over, and
+        belongs on the event loop. Raises ConfigError.
+        """
+        if load_manifest(in_service(folder)).version == self.model:
+            return None
+        reader = Reader.load(folder, use_vectors=self._use_vectors, encoder=self._encoder)
+
+        def take_over() -> str:
+            self._reader = reader
+            return self.model
+
+        return take_over
 
     async def close(self) -> None:
         """Finish what was asked for and end the thread."""
@@ -111,15 +139,16 @@ class SpacyNlu:
             for job in jobs:
                 self._jobs.put(job)
 
-    def _read_aside(self, utterances: Sequence[Utterance]) -> list[Understanding]:
+    def _read_aside(self, reader: Reader, utterances: Sequence[Utterance]) -> list[Understanding]:
         with self._reading:
-            return self._reader.read(utterances)
+            return reader.read(utterances)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             jobs = [job]
             closing = self._gather(jobs)
-            self._serve(jobs, self._read_aside, _post)
+            # With one reader to the end, also when another is taken over meanwhile.
+            self._serve(jobs, partial(self._read_aside, self._reader), _post)
             if closing:
                 return
             if not self._jobs.empty():

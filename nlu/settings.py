@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from bot.model.understanding import Need
 from bot.model.value import Value
 
 STAGES = ("awareness", "research", "consider", "purchase", "onboarding", "support", "loyalty")
@@ -63,6 +64,14 @@ class Frustration(Value):
     intents: dict[str, Share] = Field(default_factory=dict)
 
 
+class Costs(Value):
+    """What errors cost, in any unit: only how they compare counts."""
+
+    wrong: Annotated[float, Field(gt=0)] = 3
+    question: Annotated[float, Field(gt=0)] = 2
+    human: Annotated[float, Field(gt=0)] = 4
+
+
 class NluSettings(Value):
     """Settings of the reader; every phrase matches in any case, with or without diacritics."""
 
@@ -76,4 +85,9 @@ class NluSettings(Value):
     human_intents: tuple[str, ...] = ("human.request",)
     negations: tuple[str, ...] = ()
     frustration: Frustration = Frustration()
+    costs: Costs = Costs()
+    needs: dict[Need, Names] = Field(default_factory=dict)
+    motives: dict[str, Names] = Field(default_factory=dict)
+    urgency: tuple[Signs, ...] = ()
+    pleased: tuple[Signs, ...] = ()
     meanings: dict[str, str] = Field(default_factory=dict)

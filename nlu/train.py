@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from bot.errors import ConfigError
 from bot.model.understanding import Language
 from bot.model.value import Value
 from nlu.blas import use_one_thread
+from nlu.caution import caution
 from nlu.data import Corpus, Example, Overlap, distinct, load_corpus, overlaps
 from nlu.encoder import load_encoder
 from nlu.fit import fit_heads
-from nlu.pipeline import Model
+from nlu.pipeline import Caution, Model
 from nlu.reading import reading_of
 from nlu.swedish import own_meanings
 
@@ -38,7 +40,7 @@ class TrainingReport(Value):
     `accuracy`, `calibration_error`, `known_kept` and `unknown_rejected` are held-out figures of
     the design in use; `vectors` is None when it reads by words alone. `overlaps` are texts that
     stand under several intents, `repeats` how many examples were dropped as repeated, `thin` the
-    intents with fewer than five examples.
+    intents with fewer than five examples. `caution` says when to answer, ask back or hand over.
     """
 
     model: str
@@ -58,6 +60,7 @@ class TrainingReport(Value):
     threshold: float
     known_kept: float
     unknown_rejected: float | None
+    caution: Caution | None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
 
@@ -77,6 +80,8 @@ def train(
         raise ConfigError("there is something else here", where=str(out), mend=mend)
     kept = corpus.model_copy(update={"examples": distinct(corpus.examples)})
     model = fitted_model(kept, use_vectors=use_vectors, encoder=encoder)
+    fit = partial(fitted_model, use_vectors=use_vectors, encoder=encoder)
+    model.caution = caution(kept, fit)
     model.keep(out, encoder=encoder)
     seconds = time.perf_counter() - begun
     return _report(corpus, kept, model, out).model_copy(update={"seconds": round(seconds, 2)})
@@ -141,6 +146,7 @@ def _report(written: Corpus, used: Corpus, model: Model, out: Path) -> TrainingR
         threshold=facts.full.threshold,
         known_kept=facts.full.known_kept,
         unknown_rejected=facts.full.unknown_rejected,
+        caution=model.caution,
         notes=_notes(facts.vectors, thin, both),
     )
 

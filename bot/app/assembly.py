@@ -10,7 +10,7 @@ from pydantic import JsonValue, SecretStr
 
 from bot.app.accounts import Current
 from bot.app.engines import Opened
-from bot.app.reloading import Loaded, Reach, Reloading
+from bot.app.reloading import Loaded, Reach, Reloading, Renewable
 from bot.crms.plain import PlainCrm
 from bot.edge.fanout import FanoutEmitter
 from bot.edge.health import Check, Probed, Standing
@@ -45,6 +45,7 @@ class Base:
     loaded: Loaded
     opened: Opened
     nlu: Nlu
+    reader: Renewable | None = None
     clock: Clock
     secret: SecretStr
     work: Work
@@ -52,7 +53,7 @@ class Base:
 
 async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
     """Put it together; what has to be closed is left to the stack."""
-    settings, words, opened = base.loaded.settings, base.loaded.words, base.opened
+    settings, opened = base.loaded.settings, base.opened
     metrics, standing, retuning = Metrics(), Standing(), Retuning()
     channels = Current(base.loaded.accounts.channels)
     providers = Current(base.loaded.accounts.providers)
@@ -70,14 +71,7 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
         spooling=opened.spooling,
         crm=_crm(settings),
     )
-    hub = Hub(
-        engines,
-        content=words.content,
-        forms=words.forms,
-        personas=words.personas,
-        settings=settings.hub,
-        secret=base.secret,
-    )
+    hub = _hub(base, engines)
     probed = _probed(base, hub, metrics, standing)
     if live is None:
         runner = make_probe_runner(probed, settings.edge, hub.feed)
@@ -102,6 +96,7 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
         realms=realms,
         metrics=metrics,
         retune=retuning.retune,
+        reader=base.reader,
     )
     return Assembled(
         hub=hub,
@@ -114,6 +109,18 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
 
 def _crm(settings: Settings) -> Crm | None:
     return None if settings.crm is None else PlainCrm(settings.crm)
+
+
+def _hub(base: Base, engines: Engines) -> Hub:
+    words = base.loaded.words
+    return Hub(
+        engines,
+        content=words.content,
+        forms=words.forms,
+        personas=words.personas,
+        settings=base.loaded.settings.hub,
+        secret=base.secret,
+    )
 
 
 def _live(base: Base, metrics: Metrics) -> Live | None:

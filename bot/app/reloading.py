@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
 
 import structlog
 from pydantic import BaseModel, JsonValue
@@ -28,16 +30,27 @@ _RATES = ("address_rate", "account_rate", "visitor_rate", "socket_rate")
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A configuration with everything that its files hold, read and found right."""
+    """A configuration with everything that its files hold, read and found right.
+
+    `model` takes over a model that was loaded; None when the one in use goes on.
+    """
 
     settings: Settings
     accounts: Accounts
     words: Words
+    model: Callable[[], str] | None = None
 
 
 def loaded(settings: Settings) -> Loaded:
     """Read all files that a configuration names; raises ConfigError for the first that is wrong."""
     return Loaded(settings=settings, accounts=load_accounts(settings), words=load_words(settings))
+
+
+class Renewable(Protocol):
+    """A reader of messages whose model can be another one."""
+
+    def fresh(self, folder: Path) -> Callable[[], str] | None:
+        """Load what a folder has in service; None when that is in use. Raises ConfigError."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +63,11 @@ class Reach:
     realms: Current[str, Realm]
     metrics: Metrics
     retune: Callable[[EdgeSettings], None]
+    reader: Renewable | None = None
 
 
 class Reloading:
-    """Takes over content, forms, personas, the hub's settings, accounts, realms, rates, the log."""
+    """Takes over content, forms, personas, model, settings, accounts, realms, rates, the log."""
 
     def __init__(self, first: Loaded, reach: Reach) -> None:
         self._loaded = first
@@ -97,11 +111,31 @@ class Reloading:
                 "identity": wanted.identity,
                 "channels": wanted.channels,
                 "content": wanted.content,
+                "nlu": wanted.nlu,
                 "edge": now.edge.model_copy(update=rates),
                 "log": now.log.model_copy(update={"level": wanted.log.level}),
             }
         )
-        return wanted, loaded(settings)
+        return wanted, replace(loaded(settings), model=self._fresh_model(settings))
+
+    def _fresh_model(self, settings: Settings) -> Callable[[], str] | None:
+        reader = self._reach.reader
+        return reader.fresh(settings.nlu.model) if reader else None
+
+    async def renew(self) -> bool:
+        """Take over a model that was published since; returns whether there was one."""
+        try:
+            take_over = await asyncio.to_thread(self._fresh_model, self.settings)
+        except ConfigError as error:
+            log.error("model not taken over", error=str(error))  # noqa: TRY400 - one line
+            return False
+        except Exception:  # a file that somebody changes must not end a running server
+            log.exception("model not taken over")
+            return False
+        if take_over is None:
+            return False
+        log.info("model taken over", model=take_over())
+        return True
 
     def _take_over(self, fresh: Loaded) -> None:
         """In one step of the event loop: nothing sees half of it."""
@@ -114,6 +148,8 @@ class Reloading:
             personas=words.personas,
             settings=fresh.settings.hub,
         )
+        if fresh.model is not None:
+            log.info("model taken over", model=fresh.model())
         reach.realms.take_over(fresh.settings.identity.realms)
         reach.retune(fresh.settings.edge)
         set_level(fresh.settings.log.level)

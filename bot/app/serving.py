@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
@@ -29,8 +30,11 @@ from bot.hub.engines import NoReader
 from bot.hub.hub import Hub, Work
 from bot.hub.relay import Relay
 from bot.model.people import Role
-from bot.ports import Clock, Nlu, Store
+from bot.ports import Clock, Store
 from config.settings import Settings
+
+if TYPE_CHECKING:
+    from nlu.serving import SpacyNlu
 
 log = structlog.get_logger("samtal.app")
 
@@ -131,12 +135,13 @@ async def running(
     first = loaded(settings)
     clock, work = clock or SystemClock(), WORK[role]
     async with AsyncExitStack() as stack:
-        nlu = await _reader(settings, stack) if work.converse else NoReader()
+        reader = await _reader(settings, stack) if work.converse else None
         engines = await stack.enter_async_context(opened(settings, clock=clock, intake=work.intake))
         base = Base(
             loaded=first,
             opened=engines,
-            nlu=nlu,
+            nlu=reader or NoReader(),
+            reader=reader,
             clock=clock,
             secret=own_secret(settings),
             work=work,
@@ -146,6 +151,9 @@ async def running(
             relay = Relay(made.hub.feed, engines.fanout, clock=clock, tally=made.metrics)
             await stack.enter_async_context(_at_work(relay.run(), name="relay"))
         await stack.enter_async_context(_at_work(made.hub.run(work), name="hub"))
+        if reader is not None:
+            watching = _watch(made.reloading, clock)
+            await stack.enter_async_context(_at_work(watching, name="models"))
         if settings.sandbox and settings.edge.host in _LOOPBACK:
             await _demo_agent(engines.store)
         await made.runner.setup()
@@ -173,7 +181,14 @@ async def _listen(runner: web.AppRunner, edge: EdgeSettings) -> str:
     return str(site.name)
 
 
-async def _reader(settings: Settings, stack: AsyncExitStack) -> Nlu:
+async def _watch(reloading: Reloading, clock: Clock) -> None:
+    """Take over each model that is published, soon after it was."""
+    while (pause := reloading.settings.nlu.watch) is not None:
+        await clock.sleep(pause)
+        await reloading.renew()
+
+
+async def _reader(settings: Settings, stack: AsyncExitStack) -> SpacyNlu:
     from nlu.serving import SpacyNlu  # spaCy takes seconds to import: other roles do without it
 
     named = settings.nlu

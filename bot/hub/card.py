@@ -8,8 +8,10 @@ from bot.hub.suggesting import Suggestion
 from bot.model.crm import PushStatus
 from bot.model.fact import ClaimKind, Fact, FieldKey
 from bot.model.ids import EpisodeId, IdentityId, ThreadId
+from bot.model.journey import Evidence
 from bot.model.people import Actor, ChannelIdentity, Link
 from bot.model.thread import Entry, Phase, ThreadState
+from bot.model.understanding import StageShare
 from bot.model.value import AwareDatetime, Value
 
 
@@ -91,6 +93,19 @@ class CardVisits(Value):
     last: tuple[Fact, ...]
 
 
+class CardJourney(Value):
+    """Where a facet stands in its journey now, what was seen since its last message counted in.
+
+    `because` moved it last, from `before`; `stage` is the likeliest, None when nothing is known.
+    """
+
+    persona: str
+    stage: str | None
+    belief: tuple[StageShare, ...]
+    before: tuple[StageShare, ...]
+    because: tuple[Evidence, ...]
+
+
 class LevelChange(Value):
     """What an act did to how sure we are of one identity."""
 
@@ -123,7 +138,7 @@ class CustomerCard(Value):
     `episodes`, `facts` and `acts` are the latest of each. `vip`: it takes two agents to link.
     `proposals`: links that an agent proposed and that wait for a colleague. `conflicts`: links
     that were refused lately, as both sides are proven to be somebody else. `pushes`: corrections
-    that the CRM has not taken.
+    that the CRM has not taken. `at_risk`: grave tickets that are open, whatever the journeys say.
     """
 
     thread: ThreadId
@@ -139,6 +154,8 @@ class CustomerCard(Value):
     episodes: tuple[CardEpisode, ...]
     facts: tuple[Fact, ...]
     visits: CardVisits
+    journeys: tuple[CardJourney, ...]
+    at_risk: tuple[Fact, ...]
     suggestions: tuple[Suggestion, ...]
     proposals: tuple[Entry, ...]
     conflicts: tuple[Entry, ...]

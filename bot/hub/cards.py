@@ -15,6 +15,7 @@ from bot.hub.card import (
     CardConsent,
     CardEpisode,
     CardIdentity,
+    CardJourney,
     CardLink,
     CardPush,
     CardVisits,
@@ -23,14 +24,17 @@ from bot.hub.card import (
     IdentityAct,
 )
 from bot.hub.identity_acts import acts
+from bot.hub.journey import SIGNS, Belief, Journey, likeliest, news
 from bot.hub.knowing import FieldValue, Knowing, ProfileField
 from bot.hub.levels import Levels
 from bot.hub.numbers import same_numbers
-from bot.hub.suggesting import Suggesting
+from bot.hub.risk import TICKETS, at_risk
+from bot.hub.settings import HubSettings
+from bot.hub.suggesting import Suggesting, Suggestion
 from bot.hub.vouching import Vouching
 from bot.model.consents import ConsentFact, strictest
 from bot.model.crm import PushStatus
-from bot.model.facet import PRIVATE
+from bot.model.facet import PRIVATE, Facet
 from bot.model.fact import Claimed, ClaimKind, Fact, FactKind
 from bot.model.ids import EntryId, EpisodeId, IdentityId, ThreadId
 from bot.model.landmarks import Landmark
@@ -66,6 +70,8 @@ _HAPPENED: Final[tuple[FactKind, ...]] = (
 _CLAIMS: Final = 50
 _FACTS: Final = 50
 _PAGES: Final = 10
+_SIGNS: Final = 100
+_TICKETS: Final = 200
 _STEPS: Final = 200
 _EPISODES: Final = 20
 _ACTS: Final = 200
@@ -86,6 +92,7 @@ class Cards:
         vouching: Vouching,
         suggesting: Suggesting,
         levels: Levels,
+        settings: HubSettings,
         crm: str = "",
     ) -> None:
         self._store = store
@@ -95,6 +102,7 @@ class Cards:
         self._suggesting = suggesting
         self._levels = levels
         self._crm = crm
+        self._journey = Journey(settings)
 
     async def card(self, customer: ThreadId | IdentityId) -> CustomerCard:
         """The card of a thread's customer, or of an identity's; raises NotFound."""
@@ -105,11 +113,8 @@ class Cards:
             (consents, steps, logged),
             (facts, first, pages),
         ) = await asyncio.gather(self._known(ids), self._told(ids), self._happened(ids))
-        suggestions, vip, proposals, pushes = await asyncio.gather(
-            self._suggesting.suggestions(turn.identities),
-            self._vouching.is_vip(ids),
-            self._proposals(ids, logged),
-            self._pushes(ids),
+        (suggestions, vip, proposals), (pushes, signs, tickets) = await asyncio.gather(
+            self._judged(turn.identities, logged), self._moving(ids)
         )
         identities = tuple(
             _identity(one, self._levels.assurance(one, links), turn.state)
@@ -131,10 +136,31 @@ class Cards:
             episodes=tuple(_episodes(steps, now=turn.state.episode)),
             facts=tuple(facts),
             visits=CardVisits(first=first, last=tuple(pages)),
+            journeys=tuple(self._journeys(turn.state, signs)),
+            at_risk=at_risk(tickets),
             suggestions=tuple(suggestions),
             proposals=tuple(proposals),
             conflicts=tuple(self._conflicts(ids, logged)),
             acts=tuple(self._acts(logged, turn.identities)),
+        )
+
+    async def _judged(
+        self, identities: Sequence[ChannelIdentity], logged: Sequence[Entry]
+    ) -> tuple[list[Suggestion], bool, list[Entry]]:
+        ids = [one.id for one in identities]
+        return await asyncio.gather(
+            self._suggesting.suggestions(identities),
+            self._vouching.is_vip(ids),
+            self._proposals(ids, logged),
+        )
+
+    async def _moving(
+        self, ids: Sequence[IdentityId]
+    ) -> tuple[list[CardPush], list[Fact], list[Fact]]:
+        return await asyncio.gather(
+            self._pushes(ids),
+            self._knowing.facts(ids, kinds=SIGNS, limit=_SIGNS),
+            self._knowing.facts(ids, kinds=TICKETS, limit=_TICKETS),
         )
 
     async def turn(self, customer: ThreadId | IdentityId) -> Turn:
@@ -147,6 +173,26 @@ class Cards:
         if not turn.identities:
             raise NotFound(f"no customer {customer}")
         return turn
+
+    def _journeys(self, state: ThreadState, facts: Sequence[Fact]) -> Iterator[CardJourney]:
+        for facet in state.facets or (state.as_persona(state.facet),):
+            fresh = news(state, facet.persona, facts)
+            if facet.persona != state.facet:
+                fresh = [fact for fact in fresh if fact.facet == facet.persona]
+            yield self._journey_of(facet, fresh)
+
+    def _journey_of(self, facet: Facet, fresh: Sequence[Fact]) -> CardJourney:
+        now = self._clock.now()
+        belief = Belief(shares=facet.belief, at=facet.belief_at)
+        move = self._journey.moved(belief, self._journey.seen(fresh, now=now))
+        shares = self._journey.as_of(move.after if move else belief, now)
+        return CardJourney(
+            persona=facet.persona,
+            stage=likeliest(shares),
+            belief=shares,
+            before=move.before.shares if move else facet.before,
+            because=move.because if move else facet.because,
+        )
 
     def _acts(
         self, logged: Sequence[Entry], identities: Sequence[ChannelIdentity]

@@ -9,7 +9,8 @@ from bot.hub.claims import claim_fact, claims_in
 from bot.hub.hearing import Hearing, Spoken
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import code_in
-from bot.hub.router import Heard, Line, Router
+from bot.hub.reviewing import for_review
+from bot.hub.router import UNSURE, Heard, Line, Router
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.model.channel import (
@@ -139,16 +140,19 @@ class Customers:
         read = await hearing.read(body.text, before)
         spoken = hearing.speaker(draft, read)
         message = _message(body, read, spoken)
-        draft.add(message, by=scene.customer)
+        said = draft.add(message, by=scene.customer)
         self._keep_claims(scene, read)
         sure = spoken.sure.persona if spoken.sure else None
         episodes.touch(draft, self._settings, by=BySystem(), facet=sure)
         hearing.settle(draft, spoken)
-        hearing.move_journey(draft, read, spoken)
+        among = [identity.id for identity in scene.identities]
+        await hearing.move_journey(draft, read, spoken, among)
         language = self._language(scene, body, read)
         if isinstance(before.owner, OwnedByBot):
             heard = Heard(message=message, understanding=read or _UNREAD, dialogue=before.dialogue)
-            self._answer(scene, heard, language)
+            rule = self._answer(scene, heard, language)
+            if rule in UNSURE and body.text.strip():
+                draft.keep(for_review(said.id, read, of=scene.identity.id, at=draft.now))
             return
         if language:
             self._move_dialogue(scene, language=language)
@@ -171,15 +175,17 @@ class Customers:
     def _take_back(self, scene: Scene) -> None:
         owning.take_back(scene.draft, self._settings, natives=owning.natives(scene.identities))
 
-    def _answer(self, scene: Scene, heard: Heard, language: Language | None) -> None:
+    def _answer(self, scene: Scene, heard: Heard, language: Language | None) -> str:
+        """Say what is planned, or hand over; returns the rule that decided."""
         draft, plan = scene.draft, self._router.route(heard)
         if plan.dialogue != draft.state.dialogue or language:
             draft.add(DialogueMoved(dialogue=plan.dialogue, language=language), by=ByBot())
         if plan.handoff is None:
             scene.bot_says(plan.lines, rule=plan.rule, need=heard.understanding.need)
-            return
+            return plan.rule
         owning.offer(draft, self._settings, by=ByBot(), reason=plan.handoff)
         scene.notice(*plan.lines, rule=plan.rule)
+        return plan.rule
 
     def _move_dialogue(self, scene: Scene, *, language: Language) -> None:
         moved = DialogueMoved(dialogue=scene.draft.state.dialogue, language=language)

@@ -103,6 +103,8 @@ def _merged(one: Facet, other: Facet) -> Facet:
         persona=one.persona,
         belief=believed.belief,
         belief_at=believed.belief_at,
+        before=believed.before,
+        because=believed.because,
         interests=_latest([*one.interests, *other.interests]),
         needs=tuple(sorted({*one.needs, *other.needs})),
         first_at=_first(one.first_at, other.first_at),
@@ -116,6 +118,8 @@ def _interests(read: Understanding, *, at: AwareDatetime) -> Iterator[Interest]:
     for found in read.entities:
         if found.kind in _THINGS:
             yield Interest(kind=_THINGS[found.kind], value=found.value, at=at)
+    for motive in read.motives:
+        yield Interest(kind="motive", value=motive, at=at)
 
 
 def _latest(interests: Iterable[Interest]) -> tuple[Interest, ...]:

@@ -73,7 +73,12 @@ def apply(state: ThreadState, entry: Entry) -> ThreadState:  # noqa: C901, PLR09
                 update={"dialogue": body.dialogue, "language": body.language or state.language}
             )
         case JourneyMoved():
-            moved = {"belief": body.belief, "belief_at": entry.at}
+            moved = {
+                "belief": body.belief,
+                "belief_at": entry.at,
+                "before": body.before,
+                "because": body.because,
+            }
             facet = state.as_persona(body.facet or PRIVATE)
             return facets.with_facet(state, facet.model_copy(update=moved))
         case FacetChanged():

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from bot.hub import episodes, facets, journey
+from collections.abc import Sequence
+from typing import Final
+
+from bot.hub import episodes, facets
 from bot.hub.draft import Draft
+from bot.hub.journey import SIGNS, Belief, Journey, news
+from bot.hub.knowing import Knowing
 from bot.hub.personas import Personas
 from bot.hub.settings import HubSettings
 from bot.model.facet import FacetBy, FacetChanged
+from bot.model.ids import IdentityId
 from bot.model.people import BySystem
 from bot.model.thread import JourneyMoved, ThreadState
 from bot.model.understanding import PersonaShare, Understanding, Utterance
 from bot.model.value import Value
 from bot.ports import Nlu
+
+_LATELY: Final = 100
 
 
 class Spoken(Value):
@@ -24,8 +32,12 @@ class Spoken(Value):
 class Hearing:
     """Listens to what customers write."""
 
-    def __init__(self, *, nlu: Nlu, personas: Personas, settings: HubSettings) -> None:
+    def __init__(
+        self, *, nlu: Nlu, knowing: Knowing, personas: Personas, settings: HubSettings
+    ) -> None:
         self._nlu = nlu
+        self._knowing = knowing
+        self._journey = Journey(settings)
         self._personas = personas
         self._settings = settings
 
@@ -64,17 +76,25 @@ class Hearing:
         )
         draft.add(changed, by=BySystem())
 
-    def move_journey(self, draft: Draft, read: Understanding | None, spoken: Spoken) -> None:
-        """Let the message move the belief of the facet it belongs to."""
-        if read is None:
-            return
+    async def move_journey(
+        self,
+        draft: Draft,
+        read: Understanding | None,
+        spoken: Spoken,
+        identities: Sequence[IdentityId],
+    ) -> None:
+        """Let the message, and what happened since, move the belief of the facet it belongs to."""
         facet = draft.state.as_persona(spoken.facet)
-        belief = journey.update(
-            facet.belief,
-            read,
-            stages=self._settings.stages,
-            idle=draft.now - (facet.belief_at or draft.now),
-        )
-        if belief:
-            moved = JourneyMoved(belief=belief.shares, evidence=belief.evidence, facet=spoken.facet)
+        found = await self._knowing.facts(identities, kinds=SIGNS, limit=_LATELY)
+        signs = self._journey.seen(news(draft.state, spoken.facet, found), now=draft.now)
+        signs += self._journey.heard(read, at=draft.now, identity=draft.event.identity)
+        move = self._journey.moved(Belief(shares=facet.belief, at=facet.belief_at), signs)
+        if move:
+            moved = JourneyMoved(
+                belief=move.after.shares,
+                evidence=move.summary,
+                facet=spoken.facet,
+                before=move.before.shares,
+                because=move.because,
+            )
             draft.add(moved, by=BySystem())

@@ -44,6 +44,7 @@ from bot.hub.personas import Personas
 from bot.hub.pressure import Pressure
 from bot.hub.pulling import CrmPulls
 from bot.hub.pushing import CrmPushes
+from bot.hub.reviewing import Reviewing, labels
 from bot.hub.round_trip import RoundTrip
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
@@ -174,6 +175,7 @@ class Hub:
             programme=settings.programme,
         )
         self.evidences = Evidences(store=store, personas=personas)
+        self.reviewing = Reviewing(store=store, clock=clock)
         self.organisations = Organisations(
             store=store, knowing=self.knowing, clock=clock, personas=personas
         )
@@ -223,6 +225,7 @@ class Hub:
             suggesting=Suggesting(store=store, clock=clock, settings=settings),
             levels=self.levels,
             crm="" if self.terms is None else self.terms.name,
+            settings=settings,
         )
         self.consenting = Consenting(store=store, cards=self.cards)
         self.connecting = Connecting(
@@ -332,7 +335,8 @@ class Hub:
             news=news,
             settings=settings,
         )
-        hearing = Hearing(nlu=nlu, personas=self.personas, settings=settings)
+        hearing = Hearing(nlu=nlu, knowing=self.knowing, personas=self.personas, settings=settings)
+        self.labels = labels(answered(content.slots) | {form.starts_on for form in forms.all})
         router = Router(forms=forms, settings=settings, intents=answered(content.slots))
         return Handlers(
             customers=Customers(

@@ -19,6 +19,11 @@ _ANSWER = "answer."
 # Answers to these need no certainty: a wrong "you are welcome" harms nobody.
 _SMALL_TALK = frozenset({"greet", "goodbye", "thanks", "affirm", "deny"})
 _UNSURE_LIMIT = 2
+# Rules of messages that were not understood for sure.
+UNSURE = frozenset({"close_call", "unsure", "unsure_twice"})
+# For a model that had too little to choose its own on.
+_ANSWER_AT = 0.55
+_ASK_AT = 0.25
 _CHOICES = 2
 
 
@@ -92,6 +97,17 @@ class Router:
             or self._unsure(heard)
         )
 
+    def _answer_at(self, read: Understanding) -> float:
+        """The operator's word, else the model's, else what does for most."""
+        said = self._settings.answer_at
+        chosen = read.answer_at if said is None else said
+        return _ANSWER_AT if chosen is None else chosen
+
+    def _ask_at(self, read: Understanding) -> float:
+        said = self._settings.clarify_at
+        chosen = read.ask_at if said is None else said
+        return _ASK_AT if chosen is None else chosen
+
     def _pressed(self, heard: Heard) -> str | None:
         """The intent that was pressed, if there is such a thing: payloads come from outside."""
         intent = heard.pressed
@@ -104,7 +120,7 @@ class Router:
 
     def _human(self, heard: Heard) -> Plan | None:
         read, settings = heard.understanding, self._settings
-        asked = read.intent == _HUMAN and read.confidence >= settings.answer_at
+        asked = read.intent == _HUMAN and read.confidence >= self._answer_at(read)
         if asked or read.human_wanted >= settings.human_at:
             return _hand_over(heard, rule="human_wanted", reason="asked_for_human")
         if read.frustration >= settings.frustration_at:
@@ -128,7 +144,7 @@ class Router:
         intent = read.intent
         if intent is None or intent in {form.starts_on, *_SMALL_TALK}:
             return None
-        return intent if read.confidence >= self._settings.answer_at else None
+        return intent if read.confidence >= self._answer_at(read) else None
 
     def _wordless(self, heard: Heard) -> Plan | None:
         if heard.message.text.strip():
@@ -141,9 +157,9 @@ class Router:
         read = heard.understanding
         if read.intent is None:
             return None
-        needed = self._settings.answer_at
+        needed = self._answer_at(read)
         if read.intent in _SMALL_TALK:
-            needed = self._settings.clarify_at
+            needed = min(needed, self._ask_at(read))
         if read.confidence < needed:
             return None
         return self._intent(heard, read.intent, rule="confident")
@@ -163,11 +179,7 @@ class Router:
         read = heard.understanding
         topics = [guess for guess in read.guesses if guess.intent not in _SMALL_TALK | {_HUMAN}]
         likely = topics[:_CHOICES]
-        if (
-            not read.in_scope
-            or len(likely) < _CHOICES
-            or read.confidence < self._settings.clarify_at
-        ):
+        if not read.in_scope or len(likely) < _CHOICES or read.confidence < self._ask_at(read):
             return None
         if heard.dialogue.unsure + 1 >= _UNSURE_LIMIT:
             return None

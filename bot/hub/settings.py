@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
+from bot.hub.stages import STAGES, JourneySettings
 from bot.model.fact import Purpose
 from bot.model.understanding import Language
 from bot.model.value import Value
@@ -20,11 +21,17 @@ class HubSettings(Value):
     default_language: Language = Field(
         "sv", description="Language of a person who has not shown one."
     )
-    answer_at: float = Field(
-        0.55, ge=0, le=1, description="Confidence from which the bot answers at once."
+    answer_at: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Confidence from which the bot answers at once; none: as the model chose.",
     )
-    clarify_at: float = Field(
-        0.25, ge=0, le=1, description="Confidence from which the bot asks back with two choices."
+    clarify_at: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Confidence from which it asks back with two choices; none: as chosen.",
     )
     frustration_at: float = Field(
         0.75, ge=0, le=1, description="Frustration from which a human is brought in."
@@ -134,6 +141,16 @@ class HubSettings(Value):
         description="What the facts of a partner are not used for: service, linking, sales.",
     )
     stages: tuple[str, ...] = Field(
-        ("awareness", "research", "consider", "purchase", "onboarding", "support", "loyalty"),
-        description="Journey stages, in their usual order.",
+        STAGES, min_length=2, description="Journey stages, in their usual order."
     )
+    journey: JourneySettings = Field(
+        JourneySettings(), description="How the belief over the stages moves."
+    )
+
+    @model_validator(mode="after")
+    def _journey_fits_its_stages(self) -> Self:
+        unknown = self.journey.unknown(self.stages)
+        if unknown:
+            msg = f"journey names {unknown[0]!r}, which is none of hub.stages"
+            raise ValueError(msg)
+        return self

@@ -8,18 +8,20 @@ part alone is settled in entries of its own: who speaks, the case, the dialogue,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.hub import facets, graph, journey, owning
+from bot.hub import facets, graph, owning
 from bot.hub.fold import fold
+from bot.hub.journey import Belief, Journey
 from bot.hub.rebuild import entry_pages
 from bot.hub.scene import Scene
 from bot.hub.settings import HubSettings
 from bot.model.dialogue import Dialogue
 from bot.model.event import Rejected
 from bot.model.facet import PRIVATE, Facet, FacetBy, FacetChanged, FacetsStand
-from bot.model.ids import EpisodeId, IdentityId, LinkId, ThreadId
+from bot.model.ids import EpisodeId, EventId, IdentityId, LinkId, ThreadId
+from bot.model.journey import Evidence
 from bot.model.people import Actor, BySystem, Link, LinkMark, Mark
 from bot.model.record import LinkMade, Split
 from bot.model.thread import (
@@ -84,6 +86,7 @@ class Unlinking:
     def __init__(self, *, store: Store, settings: HubSettings) -> None:
         self._store = store
         self._settings = settings
+        self._journey = Journey(settings)
 
     async def end(
         self, scene: Scene, links: Sequence[LinkId], *, by: Actor, reason: str
@@ -149,6 +152,7 @@ class Unlinking:
             # So much may have been said that going through it takes seconds: others run meanwhile.
             lately += await asyncio.to_thread(self._sum_up, parts, page, since)
         lately += self._sum_up(parts, draft.entries, since)
+        await asyncio.to_thread(self._relive, parts, lately)
         draft.split(
             next(one.state for one in parts if one.thread == before.thread).model_copy(
                 update={"version": before.version}
@@ -177,11 +181,20 @@ class Unlinking:
             part.state = fold(part.state, own, links=part.links)
             early = [one for one in own if one.id not in late]
             part.alone = fold(part.alone, early, links=part.links)
-            for entry in lately:
-                part.alone = self._relived(part.alone, part, entry)
             for entry in entries:
                 part.see_case(entry)
         return lately
+
+    def _relive(self, parts: Sequence[_Part], lately: Sequence[Entry]) -> None:
+        """Bring each part's facets from before the link to now, as if it had never been linked."""
+        because = {
+            entry.event: entry.body.because
+            for entry in lately
+            if isinstance(entry.body, JourneyMoved) and entry.body.because
+        }
+        for part in parts:
+            for entry in lately:
+                part.alone = self._relived(part.alone, part, entry, because)
 
     def _settle_owner(
         self, scene: Scene, part: _Part, lately: Sequence[Entry], *, before: ThreadState
@@ -249,18 +262,17 @@ class Unlinking:
     def _settle_facets(self, scene: Scene, part: _Part) -> None:
         """Each facet is what this part's own messages give, as if it had never been linked."""
         state, alone = scene.draft.state_of(part.anchor), part.alone
-        if (state.facet, _seen(state)) != (alone.facet, _seen(alone)):
+        if (state.facet, state.facets) != (alone.facet, alone.facets):
             stands = FacetsStand(facets=alone.facets, facet=alone.facet, reason="unlinked")
             scene.draft.add(stands, by=BySystem(), identity=part.anchor)
-            return
-        for facet in alone.facets:
-            if facet.belief != state.as_persona(facet.persona).belief:
-                moved_back = JourneyMoved(
-                    belief=facet.belief, evidence="unlinked", facet=facet.persona
-                )
-                scene.draft.add(moved_back, by=BySystem(), identity=part.anchor)
 
-    def _relived(self, alone: ThreadState, part: _Part, entry: Entry) -> ThreadState:
+    def _relived(
+        self,
+        alone: ThreadState,
+        part: _Part,
+        entry: Entry,
+        because: Mapping[EventId, tuple[Evidence, ...]],
+    ) -> ThreadState:
         """The part's facets after one more entry of the time when it was linked."""
         body, own = entry.body, entry.identity in part.identities
         match body:
@@ -269,22 +281,42 @@ class Unlinking:
             case FacetChanged() if own and body.reason is FacetBy.AGENT:
                 return fold(alone, (entry,), links=part.links)
             case MessageIn(understanding=Understanding() as read) if own:
-                return self._heard(alone, read, at=entry.at)
+                # Entries of before signs were kept tell only what was read.
+                signs = because.get(entry.event) or self._journey.heard(
+                    read, at=entry.at, identity=entry.identity
+                )
+                mine = [sign for sign in signs if sign.identity in part.identities]
+                return self._heard(alone, read, mine, at=entry.at)
+            case JourneyMoved(because=signs) if not own:
+                # Told of here, as another customer's message came first.
+                if mine := [sign for sign in signs if sign.identity in part.identities]:
+                    facet = self._moved(alone.as_persona(alone.facet), mine, at=entry.at)
+                    return facets.with_facet(alone, facet)
         return alone
 
-    def _heard(self, alone: ThreadState, read: Understanding, *, at: AwareDatetime) -> ThreadState:
+    def _heard(
+        self,
+        alone: ThreadState,
+        read: Understanding,
+        signs: Sequence[Evidence],
+        *,
+        at: AwareDatetime,
+    ) -> ThreadState:
         case = alone.episode
         fixed = case is not None and case.facet_by is FacetBy.AGENT
         sure = None if fixed else facets.shown(read.personas, current=alone.facet)
         facet = facets.heard(alone.as_persona(sure.persona if sure else alone.facet), read, at=at)
-        idle = at - (facet.belief_at or at)
-        moved = journey.update(facet.belief, read, stages=self._settings.stages, idle=idle)
-        if moved:
-            facet = facet.model_copy(update={"belief": moved.shares, "belief_at": at})
+        facet = self._moved(facet, signs, at=at)
         return facets.standing(alone, facets.with_facet(alone, facet).facets, current=facet.persona)
 
-
-def _seen(state: ThreadState) -> tuple[Facet, ...]:
-    """The facets without their beliefs."""
-    unbelieved = {"belief": (), "belief_at": None}
-    return tuple(facet.model_copy(update=unbelieved) for facet in state.facets)
+    def _moved(self, facet: Facet, signs: Sequence[Evidence], *, at: AwareDatetime) -> Facet:
+        move = self._journey.moved(Belief(shares=facet.belief, at=facet.belief_at), signs)
+        if move is None:
+            return facet
+        moved = {
+            "belief": move.after.shares,
+            "belief_at": at,
+            "before": move.before.shares,
+            "because": move.because,
+        }
+        return facet.model_copy(update=moved)

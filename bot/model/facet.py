@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from bot.model.ids import EpisodeId
+from bot.model.journey import Evidence
 from bot.model.understanding import Need, StageShare
 from bot.model.value import AwareDatetime, Value
 
@@ -14,9 +15,9 @@ PRIVATE: Final = "private"
 
 
 class Interest(Value):
-    """An intent, product or category that was spoken of, and when last."""
+    """An intent, product, category or motive that was spoken of, and when last."""
 
-    kind: Literal["intent", "product", "category"]
+    kind: Literal["intent", "product", "category", "motive"]
     value: str
     at: AwareDatetime
 
@@ -25,11 +26,14 @@ class Facet(Value):
     """What is known of a customer as one persona: their journey, and what they spoke of lately.
 
     `interests` are the latest first, a few at most; `needs` the kinds of answers asked for.
+    `because` is what moved the belief last, from `before`.
     """
 
     persona: str
     belief: tuple[StageShare, ...] = ()
     belief_at: AwareDatetime | None = None
+    before: tuple[StageShare, ...] = ()
+    because: tuple[Evidence, ...] = ()
     interests: tuple[Interest, ...] = ()
     needs: tuple[Need, ...] = ()
     first_at: AwareDatetime | None = None

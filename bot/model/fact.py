@@ -14,8 +14,9 @@ from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
-from bot.model.ids import FactId, IdentityId
+from bot.model.ids import AgentId, EntryId, FactId, IdentityId
 from bot.model.people import ByAgent
+from bot.model.understanding import Language
 from bot.model.value import AwareDatetime, Value
 
 
@@ -103,6 +104,37 @@ class Overruled(Value):
 
     kind: Literal["overruled"] = "overruled"
     correction: FactId
+
+
+class ReviewReason(StrEnum):
+    """Why a message is for review."""
+
+    UNSURE = "unsure"
+    OUT_OF_SCOPE = "out_of_scope"
+    CORRECTED = "corrected"
+
+
+class ForReview(Value):
+    """A message that people had better look at: the reader was not sure, or they were surer.
+
+    Of the message only its entry's id is kept.
+    """
+
+    kind: Literal["for_review"] = "for_review"
+    reason: ReviewReason
+    entry: EntryId
+    language: Language | None = None
+    guess: str | None = None
+    confidence: float = 0.0
+
+
+class Reviewed(Value):
+    """What a message means, as somebody said; `label` None: there is nothing to learn from it."""
+
+    kind: Literal["reviewed"] = "reviewed"
+    entry: EntryId
+    label: str | None
+    by: AgentId
 
 
 # --- what other systems tell -----------------------------------------------------------------
@@ -331,7 +363,7 @@ Told = (
     | Membership
 )
 FactBody = Annotated[
-    Claimed | Visited | LoginProved | CodeShown | Retired | Overruled | Told,
+    Claimed | Visited | LoginProved | CodeShown | Retired | Overruled | ForReview | Reviewed | Told,
     Field(discriminator="kind"),
 ]
 ToldKind = Literal[
@@ -347,7 +379,15 @@ ToldKind = Literal[
     "membership",
 ]
 FactKind = Literal[
-    "claimed", "visited", "login_proved", "code_shown", "retired", "overruled", ToldKind
+    "claimed",
+    "visited",
+    "login_proved",
+    "code_shown",
+    "retired",
+    "overruled",
+    "for_review",
+    "reviewed",
+    ToldKind,
 ]
 TOLD_KINDS: Final[tuple[ToldKind, ...]] = get_args(ToldKind)
 FACT_KINDS: Final[tuple[FactKind, ...]] = get_args(FactKind)
@@ -405,12 +445,16 @@ class Fact(Value):
 
     @property
     def claim(self) -> str | None:
-        """What it is looked up by beside its identity: what is claimed, or the organisation."""
+        """What it is looked up by beside its identity: a claim, an organisation, a review."""
         match self.body:
             case Claimed(what=what, value=value):
                 return claim_key(what, value)
             case Membership(organisation=organisation):
                 return members_key(organisation)
+            case ForReview(reason=reason):
+                return review_key(reason)
+            case Reviewed():
+                return review_key(None)
             case _:
                 return None
 
@@ -423,6 +467,11 @@ def claim_key(what: ClaimKind, value: str) -> str:
 def members_key(organisation: str) -> str:
     """What memberships of the same organisation have in common."""
     return f"member:{organisation}"
+
+
+def review_key(reason: ReviewReason | None) -> str:
+    """What messages for review have in common, for one reason; None: verdicts on them."""
+    return "reviewed" if reason is None else f"review:{reason}"
 
 
 class FactPlace(Value):

@@ -12,6 +12,7 @@ from bot.model.decision import Decision, Gap
 from bot.model.dialogue import Dialogue
 from bot.model.facet import PRIVATE, Facet, FacetBy, FacetChanged, FacetsStand
 from bot.model.ids import AgentId, EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
+from bot.model.journey import Evidence
 from bot.model.people import Actor, Proof
 from bot.model.sending import Card, Choice, FailureKind, Question, TemplateUse
 from bot.model.understanding import Language, StageShare, Understanding
@@ -278,15 +279,18 @@ class DialogueMoved(Value):
 
 
 class JourneyMoved(Value):
-    """The belief over journey stages changed; `evidence` says what moved it.
+    """The belief over journey stages changed; `evidence` says in a word what moved it.
 
-    It is the belief of one `facet` (None: the private one).
+    It is the belief of one `facet` (None: the private one), which was `before`; `because` is all
+    that moved it, each sign with its likelihoods.
     """
 
     kind: Literal["journey_moved"] = "journey_moved"
     belief: tuple[StageShare, ...]
     evidence: str
     facet: str | None = None
+    before: tuple[StageShare, ...] = ()
+    because: tuple[Evidence, ...] = ()
 
 
 EntryBody = Annotated[

@@ -36,6 +36,19 @@ class EntityFound(Value):
     end: int
 
 
+QuoteKind = Literal["need", "mood", "urgency", "motive"]
+
+
+class Quote(Value):
+    """Words of the message, from `start` to `end`, that show something: `motive` `price`."""
+
+    kind: QuoteKind
+    value: str
+    text: str
+    start: int
+    end: int
+
+
 class StageShare(Value):
     """How likely a journey stage is (0..1)."""
 
@@ -63,8 +76,11 @@ class Understanding(Value):
 
     `guesses` are the likeliest intents, best first, at most five. `scope` is higher the more the
     text is within what the model knows; `in_scope` is that score against the model's threshold.
-    `stages` sum to 1. `frustration` and `human_wanted` are 0..1. `personas` are those that the
-    words show, the surest first; most messages show none.
+    `stages` sum to 1. `frustration`, `urgency` and `human_wanted` are 0..1, `sentiment` is from -1
+    to 1. `quotes` are the words that show need, mood, urgency and motives, in order. `personas` are
+    those that the words show, the surest first; most messages show none.
+    `answer_at` and `ask_at` are the confidences from which the model had better answer, or ask
+    back, as was found at its training.
     """
 
     language: Language | None
@@ -77,7 +93,12 @@ class Understanding(Value):
     entities: tuple[EntityFound, ...] = ()
     frustration: float = 0.0
     human_wanted: float = 0.0
+    quotes: tuple[Quote, ...] = ()
+    urgency: float = 0.0
+    sentiment: float = 0.0
     personas: tuple[PersonaShare, ...] = ()
+    answer_at: float | None = None
+    ask_at: float | None = None
     model: str = ""
 
     @property
@@ -89,6 +110,11 @@ class Understanding(Value):
     def confidence(self) -> float:
         """The confidence of the likeliest guess, 0 when there is none."""
         return self.guesses[0].confidence if self.guesses else 0.0
+
+    @property
+    def motives(self) -> tuple[str, ...]:
+        """Why they want it, each once, in order of their words."""
+        return tuple(dict.fromkeys(one.value for one in self.quotes if one.kind == "motive"))
 
     def entity(self, kind: str) -> str | None:
         """The first value of this kind of entity, or None."""

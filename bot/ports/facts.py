@@ -45,6 +45,14 @@ class Facts(Protocol):
     async def members(self, organisation: str, *, limit: int = 500) -> list[Fact]:
         """Memberships of this organisation (as `Membership.organisation` has it), newest first."""
 
+    async def facts_under(
+        self, keys: Sequence[str], *, before: FactPlace | None = None, limit: int = 100
+    ) -> list[Fact]:
+        """Facts that are looked up by one of these keys (`Fact.claim`), the newest first.
+
+        `before` is exclusive: the place of the last one of the page before.
+        """
+
     async def hold_facts(self, held: Sequence[HeldFact]) -> list[FactId]:
         """Put into quarantine; returns which were new, in the order given.
 

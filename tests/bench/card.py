@@ -157,6 +157,7 @@ def cards(store: SqliteStore) -> Cards:
         vouching=Vouching(store=store, knowing=knowing, settings=settings),
         suggesting=Suggesting(store=store, clock=clock, settings=settings),
         levels=Levels({}),
+        settings=settings,
     )
 
 

@@ -18,6 +18,7 @@ from bot.model.fact import (
     Delivered,
     Fact,
     FactPlace,
+    ForReview,
     HeldFact,
     Item,
     LegalBasis,
@@ -27,6 +28,8 @@ from bot.model.fact import (
     Purchased,
     Retired,
     Returned,
+    Reviewed,
+    ReviewReason,
     Severity,
     StoreVisited,
     SubscriptionChanged,
@@ -36,8 +39,9 @@ from bot.model.fact import (
     TierChanged,
     TrafficSource,
     Visited,
+    review_key,
 )
-from bot.model.ids import AgentId, FactId
+from bot.model.ids import AgentId, EntryId, FactId
 from bot.model.people import ByAgent
 from bot.model.record import Absorb
 from tests.builders import acceptance, address, arrival, at, change, fact, link
@@ -80,6 +84,14 @@ BODIES: tuple[FactBody, ...] = (
     StoreVisited(store="Umeå"),
     SubscriptionChanged(subscription="S-1", plan="gas", state=SubscriptionState.PAUSED),
     Attribute(key=AttributeKey.BIRTHDAY, value="1984-05-31", verified=True),
+    ForReview(
+        reason=ReviewReason.UNSURE,
+        entry=EntryId.of("e"),
+        language="sv",
+        guess="delivery.time",
+        confidence=0.4,
+    ),
+    Reviewed(entry=EntryId.of("e"), label="delivery.time", by=AgentId.of("anna")),
     Membership(organisation="556677-8899", name="Firman AB", role=BuyingRole.DECIDER),
 )
 
@@ -218,6 +230,35 @@ async def test_the_members_of_an_organisation_are_found_the_newest_first(store: 
     assert await store.members("firm.example", limit=0) == []
     assert await store.members("example") == []
     assert await store.members("firm.example.com") == [told[4]]
+
+
+async def test_facts_are_found_by_their_keys_page_by_page(store: Store) -> None:
+    for where in (ANNA, BO):
+        await said(store, f"{where.user}-1", where=where)
+    reasons = [ReviewReason.UNSURE, ReviewReason.OUT_OF_SCOPE, ReviewReason.CORRECTED]
+    told = [
+        fact(
+            (ANNA, BO)[number % 2],
+            str(number),
+            when=number // 2,
+            body=ForReview(reason=reasons[number % 3], entry=EntryId.of(str(number))),
+        )
+        for number in range(12)
+    ]
+    await store.put_facts(told)
+    newest = sorted(told, key=lambda one: (one.at, one.id), reverse=True)
+    for some in (reasons, reasons[:2], reasons[2:]):
+        keys = [review_key(reason) for reason in some]
+        wanted = [one for one in newest if one.claim in keys]
+        found: list[Fact] = []
+        place = None
+        while page := await store.facts_under(keys, before=place, limit=3):
+            found += page
+            place = FactPlace.of(page[-1])
+        assert found == wanted
+    assert await store.facts_under([review_key(None)]) == []
+    assert await store.facts_under([], limit=9) == []
+    assert await store.facts_under([review_key(reasons[0])], limit=0) == []
 
 
 async def test_facts_are_written_with_the_change_or_not_at_all(store: Store) -> None:

@@ -35,7 +35,7 @@ from bot.hub.hub import EVERYTHING, Hub, Work
 from bot.hub.personas import Personas
 from bot.hub.relay import Relay
 from bot.hub.settings import HubSettings
-from bot.model.ids import AgentId
+from bot.model.ids import AgentId, ThreadId
 from bot.model.people import Agent, Role
 from channels import messenger, telegram, twilio_sms, webchat
 from channels.messenger.sandbox import Loopback as MessengerLoopback
@@ -345,6 +345,16 @@ class Seat:
 
     def _hear(self, event: str, *data: dict[str, Any]) -> None:
         self.events.append((event, data[0] if data else {}))
+
+
+async def first_thread(store: FakeStore) -> ThreadId:
+    """The thread on top of the list, when somebody has been heard."""
+
+    async def heard() -> bool:
+        return bool(await store.threads())
+
+    await until(heard)
+    return (await store.threads())[0].state.thread
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = 15) -> None:

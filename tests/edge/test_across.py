@@ -20,7 +20,7 @@ from bot.model.people import ByBot
 from bot.model.thread import Entry, MessageOut, SendState, SendStatus
 from tests.browser.kit import browsing
 from tests.builders import START
-from tests.edge.house import Browser, Seat, until, until_all
+from tests.edge.house import Browser, Seat, first_thread, until, until_all
 from tests.edge.processes import Processes, processes
 from tests.servers import unique_name
 
@@ -86,7 +86,7 @@ async def _thread(apart: Processes) -> str:
         return bool(await apart.site.store.threads(ThreadFilter(owner="offered")))
 
     await until(waits)
-    return (await apart.site.store.threads())[0].state.thread
+    return await first_thread(apart.site.store)
 
 
 def _names(seat: Seat) -> list[str]:
@@ -232,7 +232,7 @@ async def test_typing_is_seen_across_edges_and_not_by_who_types(apart: Processes
     visitor = await apart.one.visitor()
     await visitor.do("ask_human", {"id": "h1", "text": "Människa"})
     await until(lambda: bool(visitor.told("owner")))
-    thread = (await apart.site.store.threads())[0].state.thread
+    thread = await first_thread(apart.site.store)
     anna = await apart.two.seat(await apart.two.log_in("Anna"))
     bo = await apart.one.seat(await apart.one.log_in("Bo"))
     for seat in (anna, bo):

@@ -19,7 +19,7 @@ from bot.model.people import ApiToken, Role
 from bot.model.record import Acceptance, RawRequest
 from bot.model.thread import MessageIn
 from tests.builders import START
-from tests.edge.house import PASSWORD, House, house, until
+from tests.edge.house import PASSWORD, House, first_thread, house, until
 
 if TYPE_CHECKING:
     from tests.edge.house import Desk
@@ -30,8 +30,7 @@ API = "/api/v1"
 async def _thread(server: House, text: str = "Hej") -> str:
     """A thread that a customer began by SMS."""
     await server.write("twilio_sms", "+46701234567", text)
-    rows = await server.store.threads()
-    return rows[0].state.thread
+    return await first_thread(server.store)
 
 
 async def _offered(server: House) -> str:
@@ -752,7 +751,7 @@ async def test_an_attachment_is_a_download_and_nothing_else(server: House) -> No
         return any(entry.body.kind == "message_in" for entry in server.store.memory.entries)
 
     await until(there)
-    thread = (await server.store.threads())[0].state.thread
+    thread = await first_thread(server.store)
     entry = next(one for one in server.store.memory.entries if one.body.kind == "message_in")
     assert isinstance(entry.body, MessageIn)
     assert [one.type for one in entry.body.attachments] == [AttachmentType.FILE]

@@ -13,7 +13,7 @@ from bot.edge.sockets.tokens import VisitorTokens
 from bot.errors import StoreError
 from bot.model.channel import Address, ReceiptStatus
 from bot.model.thread import SendStatus
-from tests.edge.house import SECRET, Browser, House, house, until, until_all
+from tests.edge.house import SECRET, Browser, House, first_thread, house, until, until_all
 
 if TYPE_CHECKING:
     from tests.edge.house import Desk
@@ -405,7 +405,7 @@ async def test_an_agent_who_types_is_seen_typing(server: House) -> None:
     await until(lambda: bool(visitor.told("owner")))
     desk: Desk = await server.log_in("Anna")
     seat = await server.seat(desk)
-    thread = (await server.store.threads())[0].state.thread
+    thread = await first_thread(server.store)
     await seat.do("watch", {"thread": thread})
     assert (await seat.do("typing", {"thread": thread}))["ok"] is True
     await until(lambda: visitor.told("typing") == [{"name": "Anna"}])
@@ -482,7 +482,7 @@ async def test_ending_the_conversation_releases_the_agent(server: House) -> None
     await visitor.do("ask_human", {"id": "h1"})
     await until(lambda: bool(visitor.told("owner")))
     desk: Desk = await server.log_in("Anna")
-    thread = (await server.store.threads())[0].state.thread
+    thread = await first_thread(server.store)
     assert (await desk.post(f"/threads/{thread}/accept"))[0] == 200
     await until(lambda: visitor.told("owner")[-1]["owner"] == "agent")
     for _ in range(2):

@@ -12,7 +12,7 @@ import socketio
 from bot.edge.auth import token_hash
 from bot.model.listing import ThreadFilter
 from bot.model.people import Role
-from tests.edge.house import House, Seat, house, until
+from tests.edge.house import House, Seat, first_thread, house, until
 
 if TYPE_CHECKING:
     from tests.edge.house import Desk
@@ -25,7 +25,7 @@ async def _offered(server: House) -> str:
         return bool(await server.store.threads(ThreadFilter(owner="offered")))
 
     await until(waits)
-    return (await server.store.threads())[0].state.thread
+    return await first_thread(server.store)
 
 
 @pytest.mark.parametrize("why", ["no cookie", "wrong cookie", "an author", "another site"])

@@ -11,7 +11,7 @@ import pytest
 from bot.model.ids import BlobId
 from bot.model.thread import MessageIn, MessageOut
 from channels import webchat
-from tests.edge.house import House, house, until
+from tests.edge.house import House, first_thread, house, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -77,7 +77,7 @@ async def test_a_visitor_sends_a_file_and_everybody_sees_it(server: House) -> No
         "size": 264,
     }
     desk = await server.log_in("Anna")
-    thread = (await server.store.threads())[0].state.thread
+    thread = await first_thread(server.store)
     _, found = await desk.get(f"/threads/{thread}/entries")
     entry = next(
         view["entry"] for view in found["entries"] if view["entry"]["body"]["kind"] == "message_in"
@@ -322,7 +322,7 @@ async def test_an_agent_sends_a_file_to_the_page(server: House) -> None:
     await visitor.say("Hej", key="m1")
     desk = await server.log_in("Anna")
     await until(lambda: bool(server.store.memory.states))
-    thread = (await server.store.threads())[0].state.thread
+    thread = await first_thread(server.store)
     file = await attach(desk)
     reply = {"client_id": "c1", "files": [file["id"]]}
     assert await desk.post(f"/threads/{thread}/reply", reply) == (200, {"status": "done"})
@@ -334,7 +334,7 @@ async def test_an_agent_sends_a_file_to_the_page(server: House) -> None:
 async def test_an_agent_sends_a_file_to_a_phone(server: House) -> None:
     await server.write("telegram", "77", "Hej")
     desk = await server.log_in("Anna")
-    thread = (await server.store.threads())[0].state.thread
+    thread = await first_thread(server.store)
     file = await attach(desk, PDF, name="kvitto.pdf")
     reply = {"client_id": "c1", "text": "Här är kvittot", "files": [file["id"]]}
     assert (await desk.post(f"/threads/{thread}/reply", reply))[0] == 200
@@ -347,7 +347,7 @@ async def test_an_agent_sends_only_files_of_their_own(server: House) -> None:
     visitor = await server.visitor()
     await visitor.say("Hej", key="m1")
     await until(lambda: bool(server.store.memory.states))
-    thread = (await server.store.threads())[0].state.thread
+    thread = await first_thread(server.store)
     _, theirs, _ = await upload(server, visitor)
     anna, bo = await server.log_in("Anna"), await server.log_in("Bo")
     bos = await attach(bo)
@@ -373,7 +373,7 @@ async def test_a_channel_without_files_gets_none() -> None:
         visitor = await server.visitor()
         await visitor.say("Hej", key="m1")
         await until(lambda: bool(server.store.memory.states))
-        thread = (await server.store.threads())[0].state.thread
+        thread = await first_thread(server.store)
         desk = await server.log_in("Anna")
         file = await attach(desk)
         reply = {"client_id": "c1", "text": "x", "files": [file["id"]]}
@@ -387,7 +387,7 @@ async def test_a_channel_without_files_gets_none() -> None:
 async def test_an_empty_reply_is_refused(server: House) -> None:
     await server.write("telegram", "77", "Hej")
     desk = await server.log_in("Anna")
-    thread = (await server.store.threads())[0].state.thread
+    thread = await first_thread(server.store)
     status, problem = await desk.post(f"/threads/{thread}/reply", {"client_id": "c1"})
     assert (status, problem["errors"][0]["where"]) == (422, "body")
 

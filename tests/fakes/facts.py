@@ -55,9 +55,17 @@ class FakeFacts(Section):
         return list(dict.fromkeys(claim.identity for claim in claims))[: max(limit, 0)]
 
     async def members(self, organisation: str, *, limit: int = 500) -> list[Fact]:
+        return await self.facts_under([members_key(organisation)], limit=limit)
+
+    async def facts_under(
+        self, keys: Sequence[str], *, before: FactPlace | None = None, limit: int = 100
+    ) -> list[Fact]:
         memory = await self._begin()
-        key = members_key(organisation)
-        found = [fact for fact in memory.facts.values() if fact.claim == key]
+        found = [
+            fact
+            for fact in memory.facts.values()
+            if fact.claim in keys and (before is None or _key(fact) < (before.at, before.id))
+        ]
         return sorted(found, key=_key, reverse=True)[: max(limit, 0)]
 
     async def hold_facts(self, held: Sequence[HeldFact]) -> list[FactId]:

@@ -315,3 +315,27 @@ def test_a_form_that_is_no_longer_there_is_forgotten() -> None:
     gone = FormPosition(form="gone", step="any")
     plan = route("leverans", understood("delivery.time"), dialogue=Dialogue(form=gone))
     assert slots(plan) == ["answer.delivery.time"]
+
+
+# --- the lines of a model --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sure", "rule"),
+    [(0.8, "confident"), (0.79, "close_call"), (0.4, "close_call"), (0.39, "unsure")],
+)
+def test_a_model_says_when_to_answer_and_when_to_ask_back(sure: float, rule: str) -> None:
+    read = guessed(("delivery.time", sure), ("order.status", 0.1)).model_copy(
+        update={"answer_at": 0.8, "ask_at": 0.4}
+    )
+    assert route("paketet", read).rule == rule
+
+
+def test_the_operators_word_is_before_the_models() -> None:
+    settings = HubSettings(answer_at=0.3, clarify_at=0.2)
+    router = Router(forms=shipped_forms(), settings=settings, intents=frozenset({"delivery.time"}))
+    read = understood("delivery.time", confidence=0.3).model_copy(
+        update={"answer_at": 0.9, "ask_at": 0.8}
+    )
+    heard = Heard(message=MessageIn(text="x"), understanding=read, dialogue=Dialogue())
+    assert router.route(heard).rule == "confident"

@@ -15,6 +15,7 @@ from bot.edge.api import (
     files,
     organisations,
     replies,
+    review,
     session,
     threads,
 )
@@ -36,6 +37,7 @@ OPERATIONS = (
     *organisations.OPERATIONS,
     *catalog.OPERATIONS,
     *facts.OPERATIONS,
+    *review.OPERATIONS,
     *agents.OPERATIONS,
 )
 

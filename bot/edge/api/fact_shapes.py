@@ -17,7 +17,7 @@ from bot.model.value import Value
 MOST_FACTS = 1_000
 
 # A moment and a fact; whoever asks need not know.
-_FactCursor = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,17}\.fct_[0-9a-f]{24}$")]
+FactCursor = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,17}\.fct_[0-9a-f]{24}$")]
 
 
 # Each is read by itself, so that a wrong one does not refuse the others.
@@ -40,13 +40,13 @@ class FactsWanted(Value):
     """Which facts of a customer; `cursor` is the `next` of the page before."""
 
     kind: FactKind | None = None
-    cursor: _FactCursor | None = None
+    cursor: FactCursor | None = None
     limit: int = Field(50, ge=1, le=200)
 
     @property
     def before(self) -> FactPlace | None:
         """Where the page before ended."""
-        return _place(self.cursor)
+        return place_of(self.cursor)
 
 
 class FactList(Value):
@@ -60,7 +60,7 @@ class FactList(Value):
         """The page, of one fact more than go on it."""
         page = tuple(found[:limit])
         more = len(found) > limit
-        return cls(facts=page, next=_cursor(FactPlace.of(page[-1])) if more else None)
+        return cls(facts=page, next=cursor_of(FactPlace.of(page[-1])) if more else None)
 
 
 class Profile(Value):
@@ -72,13 +72,13 @@ class Profile(Value):
 class QuarantineWanted(Value):
     """Which page of the quarantine; `cursor` is the `next` of the page before."""
 
-    cursor: _FactCursor | None = None
+    cursor: FactCursor | None = None
     limit: int = Field(100, ge=1, le=1_000)
 
     @property
     def after(self) -> FactPlace | None:
         """Where the page before ended."""
-        return _place(self.cursor)
+        return place_of(self.cursor)
 
 
 class Quarantine(Value):
@@ -90,7 +90,7 @@ class Quarantine(Value):
     @classmethod
     def of(cls, page: HeldPage) -> Quarantine:
         """The page as it is answered."""
-        return cls(held=page.held, next=None if page.next is None else _cursor(page.next))
+        return cls(held=page.held, next=None if page.next is None else cursor_of(page.next))
 
 
 class OneHeldFact(Value):
@@ -99,12 +99,14 @@ class OneHeldFact(Value):
     held: FactId
 
 
-def _place(cursor: str | None) -> FactPlace | None:
+def place_of(cursor: str | None) -> FactPlace | None:
+    """The place that a cursor means."""
     if cursor is None:
         return None
     at, _, fact = cursor.partition(".")
     return FactPlace(at=moment(int(at)), id=FactId(fact))
 
 
-def _cursor(place: FactPlace) -> str:
+def cursor_of(place: FactPlace) -> str:
+    """A place as a cursor."""
     return f"{micros(place.at)}.{place.id}"

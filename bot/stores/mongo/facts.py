@@ -81,10 +81,19 @@ class MongoFacts:
 
     async def members(self, organisation: str, *, limit: int = 500) -> list[Fact]:
         """See the port."""
+        return await self.facts_under([members_key(organisation)], limit=limit)
+
+    async def facts_under(
+        self, keys: Sequence[str], *, before: FactPlace | None = None, limit: int = 100
+    ) -> list[Fact]:
+        """See the port."""
         if limit <= 0:
             return []
+        query: dict[str, object] = {"claim": {"$in": list(keys)}}
+        if before is not None:
+            query |= _beyond("$lt", before)
         found = await self._collections.facts.find(
-            {"claim": members_key(organisation)}, fields=("value",), sort=NEWEST, limit=limit
+            query, fields=("value",), sort=NEWEST, limit=limit
         )
         return [_fact(one) for one in found]
 

@@ -34,7 +34,10 @@ _KNOWN = "SELECT id, fact FROM facts WHERE id IN (SELECT value FROM json_each(?)
 _CLAIMANTS = """
 SELECT identity FROM facts WHERE claim = ? GROUP BY identity ORDER BY min(at), identity LIMIT ?
 """
-_MEMBERS = "SELECT fact FROM facts WHERE claim = ? ORDER BY at DESC, id DESC LIMIT ?"
+_UNDER = """
+SELECT at, id, fact FROM facts WHERE claim = ? AND (at, id) < (?, ?)
+ORDER BY at DESC, id DESC LIMIT ?
+"""
 _HOLD = "INSERT OR IGNORE INTO held_facts (id, at, held) VALUES (?, ?, ?)"
 _HELD = "SELECT held FROM held_facts WHERE (at, id) > (?, ?) ORDER BY at, id LIMIT ?"
 _END = (2**62, "")
@@ -83,10 +86,17 @@ class SqliteFacts:
 
     async def members(self, organisation: str, *, limit: int = 500) -> list[Fact]:
         """See the port."""
-        rows: list[tuple[str]] = await self._database.read(
-            lambda look: list(look.execute(_MEMBERS, (members_key(organisation), max(limit, 0))))
+        return await self.facts_under([members_key(organisation)], limit=limit)
+
+    async def facts_under(
+        self, keys: Sequence[str], *, before: FactPlace | None = None, limit: int = 100
+    ) -> list[Fact]:
+        """See the port."""
+        end = _END if before is None else (micros(before.at), before.id)
+        found: list[str] = await self._database.read(
+            partial(_under, keys, end=end, limit=max(limit, 0))
         )
-        return [Fact.model_validate_json(text) for (text,) in rows]
+        return [Fact.model_validate_json(text) for text in found]
 
     async def hold_facts(self, held: Sequence[HeldFact]) -> list[FactId]:
         """See the port."""
@@ -144,6 +154,16 @@ def _facts(
         for kind in kinds:
             rows = connection.execute(_FACTS, (identity, kind, *end, limit))
             found.update({(at, fact): text for at, fact, text in rows})
+    return [found[place] for place in sorted(found, reverse=True)[:limit]]
+
+
+def _under(
+    keys: Sequence[str], connection: apsw.Connection, *, end: tuple[int, str], limit: int
+) -> list[str]:
+    found: dict[tuple[int, str], str] = {}
+    for key in keys:
+        rows = connection.execute(_UNDER, (key, *end, limit))
+        found.update({(at, fact): text for at, fact, text in rows})
     return [found[place] for place in sorted(found, reverse=True)[:limit]]
 
 

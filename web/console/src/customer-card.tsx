@@ -6,9 +6,9 @@ import { whole } from "@samtal/shared/time";
 import type { ReactNode } from "react";
 
 import { tell } from "./acts";
-import { personaName, useCard, usePersonas, type CardIdentity } from "./customer";
+import { personaName, useCard, usePersonas, type CardIdentity, type JourneyNow } from "./customer";
 import { useDesk } from "./desk";
-import { momentTo, nameOf, ownerOf, percent } from "./describe";
+import { momentTo, nameOf, ownerOf, percent, signOf } from "./describe";
 import { ChannelIcon, Icon } from "./icons";
 import { Links, WhatHappened, WhoTheyAre } from "./known";
 import { LevelBadge, levelWhy } from "./level";
@@ -80,7 +80,12 @@ function Known({ row, screen }: { row: Row; screen: Screen }) {
       </section>
       <section>
         <h3>{t((row.state.facets?.length ?? 0) > 1 ? "card.facets" : "card.journey")}</h3>
-        <Journeys row={row} />
+        {card && card.at_risk.length > 0 && (
+          <p className="bad at-risk">
+            <strong>{t("card.at_risk")}</strong> {card.at_risk.map((fact) => `${String(fact.body.ticket)} · ${momentTo(fact.at, words)}`).join(", ")}
+          </p>
+        )}
+        <Journeys row={row} now={card?.journeys ?? []} />
       </section>
       {card && <WhatHappened card={card} />}
     </>
@@ -124,11 +129,12 @@ function Role({ row, screen }: { row: Row; screen: Screen }) {
 }
 
 // One bar a stage; where the customer is several personas, for each of them.
-function Journeys({ row }: { row: Row }) {
+function Journeys({ row, now }: { row: Row; now: JourneyNow[] }) {
   const { language, t } = useWords();
   const personas = usePersonas();
   const { facets = [], facet, belief } = row.state;
-  if (facets.length < 2) return <Journey belief={belief} />;
+  const known = (persona: string) => now.find((one) => one.persona === persona);
+  if (facets.length < 2) return <Journey belief={belief} now={now[0]} />;
   return (
     <ul className="facets">
       {facets.map((one) => (
@@ -137,27 +143,53 @@ function Journeys({ row }: { row: Row }) {
             {personaName(one.persona, personas, language)}
             {one.persona === facet && <span className="soft"> · {t("card.facet.now")}</span>}
           </h4>
-          <Journey belief={one.belief} />
+          <Journey belief={one.belief} now={known(one.persona)} />
         </li>
       ))}
     </ul>
   );
 }
 
-function Journey({ belief: shares }: { belief: Share[] }) {
+// As of now where the card is there: what was seen since the last message counts, and time does.
+function Journey({ belief: then, now }: { belief: Share[]; now?: JourneyNow | undefined }) {
   const words = useWords();
+  const shares = now?.belief ?? then;
   const belief = shares.filter(({ share }) => percent(share) > 0).sort((one, other) => other.share - one.share).slice(0, 4);
   if (!belief.length) return <p className="soft">{words.t("card.journey.none")}</p>;
   return (
-    <ul className="journey">
-      {belief.map(({ stage, share }) => (
-        <li key={stage}>
-          <span>{perhaps(words, "stage", stage)}</span>
-          <span className="soft">{percent(share)} %</span>
-          <Progress value={percent(share)} size="sm" aria-label={perhaps(words, "stage", stage)} />
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul className="journey">
+        {belief.map(({ stage, share }) => (
+          <li key={stage}>
+            <span>{perhaps(words, "stage", stage)}</span>
+            <span className="soft">{percent(share)} %</span>
+            <Progress value={percent(share)} size="sm" aria-label={perhaps(words, "stage", stage)} />
+          </li>
+        ))}
+      </ul>
+      {now && now.because.length > 0 && <Because now={now} />}
+    </>
+  );
+}
+
+// What moved the belief last, from where, and how much each sign spoke for it.
+function Because({ now: { stage, before, belief, because } }: { now: JourneyNow }) {
+  const words = useWords();
+  const share = (shares: Share[]) => percent(shares.find((one) => one.stage === stage)?.share ?? 0);
+  return (
+    <details className="because">
+      <summary>{words.t("card.journey.why")}</summary>
+      {before.length > 0 && stage && (
+        <p className="soft small">{words.t("card.journey.moved", { stage: perhaps(words, "stage", stage), before: share(before), share: share(belief) })}</p>
+      )}
+      <ul>
+        {because.map((sign) => (
+          <li key={`${sign.kind} ${sign.what} ${sign.at}`}>
+            {signOf(sign, words)} <span className="soft small">{momentTo(sign.at, words)}</span>
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 

@@ -5,7 +5,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import type { Language } from "@samtal/shared/text";
 
 import { ask } from "./api";
-import type { Actor, Entry, Identity, Level, Phase, Row } from "./model";
+import type { Actor, Entry, Identity, Level, Phase, Row, Share, Sign } from "./model";
 
 const SETTLED_MS = 400; // several things may happen at once
 const FRESH_MS = 60_000; // other systems tell at any time
@@ -111,6 +111,15 @@ export interface Act {
   levels: { identity: string; before: Level; after: Level }[];
 }
 
+/** Where a facet stands now, and what moved it there. */
+export interface JourneyNow {
+  persona: string;
+  stage: string | null;
+  belief: Share[];
+  before: Share[];
+  because: Sign[];
+}
+
 export interface Card {
   thread: string;
   level: Level;
@@ -125,6 +134,8 @@ export interface Card {
   episodes: Case[];
   facts: Fact[];
   visits: { first: Fact | null; last: Fact[] };
+  journeys: JourneyNow[];
+  at_risk: Fact[];
   suggestions: Suggestion[];
   proposals: Entry[];
   conflicts: Entry[];

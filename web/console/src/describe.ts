@@ -5,7 +5,7 @@ import { clock, moment } from "@samtal/shared/time";
 
 import { Refusal } from "./api";
 import { personaName, type Persona } from "./customer";
-import type { BodyOf, EntryView, Identity, Owner, Row, SendState } from "./model";
+import type { BodyOf, EntryView, Identity, Owner, Row, SendState, Sign } from "./model";
 import { perhaps, type Words } from "./words";
 
 export function nameOf(row: Row, { t }: Words): string {
@@ -134,12 +134,30 @@ export function factOf(view: EntryView, words: Words, personas: Persona[]): stri
     case "journey_moved": {
       const [first] = [...body.belief].sort((one, other) => other.share - one.share);
       const stage = first ? perhaps(words, "stage", first.stage) : "";
-      const moved = t("fact.journey", { stage, share: percent(first?.share ?? 0), evidence: perhaps(words, "reason", body.evidence) });
+      const before = body.before?.find((one) => one.stage === first?.stage);
+      const share = percent(first?.share ?? 0);
+      const evidence = body.because?.length ? signsOf(body.because, words) : perhaps(words, "reason", body.evidence);
+      const moved = before
+        ? t("fact.journey.from", { stage, before: percent(before.share), share, evidence })
+        : t("fact.journey", { stage, share, evidence });
       return body.facet ? `${personaName(body.facet, personas, language)} · ${moved}` : moved;
     }
     default:
       return t("fact.unknown", { kind: (body as { kind: string }).kind });
   }
+}
+
+/** What moved a journey, the likeliest stage of each sign with it: "Saw the cart (buys ×5)". */
+export function signsOf(signs: Sign[], words: Words): string {
+  return signs.map((sign) => signOf(sign, words)).join(", ");
+}
+
+export function signOf({ kind, what, ratios, weight }: Sign, words: Words): string {
+  const name = kind === "message" ? words.t("sign.message", { intent: what }) : perhaps(words, "sign", what);
+  const [most] = [...ratios].sort((one, other) => other.ratio - one.ratio);
+  if (!most || most.ratio <= 1) return name;
+  const times = (most.ratio ** weight).toLocaleString(words.language, { maximumFractionDigits: 1 });
+  return words.t("sign.for", { name, stage: perhaps(words, "stage", most.stage).toLocaleLowerCase(words.language), times });
 }
 
 /** The line of a fact with who of us did it, where the words do not say so themselves. */

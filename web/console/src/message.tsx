@@ -95,7 +95,11 @@ export const Message = memo(function Message({ view, goesOn, later, thread, owne
           </span>
         )}
         {body.kind === "message_in" && body.incomplete && <span className="bad">{t("message.incomplete")}</span>}
-        {body.kind === "message_in" && body.understanding && <Understood read={body.understanding} words={words} />}
+        {body.kind === "message_in" && body.understanding && (
+          <button type="button" className="why" title={t("read.title")} onClick={() => screen.show({ name: "read", entry: entry.id })}>
+            <Summary read={body.understanding} words={words} />
+          </button>
+        )}
         {body.kind === "message_out" && body.gap && <span className="bad">{t("message.gap")}</span>}
         {body.kind === "message_out" && body.decision && (
           <button type="button" className="why" onClick={() => screen.show({ name: "trace", entry: entry.id })}>
@@ -116,7 +120,7 @@ function authorOf({ entry: { by, body } }: EntryView, { t }: Words): string {
   return by.kind === "agent" ? by.name : t(`who.${by.kind}`);
 }
 
-function Understood({ read, words: { t } }: { read: Understanding; words: Words }) {
+function Summary({ read, words: { t } }: { read: Understanding; words: Words }) {
   const [guess] = read.guesses;
   const sure = percent(guess?.confidence ?? 0);
   return (

@@ -130,11 +130,33 @@ export interface Gap {
   fallback?: string | null;
 }
 
+/** One sign of where somebody stands in their journey. */
+export interface Sign {
+  kind: "message" | "page" | "fact";
+  what: string;
+  at: string;
+  weight: number;
+  ratios: { stage: string; ratio: number }[];
+}
+
+/** Words of a message that show something; places count characters. */
+export interface Quote {
+  kind: "need" | "mood" | "urgency" | "motive";
+  value: string;
+  text: string;
+  start: number;
+  end: number;
+}
+
 export interface Understanding {
   language?: "sv" | "en" | null;
   guesses: { intent: string; confidence: number }[];
   in_scope: boolean;
   frustration: number;
+  need?: string | null;
+  quotes?: Quote[];
+  urgency?: number;
+  sentiment?: number;
 }
 
 export type Body =
@@ -178,7 +200,7 @@ export type Body =
   | { kind: "facets_stand"; facet: string; reason: "linked" | "unlinked" }
   | { kind: "episode_changed"; phase: Phase; reason: string; until?: string | null }
   | { kind: "dialogue_moved"; dialogue: { form?: { form: string; step: string } | null }; language?: string | null }
-  | { kind: "journey_moved"; belief: Share[]; evidence: string; facet?: string | null };
+  | { kind: "journey_moved"; belief: Share[]; evidence: string; facet?: string | null; before?: Share[]; because?: Sign[] };
 
 export type BodyOf<Kind extends Body["kind"]> = Extract<Body, { kind: Kind }>;
 

@@ -15,6 +15,7 @@ import { Search } from "./search";
 import { Sheet } from "./sheet";
 import { SnippetsForm } from "./snippets-form";
 import { Trace } from "./trace";
+import { Understood } from "./understood";
 import { useWords } from "./words";
 
 const Palette = lazy(() => import("./palette"));
@@ -31,6 +32,7 @@ export default function Over({ dialog, screen, commands, row }: OverProps) {
   const close = () => screen.show(null);
   if (dialog.name === "palette") return <Palette commands={commands} onClose={close} />;
   if (dialog.name === "trace") return <Trace entry={dialog.entry} onClose={close} />;
+  if (dialog.name === "read") return <Understood entry={dialog.entry} onClose={close} />;
   const size = dialog.name === "search" ? "xl" : "md";
   return (
     <Sheet title={t(`${dialog.name}.title`)} onClose={close} size={size} side={dialog.name === "card"}>

@@ -12,6 +12,7 @@ export type Dialog =
   | { name: "link"; other?: string }
   | { name: "dismiss"; other: string }
   | { name: "unlink"; link?: string }
+  | { name: "read"; entry: string }
   | { name: "trace"; entry: string };
 
 const WIDE = matchMedia("(min-width: 1200px)");
