@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -146,3 +148,55 @@ def test_meta(body: bytes, header: str | None, found: ForgeryReason | None) -> N
 )
 def test_a_shared_token(header: str | None, found: ForgeryReason | None) -> None:
     assert proofs.shared_token(secret="s3cret", header=header) is found
+
+
+LINE = base64.b64encode(hmac.new(b"s3cret", b"a", "sha256").digest()).decode()
+
+
+@pytest.mark.parametrize(
+    ("body", "header", "found"),
+    [
+        (b"a", LINE, None),
+        (b"b", LINE, ForgeryReason.INVALID),
+        (b"a", "é", ForgeryReason.INVALID),
+        (b"a", "", ForgeryReason.MISSING),
+        (b"a", None, ForgeryReason.MISSING),
+    ],
+)
+def test_line(body: bytes, header: str | None, found: ForgeryReason | None) -> None:
+    assert proofs.line(secret="s3cret", body=body, header=header) is found
+
+
+def test_viber() -> None:
+    header = hmac.new(b"t0ken", b"\xff{}", "sha256").hexdigest()
+    assert proofs.viber(token="t0ken", body=b"\xff{}", header=header) is None
+    assert proofs.viber(token="t0ken", body=b"{}", header=header) is ForgeryReason.INVALID
+    assert proofs.viber(token="other", body=b"\xff{}", header=header) is ForgeryReason.INVALID
+    assert proofs.viber(token="t0ken", body=b"\xff{}", header=None) is ForgeryReason.MISSING
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "found"),
+    [
+        ("1767225600", None),
+        ("1767225300", None),
+        ("1767225900", None),
+        ("1767225299", ForgeryReason.EXPIRED),
+        ("1767225901", ForgeryReason.EXPIRED),
+        ("1767225600.5", ForgeryReason.INVALID),
+        ("-1", ForgeryReason.INVALID),
+        ("٣", ForgeryReason.INVALID),
+        ("9" * 400, ForgeryReason.INVALID),
+        ("", ForgeryReason.MISSING),
+        (None, ForgeryReason.MISSING),
+    ],
+)
+def test_slack_believes_what_was_signed_within_five_minutes(
+    timestamp: str | None, found: ForgeryReason | None
+) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    base = f"v0:{timestamp}:a=1".encode()
+    header = "v0=" + hmac.new(b"s3cret", base, "sha256").hexdigest()
+    verdict = partial(proofs.slack, secret="s3cret", header=header, timestamp=timestamp, now=now)
+    assert verdict(body=b"a=1") is found
+    assert verdict(body=b"a=2") is not None

@@ -7,7 +7,7 @@ import { Qr } from "./qr";
 import type { Offer, Target } from "./shapes";
 import type { Translate } from "./words";
 
-const FOLLOWED = /^(https?|sms):/i;
+const FOLLOWED = /^(https?|sms|viber):/i;
 
 interface Props {
   target: Target;
