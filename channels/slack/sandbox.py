@@ -94,7 +94,7 @@ class Loopback:
 
 
 def _ts(at: datetime, number: int) -> str:
-    return f"{int(at.timestamp())}.{number:06d}"
+    return f"{int(at.timestamp())}.{number % 1_000_000:06d}"
 
 
 def _press(writes: PhoneWrites, ts: str) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.kit import download
+from bot.kit import fetching
 from bot.model.channel import Attachment, AttachmentType
 from bot.model.sending import CallResult, HttpCall, Lost, Media, MediaGone, Reply
 
@@ -13,19 +13,19 @@ FILE = Attachment(type=AttachmentType.FILE, name="a.txt")
 
 
 def fetched(url: str | None, *results: CallResult) -> tuple[list[HttpCall], Media | MediaGone]:
-    fetching = download.get(
+    going = fetching.get(
         url,
         FILE,
-        trusted=lambda place: download.same_place(OURS, place),
+        trusted=lambda place: fetching.is_at(place, base=OURS),
         headers=(("Authorization", "Bearer t"),),
     )
     made: list[HttpCall] = []
     try:
-        call = next(fetching)
+        call = next(going)
         for result in results:
             assert isinstance(call, HttpCall)
             made.append(call)
-            call = fetching.send(result)
+            call = going.send(result)
     except StopIteration as stop:
         found: Media | MediaGone = stop.value
         return made, found
@@ -79,4 +79,4 @@ def test_what_cannot_be_got_says_why(
     ],
 )
 def test_the_same_place(url: str, same: bool) -> None:
-    assert download.same_place(OURS, url) is same
+    assert fetching.is_at(OURS, url) is same
