@@ -213,7 +213,16 @@ class CaseQuiet(Value):
     episode: EpisodeId
 
 
-TimerBody = Annotated[OfferExpired | SnoozeOver | CaseQuiet, Field(discriminator="kind")]
+class PiecesOverdue(Value):
+    """The other pieces of a message should be here by now; `first` is the one that came first."""
+
+    kind: Literal["pieces_overdue"] = "pieces_overdue"
+    first: str
+
+
+TimerBody = Annotated[
+    OfferExpired | SnoozeOver | CaseQuiet | PiecesOverdue, Field(discriminator="kind")
+]
 
 
 EventBody = Annotated[
@@ -250,7 +259,8 @@ EventBody = Annotated[
     | CustomerEnds
     | OfferExpired
     | SnoozeOver
-    | CaseQuiet,
+    | CaseQuiet
+    | PiecesOverdue,
     Field(discriminator="kind"),
 ]
 
