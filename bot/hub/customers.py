@@ -9,6 +9,7 @@ from bot.hub.claims import claim_fact, claims_in
 from bot.hub.hearing import Hearing, Spoken
 from bot.hub.linked import LinkedChannels
 from bot.hub.linking import code_in
+from bot.hub.pieces import Pieces
 from bot.hub.reviewing import for_review
 from bot.hub.router import UNSURE, Heard, Line, Router
 from bot.hub.scene import Scene
@@ -32,6 +33,7 @@ from bot.model.event import (
     CustomerLeavesQueue,
     IdentityJoined,
     LoginSeen,
+    PiecesOverdue,
     Rejected,
     VisitorSeen,
 )
@@ -82,6 +84,7 @@ CustomerEvent = (
     | CustomerLeavesQueue
     | CustomerEnds
     | IdentityJoined
+    | PiecesOverdue
     | Sight
     | Fact
 )
@@ -100,6 +103,7 @@ class Customers:
         settings: HubSettings,
     ) -> None:
         self._store = store
+        self._pieces = Pieces(store)
         self._hearing = hearing
         self._linked = linked
         self._router = router
@@ -108,8 +112,10 @@ class Customers:
     async def handle(self, scene: Scene, body: CustomerEvent) -> None:
         """Put what the event does into the scene's draft."""
         match body:
-            case Inbound():
-                await self._inbound(scene, body)
+            case Inbound() | PiecesOverdue():
+                whole = await self._pieces.whole(scene, body)
+                if whole is not None:
+                    await self._inbound(scene, whole)
             case Started():
                 await self._started(scene, body)
             case Referral():

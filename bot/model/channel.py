@@ -136,12 +136,24 @@ class Press(Value):
     fields: tuple[tuple[str, str], ...] = ()
 
 
+class Piece(Value):
+    """Which piece of a longer message this is, where a provider hands on each by itself.
+
+    `ref` is the same for all pieces of one message, and for the same person soon used again.
+    """
+
+    ref: str
+    number: int
+    total: int
+
+
 class Inbound(Value):
     """A message from a customer.
 
     `dedupe_key` tells repeats apart within the channel account; `external_id` is the provider's
     message id (it may be unique only within one chat). `at` is the provider's time. `reply_token`
     is what the provider lets one answer be sent by, once and soon.
+    With `piece` it is not the whole message: the hub puts that together.
     """
 
     kind: Literal["inbound"] = "inbound"
@@ -156,6 +168,7 @@ class Inbound(Value):
     press: Press | None = None
     reply_token: str | None = None
     incomplete: bool = False
+    piece: Piece | None = None
 
 
 class ReceiptStatus(StrEnum):

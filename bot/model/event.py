@@ -238,8 +238,16 @@ class CaseQuiet(Value):
     episode: EpisodeId
 
 
+class PiecesOverdue(Value):
+    """The other pieces of a message should be here by now; `first` is the one that came first."""
+
+    kind: Literal["pieces_overdue"] = "pieces_overdue"
+    first: str
+
+
 TimerBody = Annotated[
-    OfferExpired | SnoozeOver | CaseQuiet | ConflictSeen, Field(discriminator="kind")
+    OfferExpired | SnoozeOver | CaseQuiet | ConflictSeen | PiecesOverdue,
+    Field(discriminator="kind"),
 ]
 
 
@@ -280,7 +288,8 @@ EventBody = Annotated[
     | CustomerEnds
     | OfferExpired
     | SnoozeOver
-    | CaseQuiet,
+    | CaseQuiet
+    | PiecesOverdue,
     Field(discriminator="kind"),
 ]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.model.channel import Attachment, Press, ReceiptStatus
+from bot.model.channel import Attachment, Piece, Press, ReceiptStatus
 from bot.model.decision import Decision, Gap
 from bot.model.dialogue import Dialogue
 from bot.model.facet import PRIVATE, Facet, FacetBy, FacetChanged, FacetsStand
@@ -71,6 +71,16 @@ class MessageIn(Value):
     incomplete: bool = False
     understanding: Understanding | None = None
     facet: str | None = None
+
+
+class PieceIn(Value):
+    """A piece of a message came; the whole is a `MessageIn`, under the id of its first piece."""
+
+    kind: Literal["piece_in"] = "piece_in"
+    external_id: str
+    text: str
+    piece: Piece
+    provider_at: AwareDatetime | None = None
 
 
 class MessageOut(Value):
@@ -295,6 +305,7 @@ class JourneyMoved(Value):
 
 EntryBody = Annotated[
     MessageIn
+    | PieceIn
     | MessageOut
     | EchoOut
     | MessageEdited

@@ -56,7 +56,8 @@ class Loopback:
             "statusDatetime": request.received_at.isoformat(),
         }
         place = document["reportUrl"].text or self._settings.callback(f"{url}/status")
-        place += ("&" if "?" in place else "?") + urlencode(report)
+        # The signature covers the URL: a colon in it is not quoted, as clients would take that out.
+        place += ("&" if "?" in place else "?") + urlencode(report, safe=":")
         who = telephone.caller(to)
         return ProviderTook(
             answer=playing.answered(

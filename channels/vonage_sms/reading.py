@@ -14,6 +14,7 @@ from bot.kit.proofs import CALLBACK_PARAMETER
 from bot.kit.text import clean
 from bot.model.channel import (
     Inbound,
+    Piece,
     Receipt,
     ReceiptStatus,
     UnreadableReason,
@@ -133,13 +134,18 @@ def _message(form: Form) -> Events:
     kind = _line(form, "type").lower()
     if kind not in _TEXTS:
         return (telephone.unsupported(message, f"{kind[:50]} message"),)
-    if _is_piece(form):
-        return (message.model_copy(update={"incomplete": True}),)
+    if _line(form, "concat").lower() == "true":
+        return (message.model_copy(update=_cut(form)),)
     return telephone.said(message)
 
 
-def _is_piece(form: Form) -> bool:
-    return _line(form, "concat").lower() == "true" and _number(form, "concat-total") > 1
+def _cut(form: Form) -> dict[str, Piece | bool]:
+    """Which piece of a longer message this is; one that does not say is incomplete."""
+    ref, total = _line(form, "concat-ref"), _number(form, "concat-total")
+    number = _number(form, "concat-part")
+    if ref and 0 < number <= total and total > 1:
+        return {"piece": Piece(ref=ref, number=number, total=total)}
+    return {"incomplete": total != 1}
 
 
 def _number(form: Form, name: str) -> int:

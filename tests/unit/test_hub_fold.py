@@ -15,7 +15,7 @@ from typing_extensions import override
 from bot.errors import StaleVersion
 from bot.hub.fold import apply, fold
 from bot.hub.rebuild import rebuild_all, rebuilt
-from bot.model.channel import Echo
+from bot.model.channel import Echo, Piece
 from bot.model.dialogue import Dialogue
 from bot.model.facet import Facet
 from bot.model.ids import EntryId, EpisodeId, EventId, IdentityId, LinkId, SendId, ThreadId
@@ -46,6 +46,7 @@ from bot.model.thread import (
     Owner,
     OwnerChanged,
     Phase,
+    PieceIn,
     Reaction,
     ThreadState,
     UnsupportedIn,
@@ -168,6 +169,7 @@ def test_owner_episode_dialogue_and_belief_are_as_they_were_put() -> None:
     "body",
     [
         Note(text="n"),
+        PieceIn(external_id="m", text="t", piece=Piece(ref="1", number=1, total=2)),
         MessageEdited(external_id="m", text="t"),
         MessageDeleted(external_id="m"),
         Reaction(external_id="m", emoji="👍"),

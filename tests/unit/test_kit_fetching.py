@@ -79,4 +79,4 @@ def test_what_cannot_be_got_says_why(
     ],
 )
 def test_the_same_place(url: str, same: bool) -> None:
-    assert fetching.is_at(OURS, url) is same
+    assert fetching.is_at(url, base=OURS) is same

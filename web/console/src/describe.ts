@@ -121,6 +121,8 @@ export function factOf(view: EntryView, words: Words, personas: Persona[]): stri
       return t(body.opted_out ? "fact.opted_out" : "fact.opted_in", { channel });
     case "unsupported_in":
       return t("fact.unsupported", { what: body.what });
+    case "piece_in":
+      return t("fact.piece", { number: body.piece.number, total: body.piece.total, channel });
     case "message_edited":
       return t("fact.edited", { text: body.text });
     case "message_deleted":

@@ -180,6 +180,7 @@ export type Body =
       decision?: Decision | null;
       gap?: Gap | null;
     }
+  | { kind: "piece_in"; external_id: string; text: string; piece: { ref: string; number: number; total: number } }
   | { kind: "echo_out"; external_id: string; text: string; attachments: Attachment[] }
   | { kind: "message_edited"; external_id: string; text: string }
   | { kind: "message_deleted"; external_id: string }
