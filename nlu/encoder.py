@@ -143,7 +143,7 @@ def load_encoder(folder: Path) -> Encoder:
         raise ConfigError(
             "no encoder's settings", where=str(folder / _CONFIG), mend=mend
         ) from wrong
-    except Exception as wrong:
+    except Exception as wrong:  # the libraries raise Exception itself for a damaged file
         raise ConfigError("no BERT-like encoder", where=str(folder), mend=mend) from wrong
     return encoder
 

@@ -8,12 +8,12 @@ from pydantic import Field, SecretStr
 
 from bot.kit import callbacks, failures, fetching, parts, proofs, signed_tokens, telephone
 from bot.kit.callbacks import CallbackSettings, plain
-from bot.model.channel import Capabilities, ReceiptStatus, TextUnit
+from bot.model.channel import Capabilities, ReceiptStatus, Received, TextUnit
 from bot.model.sending import FailureKind
 from channels.vonage_sms import reading, sending
 
 if TYPE_CHECKING:
-    from bot.model.channel import Attachment, ForgeryReason, Received, Request
+    from bot.model.channel import Attachment, ForgeryReason, Request
     from bot.model.sending import Outbound
     from bot.ports import Fetching, Sending
 
@@ -34,7 +34,7 @@ class Settings(CallbackSettings):
     signature_secret: SecretStr | None = Field(
         default=None,
         description="Signature secret of the account: proves webhooks by `sig`. Vonage signs them "
-        "when asked to; where it does not, set webhook_secret instead.",
+        "when asked to; where it does not, set webhook_secret instead. With both, both must hold.",
     )
     signature_method: Literal["md5hash", "md5", "sha1", "sha256", "sha512"] = Field(
         default="md5hash",
@@ -82,6 +82,9 @@ class Adapter:
         reason = self._settings.refusal(request) or self._signed(request, pairs)
         if reason is not None:
             return callbacks.forged(reason)
+        if not pairs and not request.body:
+            # Somebody looks whether an address is there: a 400 could keep it from being taken.
+            return Received(events=callbacks.malformed("a check of the address"))
         return callbacks.received(reading.read(request, pairs))
 
     def send(self, message: Outbound) -> Sending:

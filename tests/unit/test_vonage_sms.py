@@ -54,9 +54,10 @@ def test_a_secret_in_the_url_is_no_parameter_of_vonages() -> None:
         assert isinstance(event, Forged)
 
 
-def test_a_check_of_the_address_is_malformed() -> None:
-    event = read({})
-    assert isinstance(event, Unreadable)
+def test_a_check_of_the_address_is_answered_well() -> None:
+    received = kit.adapter("vonage_sms", unsigned=True).receive(asked({}))
+    assert [event.kind for event in received.events] == ["unreadable"]
+    assert received.answer.status == 200
 
 
 @pytest.mark.parametrize("lacking", ["msisdn", "messageId"])
