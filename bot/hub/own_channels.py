@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Final, Literal
 
 from bot.errors import NotFound
 from bot.hub.assurance import Assurance, assurance
@@ -12,11 +13,17 @@ from bot.hub.numbers import masked_name, masked_number
 from bot.model.channel import Address, Capabilities
 from bot.model.event import CodeAsked, Outcome, Unlinks
 from bot.model.fact import CodeShown
-from bot.model.ids import EventId, IdentityId
-from bot.model.people import ByCustomer, ChannelIdentity
+from bot.model.ids import EventId, IdentityId, LinkId
+from bot.model.landmarks import Landmark
+from bot.model.people import Actor, ByAgent, ByCustomer, ChannelIdentity
 from bot.model.record import Arrival, IdentitySeed
-from bot.model.value import Value
+from bot.model.thread import Unlinked
+from bot.model.value import AwareDatetime, Value
 from bot.ports import Channel, Clock, Store
+
+# So many of the latest acts are looked at, and so many ended links shown.
+_ACTS: Final = 100
+_FORMER: Final = 20
 
 
 class OwnChannel(Value):
@@ -32,6 +39,16 @@ class OwnChannel(Value):
     here: bool
     linked: bool
     assurance: Assurance
+
+
+class FormerChannel(Value):
+    """An identity that a link held to the customer's until `ended_at`; `by` says who ended it."""
+
+    channel: str
+    account: str
+    label: str
+    ended_at: AwareDatetime
+    by: Literal["customer", "agent", "system"]
 
 
 class OwnChannels:
@@ -70,6 +87,27 @@ class OwnChannels:
             for one in identities
         ]
         return sorted(shown, key=lambda one: not one.here)
+
+    async def former(self, address: Address) -> list[FormerChannel]:
+        """What was linked to the customer at this address and is no more, the latest first."""
+        own = [one.id for one in await self._identities(address)]
+        acts = await self._store.landmarks(own, of={Landmark.LINK}, limit=_ACTS) if own else []
+        found: dict[LinkId, FormerChannel] = {}
+        for act in acts:
+            if not isinstance(act.body, Unlinked) or act.body.link in found:
+                continue
+            ends = (act.body.one, act.body.other)
+            gone = await self._store.identity(ends[0] if ends[0] not in own else ends[1])
+            if gone is None or gone.id in own:  # erased, or linked again
+                continue
+            found[act.body.link] = FormerChannel(
+                channel=gone.address.channel,
+                account=gone.address.account,
+                label=_label(gone),
+                ended_at=act.at,
+                by=_who(act.by),
+            )
+        return list(found.values())[:_FORMER]
 
     async def unlink(self, address: Address, identity: IdentityId) -> Outcome:
         """End all links that hold an identity; raises NotFound when it is not the customer's."""
@@ -129,6 +167,16 @@ class OwnChannels:
     def _capabilities(self, identity: ChannelIdentity) -> Capabilities | None:
         channel = self._channels.get((identity.address.channel, identity.address.account))
         return None if channel is None else channel.capabilities
+
+
+def _who(actor: Actor) -> Literal["customer", "agent", "system"]:
+    match actor:
+        case ByCustomer():
+            return "customer"
+        case ByAgent():
+            return "agent"
+        case _:
+            return "system"
 
 
 def _label(identity: ChannelIdentity) -> str:

@@ -317,6 +317,14 @@ async def test_unlinking_parts_them_and_resets_every_tab(server: House) -> None:
         assert "Hej" in shown
         assert "Från telefonen" not in shown
     assert [one["channel"] for one in await visitor.linked()] == ["webchat"]
+    (gone,) = (await visitor.do("linked", {}))["former"]
+    assert gone == {
+        "channel": "twilio_sms",
+        "account": "demo",
+        "label": phone["label"],
+        "ended_at": gone["ended_at"],
+        "by": "customer",
+    }
     assert await server.write("twilio_sms", PHONE, "Bara för telefonen") == 200
     await server.phone_shows("twilio_sms", PHONE, "")
     await server.idle()

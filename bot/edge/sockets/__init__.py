@@ -50,8 +50,9 @@ Who the visitor is:
 * `sign_out {}` -> `{token}` of a fresh visitor: the one so far is refused from now on, and all its
   sockets are closed.
 * `linked {}` -> `{channels: [{identity, channel, account, label, here, linked, level, since,
-  proof?, by_agent, weak}]}`: the customer's channels. `label` is masked; `identity` is what this
-  visitor calls it; `level` is `L0` (a browser) to `L4` (signed in), by `proof` (`code`, `otp`,
+  proof?, by_agent, weak}], former: [{channel, account, label, ended_at, by}]}`: the customer's
+  channels, and the latest twenty whose link ended, `by` whom. `label` is masked; `identity` is what
+  this visitor calls it; `level` is `L0` (a browser) to `L4` (signed in), by `proof` (`code`, `otp`,
   `signed`, `agent`); `weak`: senders there, or of its code, can be made up.
 * `unlink {identity}`: that channel is not this customer's any more.
 * `prove {channel, account, address}` -> `{expires_at}`: a code to the phone number that the visitor

@@ -14,7 +14,7 @@ from bot.edge.sockets.acts import Act, Acts
 from bot.edge.sockets.handles import Handles
 from bot.edge.sockets.incoming import Claim, LoggedIn, OneChannel, Wish, read
 from bot.edge.sockets.present import Present
-from bot.edge.sockets.shapes import Ack, linked_channel
+from bot.edge.sockets.shapes import Ack, document, linked_channel
 from bot.edge.sockets.visitors import Reception, Visitor
 from bot.errors import NotFound
 from bot.hub.numbers import can_exist, phone_number
@@ -108,11 +108,13 @@ class IdentityActs:
         read(Wish, arguments)
         own = visitor.address.identity
         channels = await self._parts.own_channels.all(visitor.address)
+        former = await self._parts.own_channels.former(visitor.address)
         return {
             "channels": [
                 linked_channel(one, handle=self._handles.of(one.identity, visitor=own))
                 for one in channels
-            ]
+            ],
+            "former": [document(one) for one in former],
         }
 
     async def unlink(self, visitor: Visitor, arguments: tuple[object, ...]) -> Ack:

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { Identity } from "./identity";
 import type { IdentityWord, Say } from "./identity-words";
-import type { LinkedChannel } from "./shapes";
+import type { FormerChannel, LinkedChannel } from "./shapes";
 import { useWatched } from "./watched";
 
 interface Props {
@@ -34,8 +34,8 @@ export function Channels({ identity, site, language, say, words, add, close }: P
     return () => void identity.look(false);
   }, []);
   useEffect(() => panel.current?.focus(), [asked]);
-  const { channels } = identity;
-  const name = (one: LinkedChannel) => [channelName(one.channel, language), one.label.replaceAll(" ", "\u00a0")].filter(Boolean).join(" ");
+  const { channels, former } = identity;
+  const name = (one: LinkedChannel | FormerChannel) => [channelName(one.channel, language), one.label.replaceAll(" ", "\u00a0")].filter(Boolean).join(" ");
   const unlink = async (one: LinkedChannel) => {
     const done = await identity.unlink(one);
     setAsked(null);
@@ -85,6 +85,23 @@ export function Channels({ identity, site, language, say, words, add, close }: P
           ))}
         </ul>
       )}
+      {channels !== null && former.length > 0 && (
+        <details class="former">
+          <summary>{say("former", { count: former.length })}</summary>
+          <ul class="channels">
+            {former.map((one) => (
+              <li key={one.ended_at + one.label}>
+                <div>
+                  <p class="name">{name(one)}</p>
+                  <p class="how">
+                    <time dateTime={one.ended_at}>{say(ENDED[one.by], { when: whole(one.ended_at, language) })}</time>
+                  </p>
+                </div>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
       <div class="acts">
         {failed && <button type="button" onClick={load}>{say("retry")}</button>}
         {add && <button type="button" onClick={add}>{say("addNumber")}</button>}
@@ -117,6 +134,8 @@ function Ask({ title, text, yes, no, act, close }: Question) {
     </section>
   );
 }
+
+const ENDED = { customer: "endedByCustomer", agent: "endedByAgent", system: "endedBySystem" } as const;
 
 /** Why we know that it is the customer's. */
 function wordFor({ channel, level, proof }: LinkedChannel): IdentityWord {

@@ -2,7 +2,7 @@
 
 import type { Ack, Problem } from "@samtal/shared/socket";
 
-import type { LinkedChannel, SignIn } from "./shapes";
+import type { FormerChannel, LinkedChannel, SignIn } from "./shapes";
 import { Watched } from "./watched";
 
 /** What a page hears of its `signIn`, and the window of every change, as `samtal-identity`. */
@@ -27,6 +27,7 @@ export type NotProven = "number" | "tooMany" | "codesSpent" | "notNow";
 export class Identity extends Watched {
   signedIn = false;
   channels: readonly LinkedChannel[] | null = null;
+  former: readonly FormerChannel[] = [];
   private token: string | null = null;
   private introduced: string | null = null; // with the connection, as it began
   private waiting: ((signed: Signed) => void)[] = [];
@@ -111,9 +112,10 @@ export class Identity extends Watched {
       this.channels = null;
       return true;
     }
-    const answer = await this.talking.tell<{ channels: LinkedChannel[] }>("linked", {}).catch(() => null);
+    const answer = await this.talking.tell<{ channels: LinkedChannel[]; former: FormerChannel[] }>("linked", {}).catch(() => null);
     if (!answer?.ok || !this.looking) return false;
     this.channels = answer.channels;
+    this.former = answer.former;
     this.changed();
     return true;
   }

@@ -101,6 +101,15 @@ export interface LinkedChannel {
   weak: boolean;
 }
 
+/** A channel that was linked once; `by` is who ended it. */
+export interface FormerChannel {
+  channel: string;
+  account: string;
+  label: string;
+  ended_at: string;
+  by: "customer" | "agent" | "system";
+}
+
 /** `file_bytes` and `file_types` are there where files are taken, `hours` where people have hours. */
 export interface Welcome {
   token: string;
