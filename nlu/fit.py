@@ -17,7 +17,6 @@ from nlu.terms import WIDTH
 from nlu.words import Features, inverse_frequencies, weigh
 
 _STRENGTH = 30.0
-_TERMS = np.float32(0.5)  # how much near words count beside sentences
 _GRAM_STRENGTH_OF_MANY = 10.0
 # Mixes to choose from, by their log loss on held-out examples.
 _MIXES = tuple(Mix(grams, near) for grams in (0.0, 0.5, 1.0) for near in (4.0, 8.0))
@@ -123,10 +122,6 @@ def _layer(rows: Floats, labels: Ints, classes: int, *, start: Linear | None = N
     return fit_logistic(rows, labels, classes=classes, strength=_STRENGTH, start=start)
 
 
-def _halved(layer: Linear) -> Linear:
-    return Linear(_TERMS * layer.weights, _TERMS * layer.bias)
-
-
 def _gram_layer(rows: Floats, labels: Ints, classes: int, *, start: Linear | None = None) -> Linear:
     strength = _STRENGTH if len(labels) <= _ONE_ROUND_FROM else _GRAM_STRENGTH_OF_MANY
     return fit_logistic(rows, labels, classes=classes, strength=strength, start=start)
@@ -194,7 +189,7 @@ def _round(data: _Data, train: Ints, test: Ints) -> tuple[_HeldOut, _Near]:
         meant, near = data.sense.rows, data.sense.terms.rows
         by_meaning = _layer(meant[train], seen, data.classes).scores(meant[test])
         by_terms = _layer(near[train], seen, data.classes)
-        by_meaning += _TERMS * by_terms.scores(data.sense.held_out(test))
+        by_meaning += by_terms.scores(data.sense.held_out(test))
         similar += meant[test] @ meant[train].T
         nearest = _nearest(similar, seen, data.classes)
         part = part._replace(meaning=by_meaning, near=nearest)
@@ -221,7 +216,7 @@ def _heads(data: _Data, mix: Mix, mix_without: Mix, *, start: _Near) -> Heads:
             data.sense.centre,
             _layer(data.sense.rows, labels, classes),
             data.sense.rows,
-            _halved(terms.spread(_layer(terms.rows, labels, classes, start=start.terms))),
+            terms.spread(_layer(terms.rows, labels, classes, start=start.terms)),
         )
     heads = Heads(
         rarity=data.rarity,
