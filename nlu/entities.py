@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
-from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import phonenumbers
 from spacy.language import Language as Pipeline
@@ -21,7 +20,7 @@ from spacy.util import filter_spans
 from typing_extensions import override
 
 from bot.model.understanding import EntityFound
-from nlu.reading import Component, reading_of
+from nlu.reading import Configured, reading_of
 from nlu.settings import Named, NluSettings
 
 
@@ -165,13 +164,14 @@ def _letter_sizes(text: str) -> Iterator[_Piece]:
         yield _Piece(*found.span(1), _SIZE_WORDS[found[1].lower()])
 
 
-class EntityReader(Component):
+class EntityReader(Configured):
     """Finds entities by pattern and by catalogue."""
 
     def __init__(self, nlp: Pipeline) -> None:
         self._nlp = nlp
         self.set(NluSettings())
 
+    @override
     def set(self, settings: NluSettings) -> None:
         """Take order number forms, catalogue and phone region from the settings."""
         self._settings = settings
@@ -226,20 +226,6 @@ class EntityReader(Component):
         for pattern, normal in self._orders:
             for found in pattern.finditer(text):
                 yield _Piece(*found.span(), normal.format(*found.groups("")))
-
-    @override
-    def to_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> None:
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "settings.json").write_text(
-            self._settings.model_dump_json(indent=1), encoding="utf-8"
-        )
-
-    @override
-    def from_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> Self:
-        raw = (Path(path) / "settings.json").read_bytes()
-        self.set(NluSettings.model_validate_json(raw))
-        return self
 
 
 def _matches(doc: Doc, matcher: PhraseMatcher) -> list[_Piece]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Self
 
 from spacy.language import Language as Pipeline
 from spacy.matcher import PhraseMatcher
 from spacy.tokens import Doc
 from typing_extensions import override
 
-from nlu.reading import Component, Reading, reading_of
+from nlu.reading import Configured, Reading, reading_of
 from nlu.settings import NluSettings
 
 _MARKS = re.compile(r"[!?]*(?:!{3}|\?{3}|!\?|\?!)[!?]*")
@@ -23,13 +21,14 @@ _REACH = 4  # words before a phrase in which a negation counts
 _LEAST_CAPITALS = 8
 
 
-class MoodReader(Component):
+class MoodReader(Configured):
     """Scores how frustrated a text sounds and whether it asks for a person."""
 
     def __init__(self, nlp: Pipeline) -> None:
         self._nlp = nlp
         self.set(NluSettings())
 
+    @override
     def set(self, settings: NluSettings) -> None:
         """Take phrases and weights from the settings."""
         self._settings = settings
@@ -85,20 +84,6 @@ class MoodReader(Component):
         if _shouted(text):
             calm *= 1 - settings.capitals
         return 1 - calm
-
-    @override
-    def to_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> None:
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "settings.json").write_text(
-            self._settings.model_dump_json(indent=1), encoding="utf-8"
-        )
-
-    @override
-    def from_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> Self:
-        raw = (Path(path) / "settings.json").read_bytes()
-        self.set(NluSettings.model_validate_json(raw))
-        return self
 
 
 def _shouted(text: str) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from spacy.language import Language as Pipeline
 from spacy.matcher import PhraseMatcher
@@ -14,7 +13,7 @@ from spacy.util import filter_spans
 from typing_extensions import override
 
 from bot.model.understanding import Need, Quote, QuoteKind
-from nlu.reading import Component, Reading, reading_of
+from nlu.reading import Configured, Reading, reading_of
 from nlu.settings import NluSettings
 
 _REACH = 2  # words before a phrase in which a negation counts
@@ -30,13 +29,14 @@ class _Sign(NamedTuple):
     weight: float
 
 
-class QuoteReader(Component):
+class QuoteReader(Configured):
     """Finds the words that show what somebody needs, feels, and why they want it."""
 
     def __init__(self, nlp: Pipeline) -> None:
         self._nlp = nlp
         self.set(NluSettings())
 
+    @override
     def set(self, settings: NluSettings) -> None:
         """Take phrases from the settings; `billig*` is every word that begins so."""
         self._settings = settings
@@ -132,20 +132,6 @@ class QuoteReader(Component):
             return reading.need
         said = Counter(quote.value for quote in reading.quotes if quote.kind == "need")
         return Need(said.most_common(1)[0][0]) if said else None
-
-    @override
-    def to_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> None:
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "settings.json").write_text(
-            self._settings.model_dump_json(indent=1), encoding="utf-8"
-        )
-
-    @override
-    def from_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> Self:
-        raw = (Path(path) / "settings.json").read_bytes()
-        self.set(NluSettings.model_validate_json(raw))
-        return self
 
 
 def _together(weights: Iterable[float]) -> float:

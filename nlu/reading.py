@@ -6,11 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from spacy.tokens import Doc
+from typing_extensions import override
 
 from bot.model.understanding import EntityFound, Guess, Language, Need, Quote, StageShare
 from nlu.arrays import Floats
+from nlu.settings import NluSettings
 
 
 @dataclass(slots=True)
@@ -92,3 +95,27 @@ class Component(ABC):
         if waiting:
             self.read(waiting)
             yield from waiting
+
+
+class Configured(Component):
+    """A part that learns nothing: what a person wrote in the settings is all it keeps."""
+
+    _settings: NluSettings
+
+    @abstractmethod
+    def set(self, settings: NluSettings) -> None:
+        """Go by these settings from now on."""
+
+    @override
+    def to_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> None:
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "settings.json").write_text(
+            self._settings.model_dump_json(indent=1), encoding="utf-8"
+        )
+
+    @override
+    def from_disk(self, path: Path | str, *, exclude: Iterable[str] = ()) -> Self:
+        raw = (Path(path) / "settings.json").read_bytes()
+        self.set(NluSettings.model_validate_json(raw))
+        return self

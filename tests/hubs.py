@@ -47,6 +47,7 @@ from tests.fakes.bus import FakeBus
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.nlu import FakeNlu
 from tests.fakes.store import FakeStore
+from tests.records import Record
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLIC = "https://hub.example.com"
@@ -383,6 +384,17 @@ async def assert_rebuilds(kit: HubKit) -> None:
     for row in await kit.store.threads(limit=1000):
         made = (await rebuilt(kit.store, row.state.thread)).state
         assert made.model_dump() == row.state.model_dump()
+
+
+@contextlib.asynccontextmanager
+async def kit_on(record: Record, *, nlu: Nlu | None = None) -> AsyncIterator[HubKit]:
+    """A hub on a record's engines; at the end every thread is what its entries add up to."""
+    async with (
+        record.open() as (store, bus),
+        hub_kit(store=store, bus=bus, clock=record.clock, nlu=nlu) as made,
+    ):
+        yield made
+        await assert_rebuilds(made)
 
 
 async def only_thread(kit: HubKit) -> ThreadId:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from bot.kit import payload, proofs
+from bot.kit import payload, playing, proofs
 from bot.kit.split import measure
 from bot.model.channel import Answer, Request, TextUnit
 from bot.model.phone import PhoneChoice, PhoneShows, ProviderTook
@@ -55,18 +54,11 @@ class Loopback:
             "replyToken": f"{_TOKEN}{number}-{writes.user}",
         }
         body = json.dumps({"destination": self._bot, "events": [event]}).encode()
-        headers = [("content-type", _JSON)]
+        headers: list[tuple[str, str]] = []
         if self._secret is not None:
             signature = proofs.line_signature(secret=self._secret, body=body)
             headers.append(("x-line-signature", signature))
-        return Request(
-            method="POST",
-            url=url,
-            path=urlsplit(url).path,
-            headers=tuple(headers),
-            body=body,
-            received_at=at,
-        )
+        return playing.webhook(url, body=body, at=at, mime=_JSON, headers=headers)
 
     def take(self, request: Request, *, url: str, number: int) -> ProviderTook:
         """Answer a call of the Messaging API and show what it sends."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from bot.kit import forms, payload, proofs
+from bot.kit import forms, payload, playing, proofs
 from bot.model.channel import Answer, Request
 from bot.model.phone import PhoneChoice, PhoneShows, ProviderTook
 from channels.slack.markup import escaped, unescaped
@@ -78,19 +77,12 @@ class Loopback:
         return ProviderTook(answer=_answered(answer), shows=(_shows(user, asked),))
 
     def _request(self, body: bytes, mime: str, url: str, at: datetime) -> Request:
-        headers = [("content-type", mime)]
+        headers: list[tuple[str, str]] = []
         if self._secret is not None:
             sent = str(int(at.timestamp()))
             signature = proofs.slack_signature(secret=self._secret, timestamp=sent, body=body)
             headers += [("x-slack-request-timestamp", sent), ("x-slack-signature", signature)]
-        return Request(
-            method="POST",
-            url=url,
-            path=urlsplit(url).path,
-            headers=tuple(headers),
-            body=body,
-            received_at=at,
-        )
+        return playing.webhook(url, body=body, at=at, mime=mime, headers=headers)
 
 
 def _ts(at: datetime, number: int) -> str:

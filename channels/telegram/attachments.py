@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.model.channel import Attachment, AttachmentType
-from channels.telegram.nodes import text_of
 
 if TYPE_CHECKING:
     from bot.kit.payload import Node
@@ -45,16 +44,16 @@ def own_phone(message: Node, user: str) -> str | None:
     Telegram itself fills in the `user_id` of the contact's number, so equality attests it.
     """
     contact = message["contact"]
-    digits = "".join(char for char in text_of(contact["phone_number"]) if char in "0123456789")
-    return f"+{digits}" if digits and user and text_of(contact["user_id"]) == user else None
+    digits = "".join(char for char in contact["phone_number"].words if char in "0123456789")
+    return f"+{digits}" if digits and user and contact["user_id"].words == user else None
 
 
 def _file(file: Node, kind: AttachmentType) -> Attachment:
     return Attachment(
         type=kind,
-        media_id=text_of(file["file_id"]) or None,
-        mime=text_of(file["mime_type"]) or None,
-        name=text_of(file["file_name"]) or text_of(file["title"]) or None,
+        media_id=file["file_id"].words or None,
+        mime=file["mime_type"].words or None,
+        name=file["file_name"].words or file["title"].words or None,
         size=_size(file),
     )
 
@@ -71,7 +70,7 @@ def _animation(message: Node) -> Attachment | None:
     file = message["animation"]
     if not file:
         return None
-    still = text_of(file["mime_type"]).startswith("image/")
+    still = file["mime_type"].words.startswith("image/")
     return _file(file, AttachmentType.IMAGE if still else AttachmentType.VIDEO)
 
 
@@ -82,12 +81,12 @@ def _sticker(message: Node) -> Attachment | None:
     mime = next((m for flag, m in _STICKER_MIMES.items() if sticker[flag].is_true), "image/webp")
     return Attachment(
         type=AttachmentType.STICKER,
-        media_id=text_of(sticker["file_id"]) or None,
+        media_id=sticker["file_id"].words or None,
         mime=mime,
-        name=text_of(sticker["emoji"]) or None,
+        name=sticker["emoji"].words or None,
         size=_size(sticker),
-        package_id=text_of(sticker["set_name"]) or None,
-        sticker_id=text_of(sticker["file_unique_id"]) or None,
+        package_id=sticker["set_name"].words or None,
+        sticker_id=sticker["file_unique_id"].words or None,
     )
 
 
@@ -101,8 +100,8 @@ def _place(message: Node) -> Attachment | None:
         type=AttachmentType.LOCATION,
         latitude=point["latitude"].number,
         longitude=point["longitude"].number,
-        name=text_of(venue["title"]) or None,
-        address=text_of(venue["address"]) or None,
+        name=venue["title"].words or None,
+        address=venue["address"].words or None,
     )
 
 
@@ -110,11 +109,11 @@ def _contact(message: Node) -> Attachment | None:
     contact = message["contact"]
     if not contact:
         return None
-    name = f"{text_of(contact['first_name'])} {text_of(contact['last_name'])}".strip()
+    name = f"{contact['first_name'].words} {contact['last_name'].words}".strip()
     return Attachment(
         type=AttachmentType.CONTACT,
         name=name or None,
-        phone=text_of(contact["phone_number"]) or None,
+        phone=contact["phone_number"].words or None,
     )
 
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.kit.text import clean
 from bot.model.channel import Sender
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from bot.kit.payload import Node
 
 _GROUPS = frozenset({"group", "supergroup", "channel"})
@@ -22,28 +19,18 @@ def sender_of(said: Node) -> Sender | None:
 
 def person(user: Node) -> Sender | None:
     """A user of Telegram, or None when there is no id."""
-    if not text_of(user["id"]):
+    if not user["id"].words:
         return None
-    name = f"{text_of(user['first_name'])} {text_of(user['last_name'])}".strip()
+    name = f"{user['first_name'].words} {user['last_name'].words}".strip()
     return Sender(
-        user=text_of(user["id"]),
+        user=user["id"].words,
         name=name or None,
-        username=text_of(user["username"]) or None,
-        language=text_of(user["language_code"]) or None,
+        username=user["username"].words or None,
+        language=user["language_code"].words or None,
     )
 
 
 def in_group(chat: Node) -> bool:
     """Whether a chat is anything but private."""
     # The ids of groups and channels are negative, also where an old payload has no type.
-    return text_of(chat["type"]) in _GROUPS or text_of(chat["id"]).startswith("-")
-
-
-def text_of(node: Node) -> str:
-    """A text fit to be stored, empty when there is none."""
-    return clean(node.text)
-
-
-def time_of(node: Node) -> datetime | None:
-    """A Unix time in seconds, or None."""
-    return node.moment
+    return chat["type"].words in _GROUPS or chat["id"].words.startswith("-")

@@ -30,7 +30,7 @@ from bot.model.channel import (
     Unsupported,
 )
 from channels.telegram.attachments import attachments, own_phone
-from channels.telegram.nodes import in_group, person, sender_of, text_of, time_of
+from channels.telegram.nodes import in_group, person, sender_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,7 @@ _FILE_TYPES = frozenset(
 
 def read(update: Node) -> ChannelEvent:
     """The event that an update is; always exactly one."""
-    key = text_of(update["update_id"])
+    key = update["update_id"].words
     if not key:
         return Unreadable(reason=UnreadableReason.MALFORMED, detail="there is no update_id")
     for name, reading in _READINGS.items():
@@ -98,7 +98,7 @@ def read(update: Node) -> ChannelEvent:
 
 def callback_id(update: Node) -> str:
     """The id of the button press that an update is, empty when it is none."""
-    return text_of(update["callback_query"]["id"])
+    return update["callback_query"]["id"].words
 
 
 # --- messages --------------------------------------------------------------------------------
@@ -110,14 +110,14 @@ def _message(message: Node, key: str) -> ChannelEvent:
     sender = sender_of(message)
     if sender is None:
         return _NO_SENDER
-    start = _START.fullmatch(text_of(message["text"]).strip())
+    start = _START.fullmatch(message["text"].words.strip())
     if start:
-        return Started(sender=sender, dedupe_key=key, ref=start["ref"], at=time_of(message["date"]))
+        return Started(sender=sender, dedupe_key=key, ref=start["ref"], at=message["date"].moment)
     carried = attachments(message)
     press = _press(message)
-    text = text_of(message["text"]) or text_of(message["caption"]) or _button_text(message)
+    text = message["text"].words or message["caption"].words or _button_text(message)
     if not carried and (press is None or press.kind is PressKind.COMMAND):
-        asked = consent.asked(text, sender=sender, key=key, at=time_of(message["date"]))
+        asked = consent.asked(text, sender=sender, key=key, at=message["date"].moment)
         if asked is not None:
             return asked
     if not (text or carried or press):
@@ -125,11 +125,11 @@ def _message(message: Node, key: str) -> ChannelEvent:
     return Inbound(
         sender=sender.model_copy(update={"phone": own_phone(message, sender.user)}),
         dedupe_key=key,
-        external_id=text_of(message["message_id"]) or None,
+        external_id=message["message_id"].words or None,
         text=text,
         attachments=carried,
-        at=time_of(message["date"]),
-        reply_to=text_of(message["reply_to_message"]["message_id"]) or None,
+        at=message["date"].moment,
+        reply_to=message["reply_to_message"]["message_id"].words or None,
         press=press,
         incomplete=any(map(_lacks_its_file, carried)),
     )
@@ -141,16 +141,16 @@ def _edited(message: Node, key: str) -> ChannelEvent:
     sender = sender_of(message)
     if sender is None:
         return _NO_SENDER
-    text = text_of(message["text"]) or text_of(message["caption"])
+    text = message["text"].words or message["caption"].words
     if not text and (message["location"] or not attachments(message)):
         # A live location says its new place by editing, every few seconds.
         return Ignored(reason="update_ignored: edit without text")
     return Edited(
         sender=sender,
         dedupe_key=key,
-        external_id=text_of(message["message_id"]),
+        external_id=message["message_id"].words,
         text=text,
-        at=time_of(message["edit_date"]) or time_of(message["date"]),
+        at=message["edit_date"].moment or message["date"].moment,
     )
 
 
@@ -161,9 +161,9 @@ def _nothing_to_show(message: Node, sender: Sender, key: str) -> ChannelEvent:
     return Unsupported(
         sender=sender,
         dedupe_key=key,
-        external_id=text_of(message["message_id"]) or None,
+        external_id=message["message_id"].words or None,
         what=next((name for name in _UNSUPPORTED if message[name]), "message"),
-        at=time_of(message["date"]),
+        at=message["date"].moment,
     )
 
 
@@ -177,15 +177,15 @@ def _callback(query: Node, key: str) -> ChannelEvent:
     sender = sender_of(query)
     if sender is None:
         return _NO_SENDER
-    data = text_of(query["data"])
+    data = query["data"].words
     if not data:
         return Ignored(reason="update_ignored: button of a game")
     return Inbound(
         sender=sender,
         dedupe_key=key,
-        external_id=text_of(query["id"]) or None,
+        external_id=query["id"].words or None,
         text=_title(message, data) or data,
-        reply_to=text_of(message["message_id"]) or None,
+        reply_to=message["message_id"].words or None,
         press=Press(kind=PressKind.BUTTON, payload=data),
     )
 
@@ -194,16 +194,16 @@ def _title(message: Node, data: str) -> str:
     """What the pressed button says; Telegram sends its message along."""
     for row in message["reply_markup"]["inline_keyboard"]:
         for button in row:
-            if text_of(button["callback_data"]) == data:
-                return text_of(button["text"])
+            if button["callback_data"].words == data:
+                return button["text"].words
     return ""
 
 
 def _press(message: Node) -> Press | None:
     filled = message["web_app_data"]
     if filled:
-        return _form(text_of(filled["data"]))
-    command = _COMMAND.match(text_of(message["text"]))
+        return _form(filled["data"].words)
+    command = _COMMAND.match(message["text"].words)
     return Press(kind=PressKind.COMMAND, payload=command[1]) if command else None
 
 
@@ -223,7 +223,7 @@ def _value(value: Node) -> str:
 
 
 def _button_text(message: Node) -> str:
-    return text_of(message["web_app_data"]["button_text"])
+    return message["web_app_data"]["button_text"].words
 
 
 # --- other updates ---------------------------------------------------------------------------
@@ -239,14 +239,14 @@ def _reaction(reaction: Node, key: str) -> ChannelEvent:
     return Reacted(
         sender=sender,
         dedupe_key=key,
-        external_id=text_of(reaction["message_id"]),
+        external_id=reaction["message_id"].words,
         emoji=marks[-1] if marks else "",
-        at=time_of(reaction["date"]),
+        at=reaction["date"].moment,
     )
 
 
 def _emoji(mark: Node) -> str:
-    return text_of(mark["emoji"]) or text_of(mark["type"]) or "reaction"
+    return mark["emoji"].words or mark["type"].words or "reaction"
 
 
 def _membership(change: Node, key: str) -> ChannelEvent:
@@ -256,7 +256,7 @@ def _membership(change: Node, key: str) -> ChannelEvent:
     sender = sender_of(change)
     if sender is None:
         return _NO_SENDER
-    status, at = text_of(change["new_chat_member"]["status"]), time_of(change["date"])
+    status, at = change["new_chat_member"]["status"].words, change["date"].moment
     match status:
         case "kicked":
             return OptOut(sender=sender, dedupe_key=key, source="blocked", at=at)

@@ -7,11 +7,10 @@ import html
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from bot.kit import payload, proofs
+from bot.kit import payload, playing, proofs
 from bot.kit.split import measure
 from bot.model.channel import Answer, Request, TextUnit
 from bot.model.phone import PhoneChoice, PhoneShows, ProviderTook
@@ -82,18 +81,11 @@ class Loopback:
             "message_token": _TOKENS_FROM + number,
         }
         body = json.dumps({**event, **times}).encode()
-        headers = [("content-type", _JSON)]
+        headers: list[tuple[str, str]] = []
         if self._secret is not None:
             signature = proofs.viber_signature(token=self._secret, body=body)
             headers.append(("x-viber-content-signature", signature))
-        return Request(
-            method="POST",
-            url=url,
-            path=urlsplit(url).path,
-            headers=tuple(headers),
-            body=body,
-            received_at=at,
-        )
+        return playing.webhook(url, body=body, at=at, mime=_JSON, headers=headers)
 
 
 def _shows(user: str, message: Node) -> PhoneShows:

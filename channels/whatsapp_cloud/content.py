@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bot.kit import whatsapp
-from bot.kit.meta.nodes import text_of
 from bot.kit.payload import Node
 from bot.model.channel import Attachment, AttachmentType, Press, PressKind
 
@@ -39,7 +38,7 @@ class Content(NamedTuple):
 
 def kind_of(message: Node) -> str:
     """The type of a message; where it has none, what is in it says so."""
-    told = text_of(message["type"])
+    told = message["type"].words
     if told:
         return told
     return next((name for name in (*_READINGS, *_FILES) if message[name]), "")
@@ -56,8 +55,8 @@ def content(message: Node) -> Content:
 def unseen(message: Node) -> str:
     """What a message that cannot be shown is, in Meta's words."""
     kind = kind_of(message)
-    inner = text_of(message[kind]["type"]) if message[kind].is_object else ""
-    title = text_of(message["errors"][0]["title"])
+    inner = message[kind]["type"].words if message[kind].is_object else ""
+    title = message["errors"][0]["title"].words
     named = " ".join(filter(None, (kind, inner))) or title or "empty message"
     return named[:_LONGEST_KIND]
 
@@ -73,16 +72,16 @@ def _said(kind: str, node: Node) -> Content:
 
 
 def _file(kind: str, node: Node) -> Content:
-    media_id, url = text_of(node["id"]).strip(), _web(node["url"]) or _web(node["link"])
-    caption = text_of(node["caption"])
+    media_id, url = node["id"].words.strip(), _web(node["url"]) or _web(node["link"])
+    caption = node["caption"].words
     if not (media_id or url):
         return Content(text=caption, lacking=(kind,))
     found = Attachment(
         type=_FILES[kind],
         url=url,
         media_id=media_id or None,
-        mime=text_of(node["mime_type"]).strip() or None,
-        name=text_of(node["filename"]).strip() or None,
+        mime=node["mime_type"].words.strip() or None,
+        name=node["filename"].words.strip() or None,
     )
     return Content(text=caption, attachments=(found,))
 
@@ -97,8 +96,8 @@ def _place(node: Node) -> Content:
         type=AttachmentType.LOCATION,
         latitude=latitude,
         longitude=longitude,
-        name=text_of(node["name"]) or None,
-        address=text_of(node["address"]) or None,
+        name=node["name"].words or None,
+        address=node["address"].words or None,
     )
     return Content(attachments=(found,))
 
@@ -111,9 +110,9 @@ def _contacts(node: Node) -> Content:
 
 def _contact(node: Node) -> Attachment | None:
     naming = node["name"]
-    parts = (text_of(naming["first_name"]), text_of(naming["last_name"]))
-    name = text_of(naming["formatted_name"]) or " ".join(filter(None, parts))
-    phones = [text_of(each["phone"]) or text_of(each["wa_id"]) for each in node["phones"]]
+    parts = (naming["first_name"].words, naming["last_name"].words)
+    name = naming["formatted_name"].words or " ".join(filter(None, parts))
+    phones = [each["phone"].words or each["wa_id"].words for each in node["phones"]]
     phone = next(filter(None, phones), None)
     if not (name or phone):
         return None
@@ -124,7 +123,7 @@ def _contact(node: Node) -> Attachment | None:
 
 
 def _button(node: Node) -> Content:
-    return _pressed(text_of(node["text"]), text_of(node["payload"]), PressKind.BUTTON)
+    return _pressed(node["text"].words, node["payload"].words, PressKind.BUTTON)
 
 
 def _pressed(title: str, payload: str, kind: PressKind) -> Content:
@@ -135,44 +134,44 @@ def _pressed(title: str, payload: str, kind: PressKind) -> Content:
 def _interactive(node: Node) -> Content:
     button, row, flow = node["button_reply"], node["list_reply"], node["nfm_reply"]
     if button:
-        return _pressed(text_of(button["title"]), text_of(button["id"]), PressKind.BUTTON)
+        return _pressed(button["title"].words, button["id"].words, PressKind.BUTTON)
     if row:
-        return _pressed(text_of(row["title"]), text_of(row["id"]), PressKind.LIST)
+        return _pressed(row["title"].words, row["id"].words, PressKind.LIST)
     if flow:
         fields = whatsapp.answers(flow["response_json"].text)
         press = Press(kind=PressKind.FORM, fields=fields) if fields else None
-        return Content(text=text_of(flow["body"]), press=press)
+        return Content(text=flow["body"].words, press=press)
     return Content()
 
 
 def _order(node: Node) -> Content:
     items = tuple(item for each in node["product_items"] if (item := _item(each)) is not None)
-    return Content(text=text_of(node["text"]), attachments=items)
+    return Content(text=node["text"].words, attachments=items)
 
 
 def _item(node: Node) -> Attachment | None:
     """One line of an order: how many of what, and the price of one."""
-    product = text_of(node["product_retailer_id"])
+    product = node["product_retailer_id"].words
     if not product:
         return None
-    price = " ".join(filter(None, (text_of(node["item_price"]), text_of(node["currency"]))))
-    amount = f"{text_of(node['quantity']) or '1'} × {product}"
+    price = " ".join(filter(None, (node["item_price"].words, node["currency"].words)))
+    amount = f"{(node['quantity']).words or '1'} × {product}"
     name = f"{amount}, {price}" if price else amount
     return Attachment(type=AttachmentType.SHARE, name=name)
 
 
 def _product(node: Node) -> Attachment | None:
-    product = text_of(node["product_retailer_id"])
+    product = node["product_retailer_id"].words
     return Attachment(type=AttachmentType.SHARE, name=product) if product else None
 
 
 def _web(node: Node) -> str | None:
-    url = text_of(node).strip()
+    url = node.words.strip()
     return url if url.lower().startswith(("https://", "http://")) else None
 
 
 _READINGS: dict[str, Callable[[Node], Content]] = {
-    "text": lambda node: Content(text=text_of(node["body"])),
+    "text": lambda node: Content(text=node["body"].words),
     "location": _place,
     "contacts": _contacts,
     "button": _button,

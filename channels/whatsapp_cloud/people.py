@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.kit import whatsapp
-from bot.kit.meta.nodes import text_of
 from bot.model.channel import Sender
 
 if TYPE_CHECKING:
@@ -35,12 +34,12 @@ def person(nodes: Iterable[Node], contacts: Node | None = None) -> Sender | None
 
     A contact of the same payload that has one of the ids adds its own, and the person's names.
     """
-    ids = [text_of(node) for node in nodes]
+    ids = [node.words for node in nodes]
     contact = next(
         (each for each in contacts or () if _ids(each) & {_bare(one) for one in ids if one}), None
     )
     if contact is not None:
-        ids += [text_of(contact[name]) for name in ("wa_id", "user_id", "parent_user_id")]
+        ids += [contact[name].words for name in ("wa_id", "user_id", "parent_user_id")]
     found = [who for one in ids if one and (who := known(one)) is not None]
     if not found:
         return None
@@ -63,7 +62,7 @@ def writer(message: Node, contacts: Node) -> Sender | None:
 
 
 def _ids(contact: Node) -> set[str]:
-    return {_bare(text_of(contact[name])) for name in ("wa_id", "user_id")} - {""}
+    return {_bare(contact[name].words) for name in ("wa_id", "user_id")} - {""}
 
 
 def _bare(user: str) -> str:
@@ -71,8 +70,8 @@ def _bare(user: str) -> str:
 
 
 def _line(node: Node) -> str | None:
-    return text_of(node).strip() or None
+    return node.words.strip() or None
 
 
 def _username(node: Node) -> str | None:
-    return text_of(node).strip().removeprefix("@") or None
+    return node.words.strip().removeprefix("@") or None

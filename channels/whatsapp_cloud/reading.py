@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bot.kit.meta import webhook
-from bot.kit.meta.nodes import text_of, time_of
 from bot.kit.payload import Node
 from bot.model.channel import (
     Echo,
@@ -52,8 +51,8 @@ def _all(said: Node, phone_number_id: str) -> Iterator[ChannelEvent]:
 
 
 def _change(change: Node, phone_number_id: str) -> Iterator[ChannelEvent]:
-    value, field = change["value"], text_of(change["field"])
-    number = text_of(value["metadata"]["phone_number_id"])
+    value, field = change["value"], change["field"].words
+    number = value["metadata"]["phone_number_id"].words
     is_ours = number in {"", phone_number_id}
     told = [name for name in value.keys if name not in _FRAME and value[name]]
     if not value.is_object or not told:
@@ -77,7 +76,7 @@ def _items(node: Node) -> Iterator[Node]:
 
 def _left_alone(field: str, name: str, value: Node) -> Ignored:
     """What is between Meta and the business, or what we do not know."""
-    happened = text_of(value["event"])
+    happened = value["event"].words
     line = " ".join(dict.fromkeys(filter(None, (field, happened or name))))
     return Ignored(reason=f"event_ignored: {line}"[:100])
 
@@ -110,15 +109,15 @@ def _done(message: Node, value: Node, sender: Sender, *, key: str) -> Events:
         case "system":
             return signals.system(message, sender, key)
         case "request_welcome":
-            return (Started(sender=sender, dedupe_key=key, at=time_of(message["timestamp"])),)
+            return (Started(sender=sender, dedupe_key=key, at=message["timestamp"].moment),)
         case _:
             came_by = signals.referral(message, sender, key)
             return (*came_by, _content(message, value, sender, key))
 
 
 def _content(message: Node, value: Node, sender: Sender, key: str) -> ChannelEvent:
-    said, at = content(message), time_of(message["timestamp"])
-    external_id = text_of(message["id"]) or None
+    said, at = content(message), message["timestamp"].moment
+    external_id = message["id"].words or None
     if kind_of(message) == "text":
         wish = webhook.asked(said.text, sender, key, at)
         if wish is not None:
@@ -131,11 +130,11 @@ def _content(message: Node, value: Node, sender: Sender, key: str) -> ChannelEve
         sender=sender,
         dedupe_key=key,
         external_id=external_id,
-        to=text_of(value["metadata"]["phone_number_id"]) or None,
+        to=value["metadata"]["phone_number_id"].words or None,
         text=said.text,
         attachments=said.attachments,
         at=at,
-        reply_to=text_of(message["context"]["id"]) or None,
+        reply_to=message["context"]["id"].words or None,
         press=said.press,
         incomplete=bool(said.lacking),
     )
@@ -147,14 +146,14 @@ def _mover(message: Node) -> Sender | None:
     if kind_of(message) != "system":
         return None
     before = (told["previous_user_id"], told["previous_parent_user_id"])
-    if text_of(told["type"]) == "user_changed_user_id":
+    if told["type"].words == "user_changed_user_id":
         return person((*before, message["from"], message["from_user_id"]))
     return person((told["customer"], message["from"], *before, message["from_user_id"]))
 
 
 def _key(message: Node, sender: Sender) -> str:
-    made = f"{sender.user}:{text_of(message['timestamp'])}:{kind_of(message)}"
-    return text_of(message["id"]) or made
+    made = f"{sender.user}:{(message['timestamp']).words}:{kind_of(message)}"
+    return message["id"].words or made
 
 
 # --- what the business itself wrote ----------------------------------------------------------
@@ -165,7 +164,7 @@ def _echo(message: Node, value: Node) -> Events:
 
     Source: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/smb_message_echoes
     """
-    recipient, external_id = _recipient(message, value), text_of(message["id"])
+    recipient, external_id = _recipient(message, value), message["id"].words
     if recipient is None or not external_id:
         return signals.malformed("an echo lacks its recipient or id")
     match kind_of(message):
@@ -176,16 +175,16 @@ def _echo(message: Node, value: Node) -> Events:
         case "reaction" | "system" as kind:
             return (Ignored(reason=f"echo_ignored: {kind}"),)
         case _:
-            said, at = content(message), time_of(message["timestamp"])
+            said, at = content(message), message["timestamp"].moment
             echo = Echo(recipient=recipient.user, external_id=external_id, text=said.text, at=at)
             return (echo.model_copy(update={"attachments": said.attachments}),)
 
 
 def _recipient(message: Node, value: Node) -> Sender | None:
-    business = known(text_of(value["metadata"]["display_phone_number"]))
+    business = known(value["metadata"]["display_phone_number"].words)
     ends = [message["to"], message["from"]]
     if business is not None:
-        ends = [end for end in ends if known(text_of(end)) != business]
+        ends = [end for end in ends if known(end.words) != business]
     ids = (message["to_user_id"], message["to_parent_user_id"])
     return person((*ends[:1], *ids), value["contacts"])
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from bot.kit import payload, proofs
+from bot.kit import payload, playing, proofs
 from bot.kit.split import measure
 from bot.model.channel import Answer, Request, TextUnit
 from bot.model.phone import PhoneChoice, PhoneShows, ProviderTook
@@ -101,18 +100,11 @@ class Loopback:
         entry: Json = {"id": _ACCOUNT, "changes": [{"field": "messages", "value": value}]}
         said: Json = {"object": "whatsapp_business_account", "entry": [entry]}
         body = json.dumps(said).encode()
-        headers = [("content-type", _JSON)]
+        headers: list[tuple[str, str]] = []
         if self._secret is not None:
             signature = proofs.meta_signature(secret=self._secret, body=body)
             headers.append(("x-hub-signature-256", signature))
-        return Request(
-            method="POST",
-            url=url,
-            path=urlsplit(url).path,
-            headers=tuple(headers),
-            body=body,
-            received_at=at,
-        )
+        return playing.webhook(url, body=body, at=at, mime=_JSON, headers=headers)
 
 
 def _choices(message: Node) -> Iterator[PhoneChoice]:

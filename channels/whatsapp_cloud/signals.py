@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.kit.meta.nodes import text_of, time_of
 from bot.model.channel import (
     Deleted,
     Edited,
@@ -61,22 +60,22 @@ def status(node: Node, contacts: Node) -> Events:
 
     Source: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/status
     """
-    external_id, word = text_of(node["id"]), text_of(node["status"]).strip().lower()
+    external_id, word = node["id"].words, node["status"].words.strip().lower()
     if not external_id or not word:
         return malformed("a status lacks its message's id or the status")
-    if word in _OTHER_STATUSES or text_of(node["type"]) == "payment":
+    if word in _OTHER_STATUSES or node["type"].words == "payment":
         return (Ignored(reason=f"status_ignored: {word[:50]}"),)
     if word not in _STATUSES:
         return (Unreadable(reason=UnreadableReason.UNKNOWN_STATUS, detail=word[:100]),)
     error = node["errors"][0]
-    code = text_of(error["code"]) or None
-    at = time_of(node["timestamp"])
+    code = error["code"].words or None
+    at = node["timestamp"].moment
     receipt = Receipt(
         external_id=external_id,
         status=_STATUSES[word],
         at=at,
         error_code=code,
-        error_title=text_of(error["title"]) or text_of(error["message"]) or None,
+        error_title=error["title"].words or error["message"].words or None,
     )
     names = ("recipient_id", "recipient_user_id", "parent_recipient_user_id")
     who = person((node[name] for name in names), contacts) if code == OPTED_OUT else None
@@ -95,14 +94,14 @@ def preference(node: Node, contacts: Node) -> Events:
     if who is None:
         said = "a preference does not say whose it is"
         return (Unreadable(reason=UnreadableReason.INVALID_SENDER, detail=said),)
-    wish, scope = text_of(node["value"]).strip().lower(), text_of(node["category"]) or None
-    key = f"{who.user}:{scope}:{wish}:{text_of(node['timestamp'])}"
-    source, at = f"whatsapp:{wish}"[:100], time_of(node["timestamp"])
+    wish, scope = node["value"].words.strip().lower(), node["category"].words or None
+    key = f"{who.user}:{scope}:{wish}:{(node['timestamp']).words}"
+    source, at = f"whatsapp:{wish}"[:100], node["timestamp"].moment
     match wish:
         case "stop":
             return (OptOut(sender=who, dedupe_key=key, source=source, scope=scope, at=at),)
         case "resume" | "signup":
-            ref = text_of(node["signup_id"]) or None
+            ref = node["signup_id"].words or None
             return (OptIn(sender=who, dedupe_key=key, source=source, scope=scope, ref=ref, at=at),)
         case _:
             return (Ignored(reason=f"preference_ignored: {wish[:50]}"),)
@@ -110,8 +109,8 @@ def preference(node: Node, contacts: Node) -> Events:
 
 def error(node: Node) -> Ignored:
     """Something is wrong with the app or the account: an operator has to know."""
-    told = [text_of(node[name]) for name in ("code", "title", "message")]
-    details = text_of(node["error_data"]["details"])
+    told = [node[name].words for name in ("code", "title", "message")]
+    details = node["error_data"]["details"].words
     line = " ".join(dict.fromkeys(filter(None, [*told, details])))
     return Ignored(reason=f"channel_error: {line}"[:_LONGEST])
 
@@ -122,7 +121,7 @@ def error(node: Node) -> Ignored:
 def edit(message: Node, sender: Sender, key: str, *, ours: bool) -> Events:
     """An earlier message changed; of a file only the caption can."""
     change = message["edit"]
-    external_id = text_of(change["original_message_id"])
+    external_id = change["original_message_id"].words
     if not external_id:
         return malformed("an edit does not say of which message")
     return (
@@ -132,24 +131,24 @@ def edit(message: Node, sender: Sender, key: str, *, ours: bool) -> Events:
             external_id=external_id,
             text=content(change["message"]).text,
             ours=ours,
-            at=time_of(message["timestamp"]),
+            at=message["timestamp"].moment,
         ),
     )
 
 
 def revoke(message: Node, sender: Sender, key: str, *, ours: bool) -> Events:
     """An earlier message was taken back."""
-    external_id = text_of(message["revoke"]["original_message_id"])
+    external_id = message["revoke"]["original_message_id"].words
     if not external_id:
         return malformed("a deletion does not say of which message")
-    at = time_of(message["timestamp"])
+    at = message["timestamp"].moment
     return (Deleted(sender=sender, dedupe_key=key, external_id=external_id, ours=ours, at=at),)
 
 
 def reaction(message: Node, sender: Sender, key: str) -> Events:
     """A reaction put on a message, or taken away (without an emoji)."""
     mark = message["reaction"]
-    external_id = text_of(mark["message_id"])
+    external_id = mark["message_id"].words
     if not external_id:
         return malformed("a reaction does not say to which message")
     return (
@@ -157,8 +156,8 @@ def reaction(message: Node, sender: Sender, key: str) -> Events:
             sender=sender,
             dedupe_key=key,
             external_id=external_id,
-            emoji=text_of(mark["emoji"]),
-            at=time_of(message["timestamp"]),
+            emoji=mark["emoji"].words,
+            at=message["timestamp"].moment,
         ),
     )
 
@@ -166,8 +165,8 @@ def reaction(message: Node, sender: Sender, key: str) -> Events:
 def referral(message: Node, sender: Sender, key: str) -> tuple[Referral, ...]:
     """The advertisement or post by which the person came to write this."""
     came_by = message["referral"]
-    source, place = text_of(came_by["source_type"]), text_of(came_by["source_url"])
-    ad_id, click = text_of(came_by["source_id"]), text_of(came_by["ctwa_clid"])
+    source, place = came_by["source_type"].words, came_by["source_url"].words
+    ad_id, click = came_by["source_id"].words, came_by["ctwa_clid"].words
     if not (source or place or ad_id or click):
         return ()
     return (
@@ -177,7 +176,7 @@ def referral(message: Node, sender: Sender, key: str) -> tuple[Referral, ...]:
             ref=click or place or None,
             source=source or None,
             ad_id=ad_id or None,
-            at=time_of(message["timestamp"]),
+            at=message["timestamp"].moment,
         ),
     )
 
@@ -191,10 +190,10 @@ def system(message: Node, sender: Sender, key: str) -> Events:
     Source: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/system
     """
     told = message["system"]
-    kind = text_of(told["type"])
+    kind = told["type"].words
     if kind in _NEW_DEVICE:
-        return (IdentityChanged(sender=sender, dedupe_key=key, at=time_of(message["timestamp"])),)
-    new = [who.user for name in _NEW_IDS if (who := known(text_of(told[name]))) is not None]
+        return (IdentityChanged(sender=sender, dedupe_key=key, at=message["timestamp"].moment),)
+    new = [who.user for name in _NEW_IDS if (who := known(told[name].words)) is not None]
     new = [user for user in dict.fromkeys(new) if user != sender.user]
     if kind not in _MOVED or not new:
         return (Ignored(reason=f"event_ignored: system {kind[:50]}"),)
@@ -204,7 +203,7 @@ def system(message: Node, sender: Sender, key: str) -> Events:
             sender=sender.model_copy(update={"aliases": aliases}),
             dedupe_key=key,
             new_identity=new[0],
-            at=time_of(message["timestamp"]),
+            at=message["timestamp"].moment,
         ),
     )
 
@@ -213,7 +212,7 @@ def user_id_update(node: Node, contacts: Node) -> Events:
     """A person's user id was replaced, in the words of before it was a system message."""
     ids, parents = node["user_id"], node["parent_user_id"]
     who = person((node["wa_id"], ids["previous"], parents["previous"]), contacts)
-    new = known(text_of(ids["current"]))
+    new = known(ids["current"].words)
     if who is None or new is None:
         said = "an update of a user id does not say whose it is or what it becomes"
         return (Unreadable(reason=UnreadableReason.INVALID_SENDER, detail=said),)
@@ -221,8 +220,8 @@ def user_id_update(node: Node, contacts: Node) -> Events:
     return (
         IdentityChanged(
             sender=who.model_copy(update={"aliases": aliases}),
-            dedupe_key=f"{who.user}:{new.user}:{text_of(node['timestamp'])}",
+            dedupe_key=f"{who.user}:{new.user}:{(node['timestamp']).words}",
             new_identity=new.user,
-            at=time_of(node["timestamp"]),
+            at=node["timestamp"].moment,
         ),
     )

@@ -14,7 +14,7 @@ from bot.hub.signing_in import OUTRANKED, SignedLogin, SignInEnd
 from bot.model.channel import LOGIN, Address
 from bot.model.people import BySystem
 from bot.model.thread import LinkRefused, Unlinked
-from tests.hubs import HubKit, assert_rebuilds, hub_kit
+from tests.hubs import HubKit, kit_on
 from tests.records import KINDS, record_of
 
 if TYPE_CHECKING:
@@ -28,13 +28,8 @@ SMS = ("twilio_sms", "+46701234567")
 
 @pytest.fixture(params=KINDS)
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
-    record = record_of(request, tmp_path)
-    async with (
-        record.open() as (store, bus),
-        hub_kit(store=store, bus=bus, clock=record.clock) as made,
-    ):
+    async with kit_on(record_of(request, tmp_path)) as made:
         yield made
-        await assert_rebuilds(made)
 
 
 async def sign_in(

@@ -10,7 +10,7 @@ import pytest
 
 from bot.model.event import Done
 from bot.model.thread import Episode, EpisodeChanged, OwnedByAgent, OwnedByBot, Phase
-from tests.hubs import ANNA, HubKit, assert_rebuilds, hub_kit
+from tests.hubs import ANNA, HubKit, kit_on
 from tests.records import ON_ONE_MACHINE, record_of
 
 WEB, SMS = ("webchat", "v1"), ("twilio_sms", "+46701234567")
@@ -19,13 +19,8 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(params=ON_ONE_MACHINE)
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
-    record = record_of(request, tmp_path)
-    async with (
-        record.open() as (store, bus),
-        hub_kit(store=store, bus=bus, clock=record.clock) as made,
-    ):
+    async with kit_on(record_of(request, tmp_path)) as made:
         yield made
-        await assert_rebuilds(made)
 
 
 async def case(kit: HubKit) -> Episode:

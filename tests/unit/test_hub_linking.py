@@ -39,7 +39,7 @@ from channels import telegram
 from tests.builders import START
 from tests.fakes.clock import settle
 from tests.fakes.store import FakeStore
-from tests.hubs import ANNA, BO, HubKit, assert_rebuilds, hub_kit, only_thread
+from tests.hubs import ANNA, BO, HubKit, hub_kit, kit_on, only_thread
 from tests.records import ON_ONE_MACHINE, record_of
 
 WEB, SMS = ("webchat", "v1"), ("twilio_sms", "+46701234567")
@@ -48,13 +48,8 @@ REFUSED = "[link.refused]"
 
 @pytest.fixture(params=ON_ONE_MACHINE)
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
-    record = record_of(request, tmp_path)
-    async with (
-        record.open() as (store, bus),
-        hub_kit(store=store, bus=bus, clock=record.clock) as made,
-    ):
+    async with kit_on(record_of(request, tmp_path)) as made:
         yield made
-        await assert_rebuilds(made)
 
 
 async def threads(kit: HubKit) -> int:

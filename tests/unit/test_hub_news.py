@@ -10,7 +10,7 @@ import pytest
 from bot.hub.signing_in import SignedLogin, SignInEnd
 from bot.model.channel import LOGIN, Address
 from bot.model.fact import CodeShown
-from tests.hubs import HubKit, assert_rebuilds, hub_kit, shipped_content
+from tests.hubs import HubKit, hub_kit, kit_on, shipped_content
 from tests.records import ON_ONE_MACHINE, record_of
 
 if TYPE_CHECKING:
@@ -26,13 +26,8 @@ TOLD = "[link.signed_in]"
 
 @pytest.fixture(params=ON_ONE_MACHINE)
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
-    record = record_of(request, tmp_path)
-    async with (
-        record.open() as (store, bus),
-        hub_kit(store=store, bus=bus, clock=record.clock) as made,
-    ):
+    async with kit_on(record_of(request, tmp_path)) as made:
         yield made
-        await assert_rebuilds(made)
 
 
 async def sign_in(kit: HubKit, who: Who, *, shown: CodeShown | None = None) -> None:

@@ -26,7 +26,7 @@ from bot.model.thread import (
     Phase,
     SendStatus,
 )
-from tests.hubs import ANNA, BO, HubKit, assert_rebuilds, hub_kit, shipped_content
+from tests.hubs import ANNA, BO, HubKit, hub_kit, kit_on, shipped_content
 from tests.records import ON_ONE_MACHINE, record_of
 
 SMS, PHONE = "twilio_sms", "+46701234567"
@@ -36,13 +36,8 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture(params=ON_ONE_MACHINE)
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
-    record = record_of(request, tmp_path)
-    async with (
-        record.open() as (store, bus),
-        hub_kit(store=store, bus=bus, clock=record.clock) as made,
-    ):
+    async with kit_on(record_of(request, tmp_path)) as made:
         yield made
-        await assert_rebuilds(made)
 
 
 async def offered(kit: HubKit) -> None:

@@ -17,7 +17,7 @@ from bot.hub.subjects import erase, find
 from bot.model.fact import CodeShown
 from bot.model.people import Proof
 from bot.model.thread import LinkAsked, Linked, LinkRefused
-from tests.hubs import HubKit, assert_rebuilds, hub_kit, shipped_content
+from tests.hubs import HubKit, assert_rebuilds, hub_kit, kit_on, shipped_content
 from tests.records import KINDS, ON_ONE_MACHINE, Record, record_of
 
 if TYPE_CHECKING:
@@ -31,13 +31,8 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture(params=ON_ONE_MACHINE)
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
-    record = record_of(request, tmp_path)
-    async with (
-        record.open() as (store, bus),
-        hub_kit(store=store, bus=bus, clock=record.clock) as made,
-    ):
+    async with kit_on(record_of(request, tmp_path)) as made:
         yield made
-        await assert_rebuilds(made)
 
 
 @pytest.fixture(params=KINDS)

@@ -15,7 +15,7 @@ from bot.model.channel import Address
 from bot.model.event import Done, Rejected
 from bot.model.ids import IdentityId
 from tests.builders import at
-from tests.hubs import HubKit, assert_rebuilds, hub_kit
+from tests.hubs import HubKit, kit_on
 from tests.records import ON_ONE_MACHINE, record_of
 
 V1, V2 = (Address(channel="webchat", account="demo", user=user) for user in ("v1", "v2"))
@@ -23,13 +23,8 @@ V1, V2 = (Address(channel="webchat", account="demo", user=user) for user in ("v1
 
 @pytest.fixture(params=ON_ONE_MACHINE)
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
-    record = record_of(request, tmp_path)
-    async with (
-        record.open() as (store, bus),
-        hub_kit(store=store, bus=bus, clock=record.clock) as made,
-    ):
+    async with kit_on(record_of(request, tmp_path)) as made:
         yield made
-        await assert_rebuilds(made)
 
 
 def signed(sub: str = "anna", *, proof: str = "p1", realm: str = "shop") -> SignedLogin:

@@ -11,7 +11,7 @@ import pytest
 from bot.model.event import Done, Rejected
 from bot.model.people import Actor, BySystem
 from bot.model.thread import EpisodeChanged, OwnedByAgent, Phase
-from tests.hubs import ANNA, BO, HubKit, assert_rebuilds, hub_kit
+from tests.hubs import ANNA, BO, HubKit, kit_on
 from tests.records import ON_ONE_MACHINE, record_of
 
 SMS, PHONE = "twilio_sms", "+46701234567"
@@ -21,13 +21,8 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture(params=ON_ONE_MACHINE)
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
-    record = record_of(request, tmp_path)
-    async with (
-        record.open() as (store, bus),
-        hub_kit(store=store, bus=bus, clock=record.clock) as made,
-    ):
+    async with kit_on(record_of(request, tmp_path)) as made:
         yield made
-        await assert_rebuilds(made)
 
 
 async def owned(kit: HubKit) -> None:

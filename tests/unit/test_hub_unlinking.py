@@ -33,7 +33,7 @@ from tests.builders import understood
 from tests.fakes.clock import settle
 from tests.fakes.nlu import FakeNlu
 from tests.fakes.store import FakeStore
-from tests.hubs import ANNA, TABLE, HubKit, assert_rebuilds, hub_kit
+from tests.hubs import ANNA, TABLE, HubKit, assert_rebuilds, hub_kit, kit_on
 from tests.records import ON_ONE_MACHINE, record_of
 
 WEB, SMS, TELEGRAM = ("webchat", "v1"), ("twilio_sms", "+46701234567"), ("telegram", "77")
@@ -54,13 +54,8 @@ NLU = FakeNlu(
 
 @pytest.fixture(params=ON_ONE_MACHINE)
 async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubKit]:
-    record = record_of(request, tmp_path)
-    async with (
-        record.open() as (store, bus),
-        hub_kit(store=store, bus=bus, clock=record.clock, nlu=NLU) as made,
-    ):
+    async with kit_on(record_of(request, tmp_path), nlu=NLU) as made:
         yield made
-        await assert_rebuilds(made)
 
 
 async def joined(kit: HubKit, source: Who = WEB, target: Who = SMS) -> LinkMade:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from bot.kit import payload, proofs
+from bot.kit import payload, playing, proofs
 from bot.kit.split import measure
 from bot.model.channel import Answer, Request
 from bot.model.phone import PhoneChoice, PhoneShows, ProviderTook
@@ -94,18 +93,11 @@ class Played:
         time = _milliseconds(at)
         entry: Json = {"id": self._page, "time": time, "messaging": [{**item, "timestamp": time}]}
         body = json.dumps({"object": self._known, "entry": [entry]}).encode()
-        headers = [("content-type", _JSON)]
+        headers: list[tuple[str, str]] = []
         if self._secret is not None:
             signature = proofs.meta_signature(secret=self._secret, body=body)
             headers.append(("x-hub-signature-256", signature))
-        return Request(
-            method="POST",
-            url=url,
-            path=urlsplit(url).path,
-            headers=tuple(headers),
-            body=body,
-            received_at=at,
-        )
+        return playing.webhook(url, body=body, at=at, mime=_JSON, headers=headers)
 
 
 def _shows(user: str, message: Node) -> PhoneShows:

@@ -14,7 +14,6 @@ from bot.kit.meta import webhook
 from bot.kit.meta.messaging import signals
 from bot.kit.meta.messaging.attachments import carried
 from bot.kit.meta.messaging.parties import made_key, party_id, sender_of
-from bot.kit.meta.nodes import text_of, time_of
 from bot.kit.payload import Node
 from bot.kit.text import clean
 from bot.model.channel import (
@@ -99,7 +98,7 @@ def _not_said(item: Node) -> Ignored:
     enforced = item["policy_enforcement"]
     if enforced:
         # Meta limits the page or lifts the limit: an operator has to know.
-        action, why = text_of(enforced["action"]), text_of(enforced["reason"])
+        action, why = enforced["action"].words, enforced["reason"].words
         return Ignored(reason=f"channel_error: policy_enforcement {action}: {why}"[:300])
     other = next((name for name in item.keys if name not in _FRAME), "nothing")
     return Ignored(reason=clean(f"event_ignored: {other[:50]}"))
@@ -120,7 +119,7 @@ def _echo(item: Node, whose: Reading) -> Events:
     message, recipient = item["message"], party_id(item["recipient"])
     if recipient == whose.account:
         return (Ignored(reason=f"echo_ignored: the {whose.called} wrote to itself"),)
-    external_id = text_of(message["mid"])
+    external_id = message["mid"].words
     if not recipient or not external_id:
         said = "an echo lacks its recipient or mid"
         return (Unreadable(reason=UnreadableReason.MALFORMED, detail=said),)
@@ -130,10 +129,10 @@ def _echo(item: Node, whose: Reading) -> Events:
         Echo(
             recipient=recipient,
             external_id=external_id,
-            text=text_of(message["text"]),
+            text=message["text"].words,
             attachments=carried(message).attachments,
-            app_id=text_of(message["app_id"]) or None,
-            at=time_of(item["timestamp"]),
+            app_id=message["app_id"].words or None,
+            at=item["timestamp"].moment,
         ),
     )
 
@@ -143,7 +142,7 @@ def _echo(item: Node, whose: Reading) -> Events:
 
 def _message(item: Node, sender: Sender) -> Events:
     message = item["message"]
-    key = text_of(message["mid"]) or made_key(item, sender, "message")
+    key = message["mid"].words or made_key(item, sender, "message")
     if message["is_deleted"].is_true:
         return (_deleted(item, sender, key, ours=False),)
     came_by = signals.referral_of(message["referral"], item, sender=sender, key=f"{key}:referral")
@@ -156,13 +155,13 @@ def _deleted(item: Node, sender: Sender, external_id: str, *, ours: bool) -> Del
         dedupe_key=f"{external_id}:deleted",
         external_id=external_id,
         ours=ours,
-        at=time_of(item["timestamp"]),
+        at=item["timestamp"].moment,
     )
 
 
 def _content(item: Node, sender: Sender, key: str) -> ChannelEvent:
-    message, at = item["message"], time_of(item["timestamp"])
-    text, external_id = text_of(message["text"]), text_of(message["mid"]) or None
+    message, at = item["message"], item["timestamp"].moment
+    text, external_id = message["text"].words, message["mid"].words or None
     attachments, lacking = carried(message)
     press = _quick_reply(message)
     if text and not attachments and press is None:
@@ -180,7 +179,7 @@ def _content(item: Node, sender: Sender, key: str) -> ChannelEvent:
         text=text,
         attachments=attachments,
         at=at,
-        reply_to=text_of(message["reply_to"]["mid"]) or None,
+        reply_to=message["reply_to"]["mid"].words or None,
         press=press,
         # A link's preview without a link says no more than the text that has it.
         incomplete=any(what != "fallback" for what in lacking),
@@ -188,21 +187,21 @@ def _content(item: Node, sender: Sender, key: str) -> ChannelEvent:
 
 
 def _quick_reply(message: Node) -> Press | None:
-    payload = text_of(message["quick_reply"]["payload"])
+    payload = message["quick_reply"]["payload"].words
     return Press(kind=PressKind.QUICK_REPLY, payload=payload) if payload else None
 
 
 def _postback(item: Node, sender: Sender) -> Events:
     postback = item["postback"]
-    payload, mid = text_of(postback["payload"]), text_of(postback["mid"])
+    payload, mid = postback["payload"].words, postback["mid"].words
     key = mid or made_key(item, sender, f"postback:{payload}")
     press = Inbound(
         sender=sender,
         dedupe_key=key,
         external_id=mid or None,
         to=party_id(item["recipient"]) or None,
-        text=text_of(postback["title"]),
-        at=time_of(item["timestamp"]),
+        text=postback["title"].words,
+        at=item["timestamp"].moment,
         press=Press(kind=PressKind.POSTBACK, payload=payload),
     )
     return (

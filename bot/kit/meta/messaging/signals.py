@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.kit.meta.messaging.parties import made_key
-from bot.kit.meta.nodes import text_of, time_of
 from bot.model.channel import (
     Edited,
     Ignored,
@@ -42,17 +41,17 @@ _EMOJI = {
 def edit(item: Node, sender: Sender) -> Events:
     """An earlier message changed."""
     change = item["message_edit"]
-    mid = text_of(change["mid"])
+    mid = change["mid"].words
     if not mid:
         return (Unreadable(reason=UnreadableReason.MALFORMED, detail="an edit lacks its mid"),)
-    times = text_of(change["num_edit"]) or text_of(item["timestamp"])
+    times = change["num_edit"].words or item["timestamp"].words
     return (
         Edited(
             sender=sender,
             dedupe_key=f"{mid}:edit:{times}",
             external_id=mid,
-            text=text_of(change["text"]),
-            at=time_of(item["timestamp"]),
+            text=change["text"].words,
+            at=item["timestamp"].moment,
         ),
     )
 
@@ -60,18 +59,18 @@ def edit(item: Node, sender: Sender) -> Events:
 def reaction(item: Node, sender: Sender) -> Events:
     """A reaction put on a message, or taken away."""
     mark = item["reaction"]
-    mid, taken = text_of(mark["mid"]), mark["action"].text == "unreact"
+    mid, taken = mark["mid"].words, mark["action"].text == "unreact"
     if not mid:
         return (Unreadable(reason=UnreadableReason.MALFORMED, detail="a reaction lacks its mid"),)
-    name = text_of(mark["reaction"])
-    emoji = text_of(mark["emoji"]) or _EMOJI.get(name, name or "reaction")
+    name = mark["reaction"].words
+    emoji = mark["emoji"].words or _EMOJI.get(name, name or "reaction")
     return (
         Reacted(
             sender=sender,
             dedupe_key=made_key(item, sender, f"reaction:{mid}:{'' if taken else emoji}"),
             external_id=mid,
             emoji="" if taken else emoji,
-            at=time_of(item["timestamp"]),
+            at=item["timestamp"].moment,
         ),
     )
 
@@ -82,8 +81,8 @@ def reaction(item: Node, sender: Sender) -> Events:
 def delivery(item: Node, sender: Sender) -> Events:
     """Messages delivered: by their ids where Meta names them, else up to a moment."""
     told = item["delivery"]
-    at = time_of(told["watermark"])
-    mids = [text_of(mid) for mid in told["mids"]]
+    at = told["watermark"].moment
+    mids = [mid.words for mid in told["mids"]]
     if any(mids):
         status = ReceiptStatus.DELIVERED
         return tuple(Receipt(external_id=mid, status=status, at=at) for mid in mids if mid)
@@ -93,11 +92,11 @@ def delivery(item: Node, sender: Sender) -> Events:
 def read_mark(item: Node, sender: Sender) -> Events:
     """Messages read, up to a moment."""
     read = item["read"]
-    mid = text_of(read["mid"])
+    mid = read["mid"].words
     if mid:
-        at = time_of(item["timestamp"])
+        at = item["timestamp"].moment
         return (Receipt(external_id=mid, status=ReceiptStatus.READ, at=at),)
-    return _up_to(time_of(read["watermark"]), sender, ReceiptStatus.READ)
+    return _up_to(read["watermark"].moment, sender, ReceiptStatus.READ)
 
 
 def seen_mark(item: Node, sender: Sender) -> Events:
@@ -105,7 +104,7 @@ def seen_mark(item: Node, sender: Sender) -> Events:
 
     Source: https://developers.facebook.com/docs/instagram-platform/webhooks/examples
     """
-    mid, at = text_of(item["read"]["mid"]), time_of(item["timestamp"])
+    mid, at = item["read"]["mid"].words, item["timestamp"].moment
     if not mid or at is None:
         return read_mark(item, sender)
     return (ReadUpTo(sender=sender, watermark=at, external_id=mid),)
@@ -120,15 +119,15 @@ def _up_to(watermark: datetime | None, sender: Sender, status: ReceiptStatus) ->
 
 def referral(item: Node, sender: Sender) -> Events:
     """A person came (back) by a link or an advertisement."""
-    key = made_key(item, sender, f"referral:{text_of(item['referral']['ref'])}")
+    key = made_key(item, sender, f"referral:{(item['referral']['ref']).words}")
     came_by = referral_of(item["referral"], item, sender=sender, key=key)
     return came_by or (Ignored(reason="event_ignored: a referral that tells nothing"),)
 
 
 def referral_of(came_by: Node, item: Node, *, sender: Sender, key: str) -> tuple[Referral, ...]:
     """The way a person came, where `came_by` tells one."""
-    ref, source = text_of(came_by["ref"]), text_of(came_by["source"])
-    ad_id = text_of(came_by["ad_id"])
+    ref, source = came_by["ref"].words, came_by["source"].words
+    ad_id = came_by["ad_id"].words
     if not (ref or source or ad_id):
         return ()
     return (
@@ -138,19 +137,19 @@ def referral_of(came_by: Node, item: Node, *, sender: Sender, key: str) -> tuple
             ref=ref or None,
             source=source or None,
             ad_id=ad_id or None,
-            at=time_of(item["timestamp"]),
+            at=item["timestamp"].moment,
         ),
     )
 
 
 def optin(item: Node, sender: Sender) -> Events:
     """Consent to messages given or taken back, with the token to send them by."""
-    wish, at = item["optin"], time_of(item["timestamp"])
-    kind = text_of(wish["type"])
+    wish, at = item["optin"], item["timestamp"].moment
+    kind = wish["type"].words
     # Meta writes STOP_NOTIFICATIONS in one place and STOP NOTIFICATIONS in another.
-    status = text_of(wish["notification_messages_status"]).upper().replace("_", " ")
-    token = text_of(wish["notification_messages_token"]) or text_of(wish["one_time_notif_token"])
-    ref = text_of(wish["ref"]) or text_of(wish["payload"])
+    status = wish["notification_messages_status"].words.upper().replace("_", " ")
+    token = wish["notification_messages_token"].words or wish["one_time_notif_token"].words
+    ref = wish["ref"].words or wish["payload"].words
     key = made_key(item, sender, f"optin:{kind}:{status}:{token or ref}")
     source = kind or "send_to_messenger"
     if status.startswith("STOP"):
