@@ -72,7 +72,7 @@ async def continue_by_sms(server: House, page: Page) -> None:
     code = await page.locator("#code .big").text_content()
     assert code is not None
     number = await server.bring(NUMBER, code)
-    await page.get_by_role("button", name="Klart").click()
+    await expect(page.locator("#code")).to_have_count(0)
     await expect(texts(page, "customer").last).to_have_text(number)
 
 
@@ -226,7 +226,7 @@ async def test_linked_channels_are_shown_and_parted_with_in_every_tab(server: Ho
         await choose(page, "Mina kopplade kanaler")
         panel = page.locator("#channels")
         await expect(panel).to_be_focused()
-        rows = panel.locator("li")
+        rows = panel.locator("> .channels li")
         await expect(rows).to_have_count(2)
         await expect(rows.nth(0).locator(".name")).to_have_text("Webbchattden här chatten")
         await expect(rows.nth(1).locator(".name")).to_have_text("SMS +46 70 ••• •• 05")
@@ -244,6 +244,11 @@ async def test_linked_channels_are_shown_and_parted_with_in_every_tab(server: Ho
             "SMS +46 70 ••• •• 05 är bortkopplad"
         )
         await expect(rows).to_have_count(1)
+        await panel.get_by_text("Tidigare kopplade (1)").click()
+        former = panel.locator(".former li")
+        await expect(former).to_have_count(1)
+        await expect(former.locator(".name")).to_have_text("SMS +46 70 ••• •• 05")
+        await expect(former.locator(".how")).to_contain_text("Bortkopplad av kunden, ")
         await page.keyboard.press("Escape")
         await expect(page.locator("#text")).to_be_focused()
         for one in (page, tab):

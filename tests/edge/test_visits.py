@@ -118,7 +118,8 @@ async def test_visits_join_the_customer_on_proof_and_nobody_elses_do(server: Hou
 
     async def known() -> list[Fact]:
         row = await server.hub.desk.thread(PHONE.home_thread)
-        return await server.hub.knowing.facts([one.id for one in row.identities])
+        own = [one.id for one in row.identities]
+        return await server.hub.knowing.facts(own, kinds=("visited",))
 
     assert await known() == []
     offer = await anna.do("continue", {"channel": "twilio_sms", "account": "demo"})

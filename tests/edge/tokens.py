@@ -64,7 +64,7 @@ def claims(sub: str = "anna", **other: object) -> dict[str, object]:
         "sub": sub,
         "aud": AUDIENCE,
         "iat": now,
-        "exp": now + 600,
+        "exp": now + 3000,
         "jti": f"token-{next(_numbers)}",
         "name": "Anna Lind",
         **other,

@@ -159,7 +159,7 @@ async def _lived(kit: HubKit, *, with_other: bool) -> ThreadState:
     await kit.chat("v1", "hej")
     if with_other:
         await kit.write(*SMS, "hej")
-        await kit.write(*SMS, await kit.link(WEB, SMS))
+        await kit.go_on(WEB, SMS)
     await sees(kit, "/kassa")
     await kit.pass_time(60)
     if with_other:

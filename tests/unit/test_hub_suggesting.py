@@ -85,7 +85,7 @@ async def test_a_claim_is_kept_once_for_an_identity(kit: HubKit) -> None:
     await kit.pass_time(60)
     await kit.chat("v1", "som sagt min mejl")
     await kit.chat("v1", "hej")
-    (kept,) = await kit.store.facts([kit.identity("webchat", "v1")])
+    (kept,) = await kit.store.facts([kit.identity("webchat", "v1")], kinds=("claimed",))
     assert kept.body == Claimed(what=ClaimKind.EMAIL, value=MAIL, raw=MAIL)
     assert (kept.source, kept.at, kept.received_at) == ("nlu", said, said)
 
@@ -126,7 +126,8 @@ async def test_a_claim_of_a_number_that_a_provider_vouches_for(kit: HubKit) -> N
 async def test_role_mailboxes_are_kept_and_suggest_nothing(kit: HubKit) -> None:
     for visitor in ("v1", "v2"):
         await kit.chat(visitor, "rollmejl")
-        assert len(await kit.store.facts([kit.identity("webchat", visitor)])) == 1
+        who = [kit.identity("webchat", visitor)]
+        assert len(await kit.store.facts(who, kinds=("claimed",))) == 1
     assert await suggested(kit, "webchat", "v1") == []
 
 

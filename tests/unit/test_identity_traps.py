@@ -387,7 +387,8 @@ async def test_a_number_is_one_however_it_is_written(kit: HubKit) -> None:
     await kit.write(*SMS, "hej")
     for visitor, said in enumerate(("ett", "två", "tre"), 1):
         await kit.chat(f"v{visitor}", f"nummer på {said} sätt")
-        (claim,) = await kit.store.facts([kit.identity("webchat", f"v{visitor}")])
+        who = [kit.identity("webchat", f"v{visitor}")]
+        (claim,) = await kit.store.facts(who, kinds=("claimed",))
         assert isinstance(claim.body, Claimed)
         assert claim.body.value == SMS[1]
         others = (await kit.hub.cards.card(kit.identity("webchat", f"v{visitor}"))).suggestions

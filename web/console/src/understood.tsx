@@ -37,16 +37,18 @@ function Read({ read }: { read: Understanding }) {
   return (
     <>
       {!read.in_scope && <p className="bad">{t("read.unclear")}</p>}
-      <section>
-        <h3>{t("read.guesses")}</h3>
-        <ol className="plain">
-          {read.guesses.map(({ intent, confidence }) => (
-            <li key={intent}>
-              <code>{intent}</code> <span className="soft">{percent(confidence)} %</span>
-            </li>
-          ))}
-        </ol>
-      </section>
+      {read.guesses.length > 0 && (
+        <section>
+          <h3>{t("read.guesses")}</h3>
+          <ol className="plain">
+            {read.guesses.map(({ intent, confidence }) => (
+              <li key={intent}>
+                <code>{intent}</code> <span className="soft">{percent(confidence)} %</span>
+              </li>
+            ))}
+          </ol>
+        </section>
+      )}
       <dl>
         {read.need && <Pair name={t("read.need")}>{perhaps(words, "need", read.need)}</Pair>}
         {Math.abs(sentiment) >= 0.1 && <Pair name={t("read.sentiment")}>{t(sentiment < 0 ? "read.negative" : "read.positive", { n: percent(Math.abs(sentiment)) })}</Pair>}

@@ -28,6 +28,7 @@ export class Identity extends Watched {
   signedIn = false;
   channels: readonly LinkedChannel[] | null = null;
   former: readonly FormerChannel[] = [];
+  moves = 0; // how often the channels became others
   private token: string | null = null;
   private introduced: string | null = null; // with the connection, as it began
   private waiting: ((signed: Signed) => void)[] = [];
@@ -122,6 +123,8 @@ export class Identity extends Watched {
 
   /** The channels are others now. */
   moved(): void {
+    this.moves += 1;
+    this.changed();
     if (this.looking) void this.look(true);
   }
 

@@ -40,6 +40,7 @@ interface Props {
 
 export function Widget({ embed, memory, talk, shell, draft }: Props) {
   useWatched(talk);
+  useWatched(talk.identity);
   useWatched(shell);
   const { open, language } = shell;
   const t = useMemo<Translate>(() => translator(words, language), [language]);
@@ -107,6 +108,13 @@ export function Widget({ embed, memory, talk, shell, draft }: Props) {
     setPanel(null);
     field.current?.focus();
   };
+  // The code was used: what is said about it stands in the conversation.
+  const { moves } = talk.identity;
+  useEffect(() => {
+    if (moves === 0 || panel?.kind !== "code") return;
+    if (dialog.current?.matches(":focus-within")) back();
+    else setPanel(null);
+  }, [moves]);
   const goElsewhere = async (target: Target) => {
     const offer = await talk.elsewhere(target);
     if (offer) setPanel({ kind: "code", target, offer });
