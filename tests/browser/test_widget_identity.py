@@ -211,7 +211,9 @@ async def test_when_the_log_in_runs_out_the_page_shows_less(server: House) -> No
 # --- linked channels -------------------------------------------------------------------------
 
 
-async def test_linked_channels_are_shown_and_parted_with_in_every_tab(server: House) -> None:
+async def test_linked_channels_are_shown_and_parted_with_in_every_tab(
+    server: House,
+) -> None:
     async with browsing() as browser:
         page, faults = await open_page(browser, server.base)
         await open_chat(page)
@@ -245,10 +247,9 @@ async def test_linked_channels_are_shown_and_parted_with_in_every_tab(server: Ho
         )
         await expect(rows).to_have_count(1)
         await panel.get_by_text("Tidigare kopplade (1)").click()
-        former = panel.locator(".former li")
-        await expect(former).to_have_count(1)
-        await expect(former.locator(".name")).to_have_text("SMS +46 70 ••• •• 05")
-        await expect(former.locator(".how")).to_contain_text("Bortkopplad av kunden, ")
+        await expect(panel.locator(".former li")).to_contain_text(
+            re.compile(r"^SMS .*\s05Bortkopplad av kunden, ")
+        )
         await page.keyboard.press("Escape")
         await expect(page.locator("#text")).to_be_focused()
         for one in (page, tab):

@@ -8,7 +8,7 @@ import pytest
 
 from bot.errors import StoreError
 from bot.model.channel import Address
-from bot.model.fact import Fact, TrafficSource, Visited
+from bot.model.fact import Fact, FactKind, TrafficSource, Visited
 from tests.edge.house import Browser, House, house, until
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ AGENT = (
 )
 SHOP = "https://shop.example.com"
 PHONE = Address(channel="twilio_sms", account="demo", user="+46701740605")
+# The one kind of facts looked at.
+SEEN: tuple[FactKind, ...] = ("visited",)
 
 
 async def browser_of(
@@ -119,7 +121,7 @@ async def test_visits_join_the_customer_on_proof_and_nobody_elses_do(server: Hou
     async def known() -> list[Fact]:
         row = await server.hub.desk.thread(PHONE.home_thread)
         own = [one.id for one in row.identities]
-        return await server.hub.knowing.facts(own, kinds=("visited",))
+        return await server.hub.knowing.facts(own, kinds=SEEN)
 
     assert await known() == []
     offer = await anna.do("continue", {"channel": "twilio_sms", "account": "demo"})

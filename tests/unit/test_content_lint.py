@@ -82,8 +82,8 @@ def test_clean_content_has_no_problems(folder: Path) -> None:
             "unknown-variable",
             (
                 "variable 'order.eta' is unknown; known: agent.name, channel, customer.first_name, "
-                "customer.name, handoff.position, link.began, link.browser, link.code, link.number, "
-                "link.place, link.system, form.*"
+                "customer.name, handoff.position, link.began, link.browser, link.code, "
+                "link.number, link.place, link.system, form.*"
             ),
         ),
         (

@@ -10,7 +10,7 @@ from bot.hub.joining import MONTH, TWO_LOGINS, links_key
 from bot.hub.settings import HubSettings
 from bot.hub.suggesting import Basis, Evidence, Suggesting
 from bot.model.event import DismissesSuggestion, LoginSeen
-from bot.model.fact import Claimed, ClaimKind
+from bot.model.fact import Claimed, ClaimKind, FactKind
 from bot.model.ids import EventId
 from bot.model.record import Acceptance, Arrival, IdentitySeed
 from bot.model.understanding import EntityFound
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MAIL = "anna@mail.se"
 NUMBER = "+46701740605"
 SMS = ("twilio_sms", NUMBER)
+# The one kind of facts looked at.
+CLAIMS: tuple[FactKind, ...] = ("claimed",)
 
 
 def entities(*found: tuple[str, str]) -> dict[str, object]:
@@ -85,7 +87,7 @@ async def test_a_claim_is_kept_once_for_an_identity(kit: HubKit) -> None:
     await kit.pass_time(60)
     await kit.chat("v1", "som sagt min mejl")
     await kit.chat("v1", "hej")
-    (kept,) = await kit.store.facts([kit.identity("webchat", "v1")], kinds=("claimed",))
+    (kept,) = await kit.store.facts([kit.identity("webchat", "v1")], kinds=CLAIMS)
     assert kept.body == Claimed(what=ClaimKind.EMAIL, value=MAIL, raw=MAIL)
     assert (kept.source, kept.at, kept.received_at) == ("nlu", said, said)
 
@@ -127,7 +129,7 @@ async def test_role_mailboxes_are_kept_and_suggest_nothing(kit: HubKit) -> None:
     for visitor in ("v1", "v2"):
         await kit.chat(visitor, "rollmejl")
         who = [kit.identity("webchat", visitor)]
-        assert len(await kit.store.facts(who, kinds=("claimed",))) == 1
+        assert len(await kit.store.facts(who, kinds=CLAIMS)) == 1
     assert await suggested(kit, "webchat", "v1") == []
 
 

@@ -14,7 +14,7 @@ from bot.hub.signing_in import SignedLogin, SignInEnd
 from bot.hub.subjects import erase, find
 from bot.model.channel import LOGIN, Address
 from bot.model.event import AgentLinks, Done, LoginSeen, Unlinks
-from bot.model.fact import Claimed, Purchased
+from bot.model.fact import Claimed, FactKind, Purchased
 from bot.model.ids import EventId
 from bot.model.people import Proof
 from bot.model.record import Arrival, IdentitySeed, LinkMade
@@ -37,6 +37,8 @@ WEB, OTHER_WEB = ("webchat", "v1"), ("webchat", "v2")
 SMS, TELEGRAM = ("twilio_sms", "+46701234567"), ("telegram", "77")
 BSUID = ("twilio_whatsapp", "SE.13491208655302741918")
 SECRET = "zanzibarzebra"
+# The one kind of facts looked at.
+CLAIMS: tuple[FactKind, ...] = ("claimed",)
 
 
 def claiming(kind: str, text: str) -> dict[str, object]:
@@ -388,7 +390,7 @@ async def test_a_number_is_one_however_it_is_written(kit: HubKit) -> None:
     for visitor, said in enumerate(("ett", "två", "tre"), 1):
         await kit.chat(f"v{visitor}", f"nummer på {said} sätt")
         who = [kit.identity("webchat", f"v{visitor}")]
-        (claim,) = await kit.store.facts(who, kinds=("claimed",))
+        (claim,) = await kit.store.facts(who, kinds=CLAIMS)
         assert isinstance(claim.body, Claimed)
         assert claim.body.value == SMS[1]
         others = (await kit.hub.cards.card(kit.identity("webchat", f"v{visitor}"))).suggestions
