@@ -21,7 +21,6 @@ from nlu.encoder import Encoder
 from nlu.fit import Fitted
 from nlu.heads import Heads, load_heads
 from nlu.reading import Component, Reading, reading_of
-from nlu.swedish import Swedish
 from nlu.vectors import StaticVectors, load_vectors
 from nlu.vocabulary import Vocabulary, learn_vocabulary, load_vocabulary
 from nlu.words import Features, Words
@@ -53,8 +52,7 @@ class IntentReader(Component):
     def __init__(self, *, use_vectors: bool = True) -> None:
         self._meanings: dict[str, str] = {}
         self._vocabulary: Vocabulary | None = None
-        self._swedish = Swedish({})
-        self._words = Words(load_vectors() if use_vectors else None, self._swedish)
+        self._words = Words(load_vectors() if use_vectors else None, {})
         self.encoder: Encoder | None = None
         self._heads: Heads | None = None
         self._facts: _Facts | None = None
@@ -90,8 +88,7 @@ class IntentReader(Component):
     def know(self, meanings: Mapping[str, str]) -> None:
         """Take the English meanings of Swedish words, before training."""
         self._meanings = dict(meanings)
-        self._swedish = Swedish(self._meanings)
-        self._words = Words(self.vectors, self._swedish)
+        self._words = Words(self.vectors, self._meanings)
 
     def meet(self, docs: Iterable[Doc]) -> Ints:
         """Learn the words of the texts to train on; their language must have been read.
@@ -103,7 +100,7 @@ class IntentReader(Component):
         terms = self._words.terms
         texts = [terms(doc, swedish=reading_of(doc).language == "sv") for doc in docs]
         self._vocabulary, owners = learn_vocabulary(texts, self._words.vector)
-        self._words = Words(self.vectors, self._swedish, self._vocabulary)
+        self._words = Words(self.vectors, self._meanings, self._vocabulary)
         return owners
 
     def features(self, docs: Iterable[Doc]) -> list[Features]:
@@ -178,9 +175,8 @@ class IntentReader(Component):
         if heads.meaning is not None:
             self._vocabulary = load_vocabulary(folder / "vocabulary.npz")
         self._meanings = facts.meanings
-        self._swedish = Swedish(self._meanings)
         vectors = self.vectors if heads.meaning is not None else None
-        self._words = Words(vectors, self._swedish, self._vocabulary)
+        self._words = Words(vectors, self._meanings, self._vocabulary)
         self._heads, self._facts = heads, facts
         return self
 

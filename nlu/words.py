@@ -7,7 +7,7 @@ words costs a few array operations.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,12 +50,12 @@ class Words:
     def __init__(
         self,
         vectors: StaticVectors | None,
-        swedish: Swedish,
+        meanings: Mapping[str, str],
         vocabulary: Vocabulary | None = None,
     ) -> None:
         self.vectors = vectors
         self.vocabulary = vocabulary
-        self._swedish = swedish
+        self._swedish = Swedish(meanings)
         self._clear()
 
     def _clear(self) -> None:

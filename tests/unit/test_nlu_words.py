@@ -19,10 +19,10 @@ TEXTS = ["cancel my subscription", "where is my parcel", "refund the invoice"]
 
 def words_of(texts: list[str]) -> tuple[Words, Vocabulary, list[int]]:
     nlp = SamtalLanguage()
-    words = Words(load_vectors(), Swedish({}))
+    words = Words(load_vectors(), {})
     terms = [words.terms(nlp.make_doc(text), swedish=False) for text in texts]
     vocabulary, owners = learn_vocabulary(terms, words.vector)
-    return Words(load_vectors(), Swedish({}), vocabulary), vocabulary, owners.tolist()
+    return Words(load_vectors(), {}, vocabulary), vocabulary, owners.tolist()
 
 
 def features(words: Words, text: str) -> Features:
@@ -46,7 +46,7 @@ def test_each_term_knows_whether_one_text_alone_has_it() -> None:
 def test_a_misspelt_word_takes_the_vector_of_the_one_it_is_written_like() -> None:
     words, _, _ = words_of(TEXTS)
     assert likeness(features(words, "subscrption"), features(words, "subscription")) > 0.999
-    plain = Words(load_vectors(), Swedish({}))
+    plain = Words(load_vectors(), {})
     assert likeness(features(plain, "subscrption"), features(plain, "subscription")) < 0.8
 
 
