@@ -87,9 +87,9 @@ def _hubs(engines: str) -> Iterator[MakeHub | None]:
         yield None
         return
     # Loaded for these alone: all else runs without servers.
-    from tests.corpus.our_hub import make_hub_on  # noqa: PLC0415
-    from tests.records import Servers  # noqa: PLC0415
-    from tests.servers import Mongod, NatsServer  # noqa: PLC0415
+    from tests.corpus.our_hub import make_hub_on  # noqa: PLC0415 - loaded only where it is needed
+    from tests.records import Servers  # noqa: PLC0415 - loaded only where it is needed
+    from tests.servers import Mongod, NatsServer  # noqa: PLC0415 - loaded only where it is needed
 
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

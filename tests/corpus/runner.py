@@ -47,7 +47,7 @@ def run(case: Case, make_hub: MakeHub | None = None) -> Outcome:
 def sequence(case: Case, make_hub: MakeHub | None = None) -> Outcome:
     """Play a sequence on a hub of its own."""
     # Loaded for sequences alone: all other cases run without a hub.
-    from tests.corpus import our_hub  # noqa: PLC0415
+    from tests.corpus import our_hub  # noqa: PLC0415 - loaded only where it is needed
 
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(sequences.run(case, make_hub or our_hub.make_hub, Path(folder)))

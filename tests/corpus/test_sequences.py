@@ -42,7 +42,7 @@ async def test_a_sequence(case: Case, engines: MakeHub, tmp_path: Path) -> None:
     assert outcome.problems == ()
 
 
-def receive(sid: str = "SM1", text: str = "Hej", **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def receive(sid: str = "SM1", text: str = "Hej", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever fields the case names
     return _request({"MessageSid": sid, "From": PHONE, "To": "+46101388888", "Body": text}) | more
 
 
@@ -228,7 +228,7 @@ async def test_every_wrong_end_is_seen(tmp_path: Path) -> None:
 
 
 async def test_every_check_has_its_wrong_end() -> None:
-    from tests.corpus.finals import KNOWN  # noqa: PLC0415
+    from tests.corpus.finals import KNOWN  # noqa: PLC0415 - loaded only where it is needed
 
     assert KNOWN - set(WRONG_ENDS) == {"delivered_order"}  # it has a test of its own
 

@@ -47,12 +47,12 @@ async def test_what_is_listed_can_be_labelled_or_dismissed_once(
     assert (await anna.ask("GET", "/nlu/review?reason=unsure"))[1] == {"items": [], "next": None}
 
     path = f"/nlu/review/{items['blargh']['id']}"
-    verdict = {"label": "order.status", "client_id": "1"}
+    verdict = {"label": "order.status"}
     assert await anna.ask("POST", path, verdict) == (200, {"label": "order.status"})
     assert await anna.ask("POST", path, verdict) == (200, {"label": "order.status"})
-    status, problem = await anna.ask("POST", path, {"label": "oos", "client_id": "2"})
+    status, problem = await anna.ask("POST", path, {"label": "oos"})
     assert (status, "something else" in problem["detail"]) == (409, True)
-    dismissed = {"dismiss": True, "client_id": "3"}
+    dismissed = {"dismiss": True}
     other = f"/nlu/review/{items['blorgh']['id']}"
     assert await anna.ask("POST", other, dismissed) == (200, {"label": None})
     assert (await anna.ask("GET", "/nlu/review"))[1] == {"items": [], "next": None}
@@ -63,18 +63,16 @@ async def test_bad_verdicts_are_refused_and_change_nothing(server: House, anna: 
     (item,) = (await anna.ask("GET", "/nlu/review"))[1]["items"]
     path = f"/nlu/review/{item['id']}"
     for body in (
-        {"client_id": "1"},
-        {"label": "oos", "dismiss": True, "client_id": "1"},
-        {"label": "no.such.intent", "client_id": "1"},
-        {"label": "<b>", "client_id": "1"},
+        {},
+        {"label": "oos", "dismiss": True},
+        {"label": "no.such.intent"},
+        {"label": "<b>"},
     ):
         status, problem = await anna.ask("POST", path, body)
         assert status == 422, (body, problem)
-    status, _ = await anna.ask(
-        "POST", "/nlu/review/fct_nothing", {"dismiss": True, "client_id": "1"}
-    )
+    status, _ = await anna.ask("POST", "/nlu/review/fct_nothing", {"dismiss": True})
     assert status == 404
-    correction = {"entry": "ent_nothing", "label": "oos", "client_id": "1"}
+    correction = {"entry": "ent_nothing", "label": "oos"}
     assert (await anna.ask("POST", "/nlu/corrections", correction))[0] == 404
     assert len((await anna.ask("GET", "/nlu/review"))[1]["items"]) == 1
     labels = (await anna.ask("GET", "/nlu/labels"))[1]["labels"]

@@ -108,12 +108,12 @@ EVA, IVAR, REPLY, BACK = ACTS
 
 def facts_with(**changes: object) -> History:
     history = good()
-    return replace(history, facts=replace(history.facts, **changes))  # type: ignore[arg-type]
+    return replace(history, facts=replace(history.facts, **changes))  # type: ignore[arg-type]  # fields by their names
 
 
 def answers(place: int, **changes: object) -> History:
     rows = list(good().facts.answered)
-    rows[place] = replace(rows[place], **changes)  # type: ignore[arg-type]
+    rows[place] = replace(rows[place], **changes)  # type: ignore[arg-type]  # fields by their names
     return facts_with(answered=tuple(rows))
 
 

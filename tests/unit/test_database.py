@@ -436,7 +436,7 @@ def test_moments_are_exact_and_sort() -> None:
 
 
 def hits(table: str, words: str, look: apsw.Connection) -> list[int]:
-    sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid"  # noqa: S608
+    sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid"  # noqa: S608 - the names are the test's own
     return [number for (number,) in look.execute(sql, (words,))]
 
 
@@ -508,7 +508,7 @@ async def test_what_version_3_has_is_listed_and_found(tmp_path: Path) -> None:
     assert landmarks == [(1, None), (2, None), (3, None), (4, "case")]
     columns = "owner, holder, since, phase, language"
     found: list[tuple[object, ...]] = new.glance(
-        lambda look: list(look.execute(f"SELECT {columns} FROM threads ORDER BY rowid"))  # noqa: S608
+        lambda look: list(look.execute(f"SELECT {columns} FROM threads ORDER BY rowid"))  # noqa: S608 - the names are the test's own
     )
     assert found == [
         ("offered", "support", micros(START), "open", "sv"),

@@ -33,7 +33,7 @@ SECRET = "auth-token-of-the-test"
 WHOLE: dict[str, Any] = {"account_sid": "AC1", "auth_token": SECRET, "number": "+4610"}
 
 
-def settings(**more: Any) -> TwilioSettings:  # noqa: ANN401
+def settings(**more: Any) -> TwilioSettings:  # noqa: ANN401 - whatever fields the case names
     return TwilioSettings.model_validate(WHOLE | more)
 
 
@@ -87,7 +87,7 @@ def test_an_api_key_signs_in_instead_of_the_token() -> None:
     )
 
 
-def message(**more: Any) -> Outbound:  # noqa: ANN401
+def message(**more: Any) -> Outbound:  # noqa: ANN401 - whatever fields the case names
     to = Address(channel="twilio_sms", account="demo", user="+4670")
     return Outbound(id=SendId.of("a"), to=to, at=START, **more)
 

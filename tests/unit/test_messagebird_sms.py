@@ -15,7 +15,7 @@ CHANNEL = "messagebird_sms"
 FORM = {"id": "a1", "recipient": "46701380011", "originator": "46701740605", "body": "Hej"}
 
 
-def asked(form: dict[str, str], **more: Any) -> Request:  # noqa: ANN401
+def asked(form: dict[str, str], **more: Any) -> Request:  # noqa: ANN401 - whatever fields the case names
     data = {"name": "x", "form": form} | more
     return kit.request(kit.Sample(CHANNEL, "incoming", "x", data))
 

@@ -19,7 +19,6 @@ from bot.model.value import Value
 _PATH = "/nlu/review"
 _WHO = AT_THE_DESK | {Role.AUTHOR}
 _Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{1,100}$")]
-_ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 
 
 class ReviewWanted(Value):
@@ -62,7 +61,6 @@ class Verdict(Value):
 
     label: _Label | None = None
     dismiss: bool = False
-    client_id: _ClientId
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
@@ -77,7 +75,6 @@ class Correction(Value):
 
     entry: EntryId
     label: _Label
-    client_id: _ClientId
 
 
 class ReviewDone(Value):

@@ -2,7 +2,7 @@
 
 import { Button, NativeSelect } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useRef, useState, type FormEvent, type ReactNode } from "react";
+import { useState, type FormEvent, type ReactNode } from "react";
 
 import { ask } from "./api";
 import { useDesk } from "./desk";
@@ -77,7 +77,6 @@ function Correct({ entry, guess }: { entry: string; guess: string | null }) {
   const [label, setLabel] = useState("");
   const [state, setState] = useState<"open" | "sending" | "kept">("open");
   const [problem, setProblem] = useState<string | null>(null);
-  const id = useRef(crypto.randomUUID());
   const { data, isPending, isError } = useQuery({
     queryKey: ["labels"],
     queryFn: () => ask<{ labels: string[] }>("GET", "/nlu/labels"),
@@ -91,7 +90,7 @@ function Correct({ entry, guess }: { entry: string; guess: string | null }) {
     setState("sending");
     setProblem(null);
     try {
-      await ask("POST", "/nlu/corrections", { body: { entry, label, client_id: id.current } });
+      await ask("POST", "/nlu/corrections", { body: { entry, label } });
       setState("kept");
     } catch (error) {
       setProblem(problemWords(error, words));
