@@ -57,7 +57,7 @@ class Chat:
         turn = await self._store.turn(identity.thread)
         spans = await self._spans(identity, turn.identities, signed=signed)
         entries = await self._store.entries(spans, after=after, limit=_SCAN, newest=after == 0)
-        shown = [entry for entry in entries if isinstance(entry.body, _SHOWN)]
+        shown = [one for one in entries if isinstance(one.body, _SHOWN) and not one.gone]
         row = ThreadRow(state=turn.state, identities=turn.identities)
         views = await view(self._store, row, shown)
         return [one for one in views if one.send is None or one.send.status != SendStatus.DROPPED]

@@ -125,9 +125,8 @@ class Hub:
             clock=clock,
             tallying=self.tallying,
             knowing=self.knowing,
-            keep_requests=settings.keep_requests,
         )
-        self._keep_facts(settings)
+        self._keep(settings)
         self._secret = secret
         self._put_desk_up(settings)
         handlers = self._handlers(content, forms, settings)
@@ -155,8 +154,7 @@ class Hub:
         self.knowing.purposes_off = settings.partner_purposes_off
         self.knowing.programme = settings.programme
         self.outbox.take_over(settings)
-        self.upkeep.keep_requests = settings.keep_requests
-        self._keep_facts(settings)
+        self._keep(settings)
         self.pressure.limit = settings.backlog_limit
         self.handling.grace = settings.stop_grace
         self._put_desk_up(settings)
@@ -295,7 +293,9 @@ class Hub:
             pressure=self.pressure,
         )
 
-    def _keep_facts(self, settings: HubSettings) -> None:
+    def _keep(self, settings: HubSettings) -> None:
+        self.upkeep.keep_requests = settings.keep_requests
+        self.upkeep.forgetting.keep = settings.keep_messages
         self.upkeep.keep_visits = settings.keep_visits
         self.upkeep.keep_facts = settings.keep_facts
         self.upkeep.keep_customers = settings.keep_customers

@@ -190,8 +190,11 @@ class Reviewing:
         )
 
     async def _message(self, entry: EntryId) -> MessageIn | None:
+        """The message, as long as its words are kept."""
         found = await self._store.entry(entry)
-        return found.body if found is not None and isinstance(found.body, MessageIn) else None
+        if found is None or found.gone:
+            return None
+        return found.body if isinstance(found.body, MessageIn) else None
 
 
 def _verdict(entry: EntryId) -> FactId:

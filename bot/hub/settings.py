@@ -122,6 +122,11 @@ class HubSettings(Value):
         ge=timedelta(days=30),
         description="Customers of whom nothing was heard for so long are erased (none: never).",
     )
+    keep_messages: timedelta | None = Field(
+        None,
+        ge=timedelta(days=1),
+        description="How long words and files of messages and notes are kept; none: for ever.",
+    )
     keep_visits: timedelta | None = Field(
         timedelta(days=395), ge=timedelta(0), description="How long visits to pages are kept."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Final, NamedTuple
 
 from pydantic import JsonValue
@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from bot.errors import NotFound
 from bot.hub.telling import login_address
 from bot.model.blob import Blob
-from bot.model.channel import Address, Attachment
+from bot.model.channel import Address
 from bot.model.fact import Fact, FactPlace, HeldFact
 from bot.model.ids import BlobId, IdentityId, ThreadId
 from bot.model.people import ByCustomer, ChannelIdentity
@@ -80,17 +80,25 @@ async def records(store: Store, customer: Customer) -> AsyncIterator[Record]:
 
 async def files(store: Store, customer: Customer) -> AsyncIterator[Blob]:
     """The files that the customer sent us and that we sent them, each once."""
-    seen: set[str] = set()
+    seen: set[BlobId] = set()
     async for entry in _entries(store, customer):
-        for attachment in _attachments(entry):
-            found = _FILE.search(attachment.url or "")
-            if found is None or found[1] in seen:
-                continue
-            seen.add(found[1])
-            blob = await store.blob(BlobId(found[1]))
-            # Another customer's file is not theirs because they name it.
-            if blob is not None and _may_be_theirs(blob, customer):
-                yield blob
+        for name in _named(entry):
+            if name not in seen:
+                seen.add(name)
+                blob = await store.blob(name)
+                if blob is not None and _may_be_theirs(blob, customer):
+                    yield blob
+
+
+async def files_in(
+    store: Store, entries: Iterable[Entry], customer: Customer
+) -> tuple[BlobId, ...]:
+    """The files that these entries of the customer have, each once."""
+    names = dict.fromkeys(name for entry in entries for name in _named(entry))
+    found = [await store.blob(name) for name in names]
+    return tuple(
+        blob.facts.id for blob in found if blob is not None and _may_be_theirs(blob, customer)
+    )
 
 
 async def erase(store: Store, customer: Customer) -> None:
@@ -151,11 +159,15 @@ def _subject(raw: JsonValue) -> IdentityId | None:
     return IdentityId(identity) if isinstance(identity, str) else None
 
 
-def _attachments(entry: Entry) -> tuple[Attachment, ...]:
+def _named(entry: Entry) -> list[BlobId]:
+    """The files of our own that an entry names."""
     body = entry.body
-    return body.attachments if isinstance(body, MessageIn | MessageOut | EchoOut) else ()
+    attachments = body.attachments if isinstance(body, MessageIn | MessageOut | EchoOut) else ()
+    found = (_FILE.search(one.url or "") for one in attachments)
+    return [BlobId(one[1]) for one in found if one is not None]
 
 
 def _may_be_theirs(blob: Blob, customer: Customer) -> bool:
+    """Another customer's file is not theirs because they name it."""
     by = blob.facts.by
     return not isinstance(by, ByCustomer) or by.identity in customer.ids

@@ -11,6 +11,7 @@ import structlog
 
 from bot.errors import BusError, Denied, StoreError
 from bot.hub import subjects
+from bot.hub.forgetting import Forgetting
 from bot.hub.ingress import Ingress
 from bot.hub.knowing import Knowing
 from bot.hub.tallying import Tallying
@@ -43,11 +44,11 @@ class Upkeep:
     """Puts due timers on the line, recorded events that nobody processed back on the bus.
 
     And counts who speaks as which persona; forgets raw requests that are older than
-    `keep_requests`, files that nobody sent, facts that have been kept for long enough, and
-    customers of whom nothing was heard for long.
+    `keep_requests`, files that nobody sent, facts and words that have been kept for long
+    enough, and customers of whom nothing was heard for long.
     """
 
-    def __init__(  # noqa: PLR0913 - what it stands on
+    def __init__(
         self,
         *,
         store: Store,
@@ -55,13 +56,13 @@ class Upkeep:
         clock: Clock,
         tallying: Tallying,
         knowing: Knowing,
-        keep_requests: timedelta,
     ) -> None:
-        self.keep_requests = keep_requests
         # None: for ever.
+        self.keep_requests: timedelta | None = None
         self.keep_visits: timedelta | None = None
         self.keep_facts: timedelta | None = None
         self.keep_customers: timedelta | None = None
+        self.forgetting = Forgetting(store)
         self._silent: ThreadPlace | None = None
         self._store = store
         self._ingress = ingress
@@ -123,7 +124,9 @@ class Upkeep:
     async def prune(self) -> int:
         """Forget some of what is old enough; returns how much, 0 for no more."""
         now = self._clock.now()
-        requests = await self._store.prune(before=now - self.keep_requests)
+        requests = 0
+        if self.keep_requests is not None:
+            requests = await self._store.prune(before=now - self.keep_requests)
         files = await self._store.prune_blobs(before=now - _UNUSED)
         visits = await self._prune_facts(_VISITS, self.keep_visits)
         facts = await self._prune_facts(_OTHERS, self.keep_facts)
@@ -132,7 +135,7 @@ class Upkeep:
         gone = requests + files + visits + facts
         if gone:
             log.info("pruned", requests=requests, files=files, visits=visits, facts=facts)
-        return gone + customers
+        return gone + customers + await self.forgetting.step(now)
 
     async def _erase_silent(self) -> int:
         """Erase some of those of whom nothing was heard for long; returns how many were looked at.

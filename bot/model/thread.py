@@ -338,6 +338,7 @@ class Entry(Value):
     `identity` is the address that produced or received it: entries stay there for ever, a thread
     is read as the union over its identities. `seq` is the store's, rising over the whole store.
     `link`: it says what holds in the thread that this link made, and only while the link holds.
+    `gone`: its words have been kept for long enough and are no more.
     """
 
     id: EntryId
@@ -348,6 +349,7 @@ class Entry(Value):
     body: EntryBody
     seq: int = 0
     link: LinkId | None = None
+    gone: bool = False
 
 
 # --- state -----------------------------------------------------------------------------------

@@ -280,10 +280,10 @@ class Inbox(Protocol):
     async def prune(self, *, before: datetime) -> int:
         """Forget raw requests accepted before a time, and receipts whose part never left.
 
-        A request goes when its events are all processed; a dead letter keeps its own, and events
-        stay, so that a repeat still changes nothing. A receipt goes that is older than the time
-        (exclusive) and still waits for its part. Returns how many requests went: many are taken
-        in several calls, until 0.
+        A request goes when its events are all processed; a dead letter keeps its own, and the ids
+        of events stay, so that a repeat still changes nothing. A receipt goes that is older than
+        the time (exclusive) and still waits for its part. Returns how many requests went: many
+        are taken in several calls, until 0.
         """
 
 

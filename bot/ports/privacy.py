@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.model.fact import FactKind
+from bot.model.forgetting import FirstWords, WordsGone
 from bot.model.ids import BlobId, IdentityId
 from bot.model.listing import ThreadPlace
 from bot.model.privacy import LegalHold
 
 
 class Privacy(Protocol):
-    """Erasing a customer, legal holds, and facts that have been kept for long enough."""
+    """Erasing a customer, legal holds, and what has been kept for long enough."""
 
     async def erase(
         self, identities: Sequence[IdentityId], *, blobs: Sequence[BlobId] = ()
@@ -50,4 +51,21 @@ class Privacy(Protocol):
 
         Those of the same moment come by falling ids. `after` is exclusive: the place of the last
         one of the page before.
+        """
+
+    async def first_words(
+        self, *, after: IdentityId | None = None, limit: int = 100
+    ) -> list[FirstWords]:
+        """Identities by id, each with its earliest entry that `forget_words` has not passed yet.
+
+        `after` is exclusive.
+        """
+
+    async def forget_words(self, gone: Sequence[WordsGone]) -> None:
+        """Put entries in place of those of the same ids, let go of words, sends' texts and files.
+
+        Found by their words they are no more; of sends only those that are final are emptied. The
+        next `first_words` of an identity is after `up_to`. Raises Denied when one is under a legal
+        hold; then nothing is forgotten. Unknown ones are passed over; again is harmless, and ends
+        what was broken off.
         """

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from contextlib import closing
 from typing import TYPE_CHECKING
 
-import pymongo
 import pytest
 
 from bot.errors import Denied, NotFound, StoreError
-from bot.model.blob import Blob, BlobFacts
+from bot.model.blob import Blob
 from bot.model.channel import ReceiptStatus
 from bot.model.event import Done
 from bot.model.fact import StoreVisited, TrafficSource, Visited
-from bot.model.ids import AgentId, BlobId
+from bot.model.ids import AgentId
 from bot.model.people import ByAgent, ByCustomer, LinkCode
 from bot.model.privacy import LegalHold
 from bot.model.record import Absorb, IdentitySeed
@@ -39,6 +36,7 @@ from tests.builders import (
     spans,
 )
 from tests.contract.committing import ANNA, BO, WEB, laden, said
+from tests.contract.traces import blob, traces
 from tests.fakes.store import FakeStore
 
 if TYPE_CHECKING:
@@ -51,20 +49,6 @@ if TYPE_CHECKING:
 # In every text of Anna's, and in none of Bo's.
 MARK = "zanzibarzebra"
 US = (ANNA.identity, WEB.identity)
-
-
-def blob(by: ByCustomer | ByAgent, mark: str, times: int = 1) -> Blob:
-    body = mark.encode() * times
-    facts = BlobFacts(
-        id=BlobId.new(),
-        name=f"{mark}.txt",
-        media_type="text/plain",
-        size=len(body),
-        sha256=hashlib.sha256(body).hexdigest(),
-        by=by,
-        created_at=at(0),
-    )
-    return Blob(facts=facts, body=body)
 
 
 async def live(store: Store, where: Address, mark: str) -> None:
@@ -291,31 +275,15 @@ async def test_no_word_of_the_erased_is_left_in_the_file(
     _, sent, _ = await lives(store)
     kind = type(store).__name__
     if kind != "FakeStore":
-        assert _traces(kind, tmp_path, mongo_url, mongo_database, MARK)
+        assert traces(kind, tmp_path, mongo_url, mongo_database, MARK)
     await store.erase(US, blobs=[sent.facts.id])
     # Tails too: an index may keep a word without its beginning.
     for word in (MARK, MARK[1:], MARK[3:], ANNA.user + "-", "web-1"):
-        assert _traces(kind, tmp_path, mongo_url, mongo_database, word) == [], word
+        assert traces(kind, tmp_path, mongo_url, mongo_database, word) == [], word
     if isinstance(store, FakeStore):
         assert MARK not in str(vars(store.memory))
     if kind != "FakeStore":
-        assert _traces(kind, tmp_path, mongo_url, mongo_database, "bosse")
-
-
-def _traces(kind: str, folder: Path, url: str, database: str, word: str) -> list[str]:
-    """Where a word can be read: files of SQLite's, collections of MongoDB's."""
-    if kind == "SqliteStore":
-        return [
-            path.name for path in folder.glob("store.db*") if word.encode() in path.read_bytes()
-        ]
-    if kind != "MongoStore":
-        return []
-    with closing(pymongo.MongoClient[dict[str, object]](url)) as client:
-        return [
-            name
-            for name in client[database].list_collection_names()
-            if word in str(list(client[database][name].find()))
-        ]
+        assert traces(kind, tmp_path, mongo_url, mongo_database, "bosse")
 
 
 async def test_the_longest_silent_come_first_and_in_pages(store: Store) -> None:

@@ -116,6 +116,7 @@ class Memory:
     leads_to: dict[ThreadId, ThreadId] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     entry_seqs: dict[EntryId, int] = field(default_factory=dict)
+    words_gone: dict[IdentityId, int] = field(default_factory=dict)
     gaps: dict[Gap, GapCount] = field(default_factory=dict)
     # sends
     sends: dict[SendId, SendRow] = field(default_factory=dict)

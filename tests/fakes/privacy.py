@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.errors import Denied, StoreError
 from bot.model.event import Done
+from bot.model.forgetting import FirstWords, without_text
 from bot.model.listing import ThreadPlace
 from bot.model.thread import SendStatus
 from tests.fakes.memory import Memory, Section
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.model.fact import FactKind
+    from bot.model.forgetting import WordsGone
     from bot.model.ids import BlobId, IdentityId
     from bot.model.privacy import LegalHold
 
@@ -79,11 +81,48 @@ class FakePrivacy(Section):
         first = 0 if after is None else silent.index(after) + 1
         return silent[first : first + max(limit, 0)]
 
+    async def first_words(
+        self, *, after: IdentityId | None = None, limit: int = 100
+    ) -> list[FirstWords]:
+        memory = await self._begin()
+        wanted = sorted(one for one in memory.identities if after is None or one > after)
+        return [_first_words(memory, one) for one in wanted[: max(limit, 0)]]
 
-def _check(memory: Memory, gone: set[IdentityId]) -> None:
+    async def forget_words(self, gone: Sequence[WordsGone]) -> None:
+        memory = await self._begin()
+        _check_held(memory, {one.identity for one in gone})
+        for one in gone:
+            if one.identity in memory.identities:
+                _forget_words(memory, one)
+
+
+def _forget_words(memory: Memory, gone: WordsGone) -> None:
+    bare = {entry.id: entry for entry in gone.entries}
+    memory.entries = [bare.get(entry.id, entry) for entry in memory.entries]
+    for entry in gone.entries:
+        send = memory.sends.get(entry.body.send) if entry.body.kind == "message_out" else None
+        if send is not None and send.final:
+            send.item = without_text(send.item)
+    for blob in gone.blobs:
+        memory.blobs.pop(blob, None)
+    passed = memory.words_gone.get(gone.identity, 0)
+    memory.words_gone[gone.identity] = max(passed, gone.up_to)
+
+
+def _first_words(memory: Memory, identity: IdentityId) -> FirstWords:
+    passed = memory.words_gone.get(identity, 0)
+    left = [one.at for one in memory.entries if one.identity == identity and one.seq > passed]
+    return FirstWords(identity=identity, seq=passed + 1, at=left[0] if left else None)
+
+
+def _check_held(memory: Memory, gone: set[IdentityId]) -> None:
     held = sorted(gone & memory.holds.keys())
     if held:
         raise Denied(f"{held[0]} is under a legal hold: {memory.holds[held[0]].reason}")
+
+
+def _check(memory: Memory, gone: set[IdentityId]) -> None:
+    _check_held(memory, gone)
     threads = {one.thread for one in memory.identities.values() if one.id in gone}
     if any(one.thread in threads and one.id not in gone for one in memory.identities.values()):
         raise StoreError("not all identities of a thread are named")

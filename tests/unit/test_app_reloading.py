@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from copy import copy
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,7 @@ async def test_the_hub_goes_on_with_other_settings(kit: HubKit) -> None:
     taken = process.hub
     assert taken.ingress.join_by_phone is False
     assert taken.linking.lifetime.total_seconds() == 60
-    assert taken.upkeep.keep_requests.days == 1
+    assert taken.upkeep.keep_requests == timedelta(days=1)
     assert taken.pressure.limit == 7
     assert taken.handling.grace.total_seconds() == 9
     assert taken.settings == process.reloading.settings.hub

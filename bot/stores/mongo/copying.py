@@ -89,6 +89,12 @@ class Copying:
         if pending.parts:
             await self._splitting.copy(thread, pending)
         await self._end(pending)
+        if pending.parts:
+            # What left is not kept here, where nobody may speak again for long.
+            await there.threads.update_one(
+                {"_id": thread, "pending.attempt": pending.attempt},
+                {"$set": {"pending.parts": [], "pending.entries": []}},
+            )
         self._copied.put(thread, version)
 
     async def _connect(self, pending: Pending) -> None:
@@ -120,8 +126,8 @@ class Copying:
                     "absorbing": None,
                     **UNLISTED,
                 },
-                # It is not listed any more.
-                "$unset": {"last_at": "", "pending": ""},
+                # It is not listed any more, nor read: nothing of it is kept twice.
+                "$unset": {"last_at": "", "pending": "", "value": ""},
             },
         )
         who = {"thread": pending.absorb}
@@ -135,7 +141,8 @@ class Copying:
             )
 
     async def _end(self, pending: Pending) -> None:
-        done = {"$set": {"state": DONE, "outcome": pending.outcome}}
+        # Its words are in the entries now, and there alone.
+        done = {"$set": {"state": DONE, "outcome": pending.outcome}, "$unset": {"value": ""}}
         if await self._collections.events.update_one(
             {"_id": pending.event, "state": WAITING}, done
         ):

@@ -9,6 +9,7 @@ from typing import Final
 from bot.errors import Denied, StoreError
 from bot.model.event import Done
 from bot.model.fact import FactKind
+from bot.model.forgetting import FirstWords, WordsGone
 from bot.model.ids import BlobId, IdentityId, ThreadId
 from bot.model.listing import ThreadPlace
 from bot.model.moments import micros, moment
@@ -17,6 +18,7 @@ from bot.model.privacy import LegalHold
 from bot.model.thread import SendStatus
 from bot.stores.mongo.collection import Document, Sort
 from bot.stores.mongo.documents import DONE, address_of, integer, maybe, text
+from bot.stores.mongo.forgetting import Forgetting
 from bot.stores.mongo.schema import Collections
 
 # The index of lists, from its other end.
@@ -30,6 +32,7 @@ class MongoPrivacy:
 
     def __init__(self, collections: Collections) -> None:
         self._collections = collections
+        self._forgetting = Forgetting(collections)
 
     async def erase(
         self, identities: Sequence[IdentityId], *, blobs: Sequence[BlobId] = ()
@@ -107,12 +110,27 @@ class MongoPrivacy:
             return 0
         return await self._collections.facts.delete_many({"_id": {"$in": [o["_id"] for o in old]}})
 
-    async def _refuse(self, who: Document) -> None:
-        there = self._collections
-        held = await there.holds.find_one({"_id": who}, sort=(("_id", 1),))
+    async def first_words(
+        self, *, after: IdentityId | None = None, limit: int = 100
+    ) -> list[FirstWords]:
+        """See the port."""
+        return await self._forgetting.first_words(after, limit)
+
+    async def forget_words(self, gone: Sequence[WordsGone]) -> None:
+        """See the port."""
+        await self._refuse_held({"$in": [one.identity for one in gone]})
+        for one in gone:
+            await self._forgetting.forget(one)
+
+    async def _refuse_held(self, who: Document) -> None:
+        held = await self._collections.holds.find_one({"_id": who}, sort=(("_id", 1),))
         if held is not None:
             hold = LegalHold.model_validate_json(text(held, "value"))
             raise Denied(f"{hold.identity} is under a legal hold: {hold.reason}")
+
+    async def _refuse(self, who: Document) -> None:
+        await self._refuse_held(who)
+        there = self._collections
         threads = {"$in": await self._threads(who)}
         named = await there.identities.find({"thread": threads}, fields=())
         strangers = {one["_id"] for one in named} - set(_listed(who))

@@ -10,7 +10,7 @@ from bot.model.landmarks import landmark_of
 from bot.model.search import entry_words, identity_words
 from bot.model.thread import Entry, ThreadState
 from bot.stores.mongo.collection import Change, Collection, Document
-from bot.stores.mongo.documents import identity_of, maybe, text
+from bot.stores.mongo.documents import DONE, identity_of, maybe, text
 from bot.stores.mongo.listing import channels_of, listed
 from bot.stores.mongo.schema import Collections, Upgrade
 
@@ -42,9 +42,25 @@ async def _keep_away(collections: Collections) -> None:
     """Nothing is other than before: the number keeps programs away that would not copy pushes."""
 
 
+async def _keep_words_once(collections: Collections) -> None:
+    """Let go of the words of what was processed, and of what threads were that went up in others.
+
+    They are in the entries. Of what has been processed the id tells a repeat.
+    """
+    await collections.events.update_many({"state": DONE}, {"$unset": {"value": ""}})
+    await collections.threads.update_many(
+        {"absorbed_by": {"$gt": ""}}, {"$unset": {"value": "", "pending": ""}}
+    )
+
+
 # By the version that the documents are at. Each may be made again, or by several at once. No
 # process of an older version may run meanwhile.
-UPGRADES: Final[Mapping[int, Upgrade]] = {1: _list_and_index, 2: _set_landmarks, 3: _keep_away}
+UPGRADES: Final[Mapping[int, Upgrade]] = {
+    1: _list_and_index,
+    2: _set_landmarks,
+    3: _keep_away,
+    4: _keep_words_once,
+}
 
 
 async def _batches(collection: Collection) -> AsyncIterator[list[Document]]:

@@ -38,10 +38,10 @@ _MOVE_ON_CHANNELS = """
 UPDATE thread_channels SET owner = ?, phase = ?, language = ?, last_at = ? WHERE thread = ?
 """
 _FINISH_EVENT = """
-UPDATE events SET state = 1, outcome = ? WHERE id = ? AND state = 0 RETURNING at
+UPDATE events SET state = 1, event = '', outcome = ? WHERE id = ? AND state = 0 RETURNING at
 """
 _ABSORB = """
-UPDATE threads SET absorbed_by = ? WHERE id = ? AND version = ? AND absorbed_by IS NULL
+UPDATE threads SET absorbed_by = ?, state = ? WHERE id = ? AND version = ? AND absorbed_by IS NULL
 """
 _ABSORB_UNSEEN = """
 INSERT OR IGNORE INTO threads (id, version, epoch, owner, last_at, absorbed_by, state)
@@ -118,10 +118,10 @@ def _use_code(connection: apsw.Connection, code: str) -> None:
 def _absorb(connection: apsw.Connection, absorb: Absorb, *, into: ThreadId) -> None:
     if absorb.thread == into:
         raise StoreError(f"thread {into} cannot absorb itself")
-    connection.execute(_ABSORB, (into, absorb.thread, absorb.version))
+    empty = ThreadState(thread=absorb.thread).model_dump_json()
+    connection.execute(_ABSORB, (into, empty, absorb.thread, absorb.version))
     if connection.changes() == 0 and absorb.version == 0:
-        unseen = ThreadState(thread=absorb.thread).model_dump_json()
-        connection.execute(_ABSORB_UNSEEN, (absorb.thread, into, unseen))
+        connection.execute(_ABSORB_UNSEEN, (absorb.thread, into, empty))
     if connection.changes() == 0:
         raise StaleVersion(f"thread {absorb.thread} is no longer at version {absorb.version}")
     connection.execute("UPDATE identities SET thread = ? WHERE thread = ?", (into, absorb.thread))

@@ -14,12 +14,14 @@ from bot.errors import Denied, StoreError
 from bot.model.channel import Address
 from bot.model.event import Done
 from bot.model.fact import FactKind
+from bot.model.forgetting import FirstWords, WordsGone
 from bot.model.ids import BlobId, IdentityId, ThreadId
 from bot.model.listing import ThreadPlace
 from bot.model.moments import micros, moment
 from bot.model.numbers import SEND_NUMBERS
 from bot.model.privacy import LegalHold
 from bot.model.thread import SendStatus
+from bot.stores.sqlite.forgetting import first_words, forget_words
 from bot.stores.sqlite.search import forget_customers, forget_entries
 from bot.stores.sqlite.texts import texts
 
@@ -152,6 +154,17 @@ class SqlitePrivacy:
         }
         return await self._database.read(partial(_silent, bindings))
 
+    async def first_words(
+        self, *, after: IdentityId | None = None, limit: int = 100
+    ) -> list[FirstWords]:
+        """See the port."""
+        return await self._database.read(partial(first_words, after, limit))
+
+    async def forget_words(self, gone: Sequence[WordsGone]) -> None:
+        """See the port; nothing of it can be read in the file afterwards either."""
+        await self._database.write(partial(_forget_words, gone))
+        await self._database.scrub()
+
 
 def _json(values: Iterable[str]) -> str:
     return texts.dump_json(tuple(values)).decode()
@@ -191,10 +204,20 @@ def _erase(named: dict[str, str], connection: apsw.Connection) -> None:
     connection.execute(_ERASE, bindings)
 
 
-def _refuse(connection: apsw.Connection, who: str) -> None:
+def _forget_words(gone: Sequence[WordsGone], connection: apsw.Connection) -> None:
+    _refuse_held(connection, _json(one.identity for one in gone))
+    for one in gone:
+        forget_words(connection, one)
+
+
+def _refuse_held(connection: apsw.Connection, who: str) -> None:
     held = _holds(who, connection)
     if held:
         raise Denied(f"{held[0].identity} is under a legal hold: {held[0].reason}")
+
+
+def _refuse(connection: apsw.Connection, who: str) -> None:
+    _refuse_held(connection, who)
     stranger: str | None = connection.execute(_STRANGER, {"who": who}).get
     if stranger is not None:
         raise StoreError(f"identity {stranger} is in the same thread, and was not named")

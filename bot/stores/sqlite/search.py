@@ -10,7 +10,7 @@ import apsw
 
 from bot.embedded.database import Database
 from bot.model.channel import Address
-from bot.model.ids import IdentityId, ThreadId
+from bot.model.ids import EntryId, IdentityId, ThreadId
 from bot.model.record import ThreadRow
 from bot.model.search import (
     Found,
@@ -41,9 +41,13 @@ _KNOWN: Final = """
 SELECT c.number, i.channel, i.account, i.user, i.phone, i.name, i.username
 FROM identities i LEFT JOIN customers c ON c.identity = i.id WHERE i.id = ?
 """
-_SAID: Final = """
+_SAID_BY: Final = """
 SELECT e.seq, e.entry, i.channel FROM entries e JOIN identities i ON i.id = e.identity
 WHERE e.identity IN (SELECT value FROM json_each(?))
+"""
+_SAID_IN: Final = """
+SELECT e.seq, e.entry, i.channel FROM entries e JOIN identities i ON i.id = e.identity
+WHERE e.id = ?
 """
 _NUMBERS: Final = """
 SELECT number FROM customers WHERE identity IN (SELECT value FROM json_each(?))
@@ -112,9 +116,18 @@ def index_customer(connection: apsw.Connection, identity: IdentityId) -> None:
 
 def forget_entries(connection: apsw.Connection, who: str) -> None:
     """Let entries of these identities (a JSON list) be found no more; no word of them is left."""
+    _forget_said(connection, list(connection.execute(_SAID_BY, (who,))))
+
+
+def forget_entry(connection: apsw.Connection, entry: EntryId) -> None:
+    """Let one entry be found no more, as it is written now; no word of it is left."""
+    _forget_said(connection, list(connection.execute(_SAID_IN, (entry,))))
+
+
+def _forget_said(connection: apsw.Connection, said: Iterable[tuple[int, str, str]]) -> None:
     # The index has no texts: what is taken out of it has to be named.
     connection.execute("INSERT INTO entry_words (entry_words, rank) VALUES ('secure-delete', 1)")
-    for seq, text, channel in list(connection.execute(_SAID, (who,))):
+    for seq, text, channel in said:
         words = entry_words(Entry.model_validate_json(text), channel)
         if words:
             connection.execute(

@@ -124,10 +124,11 @@ export function factOf(view: EntryView, words: Words, personas: Persona[]): stri
     case "piece_in":
       return t("fact.piece", { number: body.piece.number, total: body.piece.total, channel });
     case "message_edited":
-      return t("fact.edited", { text: body.text });
+      return view.entry.gone ? t("fact.edited.gone") : t("fact.edited", { text: body.text });
     case "message_deleted":
       return t("fact.deleted");
     case "reaction":
+      if (view.entry.gone) return t("fact.reaction.gone");
       return body.emoji ? t("fact.reaction", { emoji: body.emoji }) : t("fact.reaction.none");
     case "dialogue_moved": {
       const { form } = body.dialogue;
@@ -186,13 +187,13 @@ function episodeFact(body: BodyOf<"episode_changed">, words: Words): string {
     case "snoozed":
       return t("fact.episode.snoozed", { time: body.until ? momentTo(body.until, words) : "" });
     case "resolved":
-      return `${t("fact.episode.resolved")} · ${perhaps(words, "reason", body.reason)}`;
+      return [t("fact.episode.resolved"), body.reason && perhaps(words, "reason", body.reason)].filter(Boolean).join(" · ");
     case "waiting":
     case "abandoned":
       return t(`fact.episode.${body.phase}`);
     case "open":
       if (body.reason === "opened" || body.reason === "reopened") return t(`fact.episode.${body.reason}`);
-      return `${t("fact.episode.again")} · ${perhaps(words, "reason", body.reason)}`;
+      return [t("fact.episode.again"), body.reason && perhaps(words, "reason", body.reason)].filter(Boolean).join(" · ");
   }
 }
 

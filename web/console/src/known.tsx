@@ -245,7 +245,7 @@ function CaseLine({ episode }: { episode: Case }) {
   return (
     <li>
       {t(`case.${episode.phase}`)}
-      {episode.phase === "resolved" && ` · ${perhaps(words, "reason", episode.reason)}`}
+      {episode.phase === "resolved" && episode.reason && ` · ${perhaps(words, "reason", episode.reason)}`}
       <span className="proof">
         {t("case.when", { opened: momentTo(episode.opened_at, words), changed: momentTo(episode.changed_at, words) })}
       </span>

@@ -56,8 +56,8 @@ export const Message = memo(function Message({ view, goesOn, later, thread, owne
         </time>
       </p>
       <div className="bubble">
-        {later.deleted ? (
-          <p className="gone">{t("message.deleted")}</p>
+        {later.deleted || entry.gone ? (
+          <p className="gone">{t(entry.gone ? "message.gone" : "message.deleted")}</p>
         ) : (
           (text || attachments.length === 0) && (
             <p className="text" dir="auto" lang={spoken ?? undefined}>

@@ -218,6 +218,8 @@ export interface Entry {
   by: Actor;
   body: Body;
   seq: number;
+  /** Its words have been kept for long enough and are no more. */
+  gone?: boolean;
 }
 
 export type Receipt = "queued" | "sent" | "delivered" | "read" | "failed";
