@@ -13,8 +13,8 @@ from bot.edge.files import Files
 from bot.edge.health import Health, Probed
 from bot.edge.live import PATH as SOCKET_PATH
 from bot.edge.logs import one_line_log
-from bot.edge.metrics import Metrics
 from bot.edge.mailboxes import Mailboxes
+from bot.edge.metrics import Metrics
 from bot.edge.middleware import security_headers, surrounding
 from bot.edge.pages import Pages
 from bot.edge.parts import EdgeParts

@@ -118,7 +118,7 @@ async def test_a_mail_is_taken_whole(wire: HttpWire) -> None:
 
 async def test_a_log_in_is_shown_and_a_bad_one_refused(wire: HttpWire) -> None:
     def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=data.password == b"pw")
+        return AuthResult(success=data.password == b"pw", handled=False)
 
     handler = Taking()
     more = {"authenticator": check, "auth_require_tls": False}
