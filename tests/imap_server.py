@@ -1,7 +1,7 @@
 """A small IMAP4rev1 server on the loopback (RFC 3501, IDLE of RFC 2177, MOVE of RFC 6851).
 
 It keeps one folder of mails with flags in memory, and does what our reader asks of a server:
-log-in, SELECT, UID SEARCH, UID FETCH, UID STORE, UID MOVE, IDLE. What it does not know it answers with BAD.
+log-in, SELECT, UID SEARCH, UID FETCH, UID STORE, UID MOVE, IDLE. All else it answers with BAD.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ import pytest
 from aiosmtpd.smtp import AuthResult
 
 from bot.kit import proofs
-from bot.model.channel import Address
-from bot.model.thread import MessageIn, MessageOut, SendStatus
+from bot.model.channel import Address, ReceiptStatus
+from bot.model.thread import MessageIn, MessageOut
 from channels import email
 from tests.edge.house import House, Site, house
 from tests.imap_server import PASSWORD, ImapServer, imap_server
@@ -191,7 +191,7 @@ async def test_a_bounce_marks_its_send_as_failed(imap: ImapServer) -> None:
         async def failed() -> bool:
             outs = [e.body for e in await entries(running) if isinstance(e.body, MessageOut)]
             states = await running.store.sends([body.send for body in outs if body.send])
-            return any(state.status is SendStatus.FAILED for state in states)
+            return any(state.reached is ReceiptStatus.FAILED for state in states)
 
         await until(failed)
 
