@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 _COMMENT = re.compile(r"\([^()]*\)")
 _DMARC = re.compile(r"dmarc\s*=\s*pass\b", re.IGNORECASE)
 _DKIM = re.compile(r"dkim\s*=\s*pass\b", re.IGNORECASE)
-_DKIM_DOMAIN = re.compile(r"header\.(?:d|i)\s*=\s*\"?[^\s@;\"]*@?([A-Za-z0-9.-]+)", re.IGNORECASE)
-_HEADER_FROM = re.compile(r"header\.from\s*=\s*\"?[^\s@;\"]*?@?([A-Za-z0-9.-]+)", re.IGNORECASE)
+_DKIM_DOMAIN = re.compile(
+    r"header\.(?:d|i)\s*=\s*\"?(?:[^\s@;\"]*@)?([A-Za-z0-9.-]+)", re.IGNORECASE
+)
+_HEADER_FROM = re.compile(r"header\.from\s*=\s*\"?(?:[^\s@;\"]*@)?([A-Za-z0-9.-]+)", re.IGNORECASE)
 
 
 def is_proven(mail: Message, *, sender: str, server: str) -> bool:
