@@ -48,12 +48,17 @@ def limit_key(address: str) -> str:
     return str(IPv6Address(int(parsed) >> 64 << 64))
 
 
+def is_loopback_name(host: str) -> bool:
+    """Whether a host's name is this machine's."""
+    named = _parse(host)
+    return host == "localhost" or (named is not None and named.is_loopback)
+
+
 def is_loopback(request: web.BaseRequest) -> bool:
     """Whether the peer is this machine, named as this machine (against DNS rebinding)."""
     peer = _parse(request.remote or "")
     host = urlsplit(f"//{request.host}").hostname or ""
-    named = _parse(host)
-    local = host == "localhost" or (named is not None and named.is_loopback)
+    local = is_loopback_name(host)
     forwarded = "X-Forwarded-For" in request.headers
     return peer is not None and peer.is_loopback and local and not forwarded
 

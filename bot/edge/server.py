@@ -13,6 +13,7 @@ from bot.edge.files import Files
 from bot.edge.health import Health, Probed
 from bot.edge.live import PATH as SOCKET_PATH
 from bot.edge.logs import one_line_log
+from bot.edge.mailboxes import Mailboxes
 from bot.edge.metrics import Metrics
 from bot.edge.middleware import security_headers, surrounding
 from bot.edge.pages import Pages
@@ -57,6 +58,7 @@ def make_server(parts: EdgeParts) -> web.Application:
     app.router.add_route("*", SOCKET_PATH, parts.live.handle)
     app.cleanup_ctx.append(_counting(parts.feed, parts.metrics))
     app.cleanup_ctx.append(_sockets(parts, gate, limits))
+    app.cleanup_ctx.append(Mailboxes(parts).running)
 
     async def hang_up(_: web.Application) -> None:
         await parts.live.close()

@@ -22,6 +22,7 @@ log = structlog.get_logger("samtal.webhooks")
 
 _FORGED = {401, 403}
 _TAKEN = 300
+_OURS = {"SOCKET", "MAILBOX"}
 
 
 class Webhooks:
@@ -99,9 +100,9 @@ def to_request(
 ) -> Request:
     """The request as channels see it; header bytes become Latin-1, so that none can fail.
 
-    Raises Refusal for a request line that is no text, or that claims to be a socket's.
+    Raises Refusal for a request line that is no text, or claims to be a socket's or a mailbox's.
     """
-    if http.method == "SOCKET":  # ours, for what a socket has proven; HTTP has no such method
+    if http.method in _OURS:  # a socket or a mailbox proves itself; HTTP has none such
         raise Refusal(405, "There is no such HTTP method.")
     target = raw_target(http)
     path, _, query = target.partition("?")

@@ -1,4 +1,4 @@
-"""The only way out: provider calls over one pool of connections, and Socket.IO events."""
+"""The only way out: provider calls over one pool of connections, mail, and Socket.IO events."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from yarl import URL
 
 from bot.edge.guard import Forbidden, GuardedResolver, Permits, check_url, is_public
 from bot.edge.metrics import Metrics
+from bot.edge.smtp import SCHEMES, hand_over
 from bot.errors import BusError
 from bot.model.sending import Call, CallResult, Emit, HttpCall, Lost, Reply, Unreached
 
@@ -67,7 +68,8 @@ class HttpWire:
         if isinstance(call, Emit):
             return await self._emit_event(call)
         started = time.perf_counter()
-        result = await self._http(call)
+        by_mail = call.url.partition(":")[0].lower() in SCHEMES
+        result = await (hand_over(call) if by_mail else self._http(call))
         self._record(call, result, seconds=time.perf_counter() - started)
         return result
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
@@ -13,11 +14,13 @@ from bot.errors import BusError, StoreAway
 from bot.hub.outcomes import Outcomes
 from bot.hub.pressure import Pressure
 from bot.hub.spooling import Spooling
+from bot.model.blob import Blob, BlobFacts
 from bot.model.channel import (
     Address,
     Answer,
     ChannelEvent,
     Echo,
+    FileIn,
     Forged,
     Ignored,
     OptIn,
@@ -32,6 +35,7 @@ from bot.model.channel import (
 from bot.model.consents import ConsentFact
 from bot.model.event import Outcome, ThreadEvent
 from bot.model.ids import EventId, IdentityId, ThreadId
+from bot.model.people import ByCustomer
 from bot.model.record import (
     Acceptance,
     Accepted,
@@ -94,6 +98,8 @@ class Ingress:
             reading.add(event)
         acceptance = reading.acceptance()
         if acceptance is not None:
+            for file in received.files:
+                await self._keep_file(channel, file, at=request.received_at)
             await self._keep(acceptance)
         return received.answer
 
@@ -175,6 +181,22 @@ class Ingress:
             return future.result()
         finally:
             self._outcomes.forget(arrival.id, future)
+
+    async def _keep_file(self, channel: Channel, file: FileIn, *, at: datetime) -> None:
+        """Put a file where the message will say that it is; one that is there already stays."""
+        address = Address(channel=channel.name, account=channel.account, user=file.user)
+        by = ByCustomer(identity=address.identity)
+        facts = BlobFacts(
+            id=file.id,
+            name=file.name,
+            media_type=file.media_type,
+            size=len(file.body),
+            sha256=hashlib.sha256(file.body).hexdigest(),
+            by=by,
+            created_at=at,
+        )
+        await self._store.put_blob(Blob(facts=facts, body=file.body))
+        await self._store.keep_blobs([file.id], by=by)
 
     async def _keep(self, acceptance: Acceptance) -> None:
         """Record a request, or spool it while the store is away; durable when this returns."""

@@ -6,9 +6,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from bot.model.ids import IdentityId, ThreadId
+from bot.model.ids import BlobId, IdentityId, ThreadId
 from bot.model.value import AwareDatetime, Value
 
 # --- where a person can be reached -----------------------------------------------------------
@@ -400,10 +400,23 @@ ChannelEvent = Annotated[
 ]
 
 
+class FileIn(Value):
+    """A file that came inside a request; it is to be found under `id`, and `user` sent it."""
+
+    model_config = ConfigDict(ser_json_bytes="base64")
+
+    id: BlobId
+    user: str
+    name: str
+    media_type: str
+    body: bytes
+
+
 class Received(Value):
-    """What one request said, in order, and what to answer once it is recorded."""
+    """What one request said, in order, the files in it, and what to answer once it is recorded."""
 
     events: tuple[ChannelEvent, ...] = ()
+    files: tuple[FileIn, ...] = ()
     answer: Answer = Answer()
 
 

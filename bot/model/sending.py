@@ -151,6 +151,10 @@ class Outbound(Value):
 class HttpCall(Value):
     """One HTTP request to a provider. Secrets that it carries are named for redaction.
 
+    A URL of `smtp(s)://` hands the body, a raw mail, to a mail server: the envelope is in the
+    headers `Mail-From` and `Rcpt-To`, the reply's status is the server's code, its header
+    `smtp-step` where it was said. STARTTLS is a must with `smtp` but on the loopback.
+
     `guarded` marks a URL that came from outside: the wire refuses addresses inside our network.
     """
 
