@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 
 from bot.app.accounts import folders, load_accounts
-from bot.app.engines import beside
+from bot.app.engines import beside, looked_at
 from bot.app.words import load_words
 from bot.crms.settings import CrmSettings
 from bot.errors import BusError, SamtalError
+from bot.hub.health import judged
 from bot.model.crm import PushStatus
+from bot.model.health import ChannelHealth
 from config.settings import Settings
 
 _PATIENCE = timedelta(seconds=3)
+_MOST_WAITING = 10_000
 
 
 def check(settings: Settings) -> list[str]:
@@ -54,6 +58,7 @@ async def examine(settings: Settings) -> list[str]:
         store,
         bus,
         await _crm(settings),
+        *await _channels(settings),
         f"sandbox: {'on' if settings.sandbox else 'off'}",
     ]
 
@@ -78,6 +83,39 @@ async def _crm(settings: Settings) -> str:
         return f"{name}: wanting: {error}"
     refused = f"{counts.failed} not taken" + "".join(f" ({one.reason})" for one in failed)
     return f"{name}: on, {counts.waiting} waiting, {refused}"
+
+
+async def _channels(settings: Settings) -> list[str]:
+    """How every account fares, as all processes saw it."""
+    try:
+        async with asyncio.timeout(_PATIENCE.total_seconds()), looked_at(settings) as store:
+            if store is None:
+                return []
+            signs, waiting = await store.signs(), await store.waiting_sends(most=_MOST_WAITING)
+    except TimeoutError:
+        return ["channels: not known: the store does not answer"]
+    except SamtalError as error:
+        return [f"channels: not known: {error}"]
+    found = judged(
+        load_accounts(settings).channels,
+        signs,
+        waiting,
+        settings=settings.hub.health,
+        now=datetime.now(UTC),
+    )
+    return [line for one in found for line in _told(one)]
+
+
+def _told(health: ChannelHealth) -> Iterator[str]:
+    """An account in words: its state and last messages, and below what to do."""
+    last = ", ".join(
+        f"last message {way} {'never' if at is None else f'{at:%Y-%m-%d %H:%M} UTC'}"
+        for way, at in (("in", health.last_in), ("out", health.last_out))
+    )
+    yield f"channel {health.channel}/{health.account}: {health.state}, {last}"
+    for reason in health.reasons:
+        said = f" ({reason.detail})" if reason.detail else ""
+        yield f"  {reason.state}: {reason.what}{said}. {reason.mend}"
 
 
 async def _store(settings: Settings) -> str:

@@ -15,6 +15,7 @@ from bot.embedded.schema import (
     VERSION_4,
     VERSION_5,
     VERSION_6,
+    VERSION_7,
 )
 from bot.errors import StoreError
 from bot.model.channel import Address
@@ -29,7 +30,15 @@ SPOOL_ID = 0x53616D53
 _KINDS = {APPLICATION_ID: "database", SPOOL_ID: "spool"}
 
 # A step that was released is never edited: files out there have had it. Add the next one.
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6)
+MIGRATIONS: tuple[str, ...] = (
+    VERSION_1,
+    VERSION_2,
+    VERSION_3,
+    VERSION_4,
+    VERSION_5,
+    VERSION_6,
+    VERSION_7,
+)
 
 
 class Schema(NamedTuple):

@@ -476,3 +476,20 @@ CREATE TABLE pulls (
 """
 
 VERSION_6 = _CONSENTS + _COUNTING + _PUSHES
+
+# What was seen of channel accounts, and accounts that the API made.
+_HEALTH = """
+CREATE TABLE signs (
+    channel TEXT NOT NULL, account TEXT NOT NULL, sign TEXT NOT NULL, slot INTEGER NOT NULL,
+    count INTEGER NOT NULL, last_at INTEGER NOT NULL, until INTEGER,
+    detail TEXT NOT NULL, seen TEXT NOT NULL,
+    PRIMARY KEY (channel, account, sign, slot)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE accounts (
+    channel TEXT NOT NULL, account TEXT NOT NULL, version INTEGER NOT NULL,
+    sealed BLOB NOT NULL, by TEXT NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (channel, account)
+) STRICT, WITHOUT ROWID;
+"""
+
+VERSION_7 = _HEALTH

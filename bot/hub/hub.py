@@ -26,6 +26,7 @@ from bot.hub.facts import FactIntake
 from bot.hub.feed import Feed
 from bot.hub.forms import Forms
 from bot.hub.handling import Handling
+from bot.hub.health import Healths
 from bot.hub.hearing import Hearing
 from bot.hub.ingress import Ingress
 from bot.hub.joining import Joining
@@ -49,6 +50,7 @@ from bot.hub.round_trip import RoundTrip
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
 from bot.hub.signing_in import SigningIn
+from bot.hub.signs import Signs
 from bot.hub.suggesting import Suggesting
 from bot.hub.tallying import Tallying
 from bot.hub.tries import Tries
@@ -99,6 +101,7 @@ class Hub:
         outcomes = Outcomes()
         self.feed.subscribe(outcomes.hear)
         self.pressure = Pressure(store=store, clock=clock, limit=settings.backlog_limit)
+        self._watch_accounts()
         self.ingress = self._ingress(outcomes)
         self.levels = Levels(engines.channels)
         self.desk = Desk(store=store, ingress=self.ingress, clock=clock, levels=self.levels)
@@ -116,7 +119,7 @@ class Hub:
         self.own_channels = OwnChannels(
             store=store, ingress=self.ingress, clock=clock, channels=engines.channels
         )
-        self.outbox = Outbox(engines, feed=self.feed, settings=settings)
+        self.outbox = Outbox(engines, feed=self.feed, settings=settings, signs=self.signs)
         self.feed.subscribe(self.outbox.hear)
         self.tallying = Tallying(store=store, clock=clock, personas=personas)
         self.upkeep = Upkeep(
@@ -155,6 +158,7 @@ class Hub:
         self.knowing.purposes_off = settings.partner_purposes_off
         self.knowing.programme = settings.programme
         self.outbox.take_over(settings)
+        self.healths.settings = settings.health
         self.upkeep.keep_requests = settings.keep_requests
         self._keep_facts(settings)
         self.pressure.limit = settings.backlog_limit
@@ -257,6 +261,7 @@ class Hub:
         """
         clock = self.engines.clock
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.signs.run(), name="signs")
             if work.intake:
                 group.create_task(self.pressure.run(), name="pressure")
                 if (spooling := self.engines.spooling) is not None:
@@ -283,6 +288,18 @@ class Hub:
             default_language=settings.default_language,
         )
 
+    def _watch_accounts(self) -> None:
+        """What counts how accounts fare, and what reads it."""
+        store, clock = self.engines.store, self.engines.clock
+        self.signs = Signs(store=store, clock=clock)
+        self.healths = Healths(
+            store=store,
+            clock=clock,
+            channels=self.engines.channels,
+            signs=self.signs,
+            settings=self.settings.health,
+        )
+
     def _ingress(self, outcomes: Outcomes) -> Ingress:
         engines = self.engines
         return Ingress(
@@ -293,6 +310,7 @@ class Hub:
             join_by_phone=self.settings.join_by_phone,
             spooling=engines.spooling,
             pressure=self.pressure,
+            signs=self.signs,
         )
 
     def _keep_facts(self, settings: HubSettings) -> None:

@@ -42,6 +42,7 @@ from bot.ports.counting import Counting
 from bot.ports.crm import Pushes
 from bot.ports.directory import Directory
 from bot.ports.facts import Facts
+from bot.ports.health import Accounts, Health
 from bot.ports.privacy import Privacy
 
 # --- Clock -----------------------------------------------------------------------------------
@@ -449,6 +450,8 @@ class Store(
     Counting,
     Privacy,
     Pushes,
+    Health,
+    Accounts,
     Protocol,
 ):
     """The record of truth."""

@@ -15,7 +15,7 @@ from bot.stores.mongo.collection import Collection, Document, Index
 from bot.stores.mongo.documents import integer
 from bot.stores.mongo.driver import Driver
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 _WAITS: Final[Document] = {"state": 0}
 # Threads that somebody holds, and those that wait for somebody: nearly all are the bot's.
@@ -55,6 +55,9 @@ class Collections:
     # --- what another system is told ---
     pushes: Collection  # _id hashed
     pulls: Collection  # not sharded: few
+    # --- channels' accounts ---
+    signs: Collection  # not sharded: few
+    accounts: Collection  # not sharded: few
     # --- files ---
     blobs: Collection  # _id hashed
     # --- who logs in ---

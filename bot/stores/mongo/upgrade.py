@@ -42,9 +42,18 @@ async def _keep_away(collections: Collections) -> None:
     """Nothing is other than before: the number keeps programs away that would not copy pushes."""
 
 
+async def _begin(collections: Collections) -> None:
+    """All that is new is not there yet."""
+
+
 # By the version that the documents are at. Each may be made again, or by several at once. No
 # process of an older version may run meanwhile.
-UPGRADES: Final[Mapping[int, Upgrade]] = {1: _list_and_index, 2: _set_landmarks, 3: _keep_away}
+UPGRADES: Final[Mapping[int, Upgrade]] = {
+    1: _list_and_index,
+    2: _set_landmarks,
+    3: _keep_away,
+    4: _begin,
+}
 
 
 async def _batches(collection: Collection) -> AsyncIterator[list[Document]]:
