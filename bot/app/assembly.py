@@ -10,6 +10,7 @@ from pydantic import JsonValue, SecretStr
 
 from bot.app.accounts import Current
 from bot.app.engines import Opened
+from bot.app.keeping import StoredAccounts
 from bot.app.reloading import Loaded, Reach, Reloading, Renewable
 from bot.crms.plain import PlainCrm
 from bot.edge.fanout import FanoutEmitter
@@ -35,6 +36,7 @@ class Assembled:
     metrics: Metrics
     standing: Standing
     reloading: Reloading
+    keeping: StoredAccounts
     runner: web.AppRunner
 
 
@@ -58,6 +60,14 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
     channels = Current(base.loaded.accounts.channels)
     providers = Current(base.loaded.accounts.providers)
     realms = Current(settings.identity.realms)
+    keeping = StoredAccounts(
+        settings,
+        store=opened.store,
+        clock=base.clock,
+        secret=base.secret,
+        channels=channels,
+        providers=providers,
+    )
     live = _live(base, metrics)
     emit = live.emit if live is not None else _emitter(opened.fanout, metrics)
     wire = await stack.enter_async_context(HttpWire(emit=emit, metrics=metrics))
@@ -87,6 +97,7 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
                 probed=probed,
                 fanout=opened.fanout,
                 retuning=retuning,
+                keeping=keeping,
             )
         )
     reach = Reach(
@@ -103,6 +114,7 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
         metrics=metrics,
         standing=standing,
         reloading=Reloading(base.loaded, reach),
+        keeping=keeping,
         runner=runner,
     )
 

@@ -92,12 +92,13 @@ async def _channels(settings: Settings) -> list[str]:
             if store is None:
                 return []
             signs, waiting = await store.signs(), await store.waiting_sends(most=_MOST_WAITING)
+            made = {(one.channel, one.account) for one in await store.accounts()}
     except TimeoutError:
         return ["channels: not known: the store does not answer"]
     except SamtalError as error:
         return [f"channels: not known: {error}"]
     found = judged(
-        load_accounts(settings).channels,
+        made | set(load_accounts(settings).channels),
         signs,
         waiting,
         settings=settings.hub.health,

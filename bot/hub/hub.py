@@ -12,6 +12,7 @@ from bot.hub.agreeing import Agreeing
 from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
+from bot.hub.checking import Checks
 from bot.hub.code_budget import CodeBudget
 from bot.hub.connecting import Connecting
 from bot.hub.consenting import Consenting
@@ -101,6 +102,7 @@ class Hub:
         outcomes = Outcomes()
         self.feed.subscribe(outcomes.hear)
         self.pressure = Pressure(store=store, clock=clock, limit=settings.backlog_limit)
+        self._secret = secret
         self._watch_accounts()
         self.ingress = self._ingress(outcomes)
         self.levels = Levels(engines.channels)
@@ -131,7 +133,6 @@ class Hub:
             keep_requests=settings.keep_requests,
         )
         self._keep_facts(settings)
-        self._secret = secret
         self._put_desk_up(settings)
         handlers = self._handlers(content, forms, settings)
         self.canned = self._canned(content, handlers.voice, settings)
@@ -298,6 +299,14 @@ class Hub:
             channels=self.engines.channels,
             signs=self.signs,
             settings=self.settings.health,
+        )
+
+        self.checks = Checks(
+            store=store,
+            wire=self.engines.wire,
+            clock=clock,
+            signs=self.signs,
+            secret=self._secret,
         )
 
     def _ingress(self, outcomes: Outcomes) -> Ingress:

@@ -110,3 +110,40 @@ def slot_of(sign: Sign, at: datetime) -> datetime:
     length = _LONG if sign is Sign.HEARD else _SHORT
     since = at - datetime(1970, 1, 1, tzinfo=UTC)
     return at - since % length
+
+
+# --- a check of one account ------------------------------------------------------------------
+
+
+class CheckTopic(StrEnum):
+    """What a check looks at."""
+
+    PUBLIC_URL = "public_url"
+    WEBHOOKS = "webhooks"
+    CREDENTIALS = "credentials"
+
+
+class CheckVerdict(StrEnum):
+    """What a check found."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNKNOWN = "unknown"  # it cannot be told from here
+
+
+class CheckFinding(Value):
+    """What a check found of one thing, in words without secrets, and how to mend it."""
+
+    topic: CheckTopic
+    verdict: CheckVerdict
+    what: str
+    mend: str = ""
+
+
+class AccountCheck(Value):
+    """What a check of an account found."""
+
+    channel: str
+    account: str
+    at: AwareDatetime
+    findings: tuple[CheckFinding, ...]

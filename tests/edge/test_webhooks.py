@@ -268,8 +268,8 @@ async def test_administrators_see_how_accounts_fare(server: House) -> None:
 
     async def failing() -> bool:
         _, told = await admin.get("/channels")
-        states = {one["channel"]: one["health"]["state"] for one in told["channels"]}
-        return states["twilio_sms"] == "failing" and states["telegram"] == "ok"
+        states = {one["channel"]: str(one["health"]["state"]) for one in told["channels"]}
+        return (states["twilio_sms"], states["telegram"]) == ("failing", "ok")
 
     await until(failing)
     _, found = await admin.get("/channels")

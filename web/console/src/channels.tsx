@@ -117,16 +117,14 @@ function OneAccount({ account, health, words, say }: OneAccountProps) {
         <Told term={say("waiting")} value={String(health.waiting)} />
       </dl>
       {health.reasons.length > 0 && (
-        <section aria-label={say("todo")}>
-          <ul className="reasons">
-            {health.reasons.map((reason) => (
-              <li key={reason.problem}>
-                <strong>{say(`${reason.problem}.what`, { n: reason.count, time: at(health.limited_until) })}</strong> {say(`${reason.problem}.mend`)}
-                {reason.detail && <span className="soft small"> {say("said", { detail: reason.detail })}</span>}
-              </li>
-            ))}
-          </ul>
-        </section>
+        <ul className="reasons" aria-label={say("todo")}>
+          {health.reasons.map((reason) => (
+            <li key={reason.problem}>
+              <strong>{say(`${reason.problem}.what`, { n: reason.count, time: at(health.limited_until) })}</strong> {say(`${reason.problem}.mend`)}
+              {reason.detail && <span className="soft small"> {say("said", { detail: reason.detail })}</span>}
+            </li>
+          ))}
+        </ul>
       )}
     </li>
   );
