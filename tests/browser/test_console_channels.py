@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 
+from bot.model.accounts import StoredAccount
 from bot.model.health import Sign
 from bot.model.people import Role
 from tests.browser.console import take_seat
@@ -51,6 +52,39 @@ async def test_an_account_that_fails_comes_first_and_says_what_to_do(server: Hou
         await page.keyboard.press("Escape")
         await expect(page.get_by_role("heading", level=1, name="Kanaler")).to_have_count(0)
         assert seat.faults.lines == []
+
+
+async def test_an_account_is_checked_by_the_keyboard(server: House) -> None:
+    async with browsing() as browser:
+        seat = await take_seat(browser, server, "Ada", at="/channels", role=Role.ADMIN)
+        account = seat.page.locator(".account").filter(has_text="telegram/demo")
+        await account.get_by_role("button", name="Kontrollera nu: telegram/demo").press("Enter")
+        findings = account.get_by_role("list", name="Kontrollen visade").get_by_role("listitem")
+        await expect(findings).to_have_count(3)
+        await expect(findings.nth(0)).to_contain_text("Adressen till oss: fel.")
+        await expect(findings.nth(0)).to_contain_text("is not https")
+        await expect(findings.nth(1)).to_contain_text("no webhook has come yet")
+        await expect(findings.nth(2)).to_contain_text("rätt. the provider takes them")
+        assert await violations(seat.page) == []
+        assert seat.faults.lines == []
+
+
+async def test_an_account_that_cannot_be_opened_says_so(server: House) -> None:
+    stored = StoredAccount(
+        channel="telegram",
+        account="old",
+        version=1,
+        sealed=b"by another secret, long ago",
+        by="Ada",
+        at=server.parts.clock.now(),
+    )
+    assert await server.store.put_account(stored)
+    async with browsing() as browser:
+        seat = await take_seat(browser, server, "Ada", at="/channels", role=Role.ADMIN)
+        first = seat.page.locator(".account").first
+        await expect(first).to_contain_text("telegram/old")
+        await expect(first).to_contain_text("Inte i drift")
+        await expect(first).to_contain_text("sealed with another secret")
 
 
 async def test_agents_are_shown_the_desk_instead(server: House) -> None:

@@ -3,7 +3,7 @@
 import { Button, Skeleton } from "@mantine/core";
 import { channelName } from "@samtal/shared/text";
 import { whole } from "@samtal/shared/time";
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 
 import { ask, Refusal } from "./api";
@@ -34,6 +34,21 @@ interface Health {
   limited_until: string | null;
 }
 
+interface Finding {
+  topic: "public_url" | "webhooks" | "credentials";
+  verdict: "right" | "wrong" | "unknown";
+  what: string;
+  mend: string;
+}
+
+/** An account as it is kept; `problem` says why it is not in service. */
+interface Kept {
+  channel: string;
+  account: string;
+  source: "file" | "api";
+  problem: string | null;
+}
+
 interface Account {
   channel: string;
   account: string;
@@ -43,6 +58,7 @@ interface Account {
 const ICONS: Record<State, IconName> = { ok: "check", warning: "warn", failing: "close" };
 const WORST: State[] = ["failing", "warning", "ok"];
 const LOOK_MS = 10_000;
+const HEALTH = ["health of channels"];
 
 export default function ChannelsPage() {
   const words = useWords();
@@ -50,11 +66,18 @@ export default function ChannelsPage() {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   const found = useQuery({
-    queryKey: ["health of channels"],
+    queryKey: HEALTH,
     queryFn: ({ signal }) => ask<{ channels: Account[] }>("GET", "/channels", { signal }),
     retry: (tries, error) => tries < 1 && !(error instanceof Refusal),
     refetchInterval: LOOK_MS,
   });
+  const kept = useQuery({
+    queryKey: ["kept accounts"],
+    queryFn: ({ signal }) => ask<{ accounts: Kept[] }>("GET", "/channels/accounts", { signal }),
+    retry: false,
+    refetchInterval: LOOK_MS,
+  });
+  const out = kept.data?.accounts.filter((one) => one.problem) ?? [];
   const accounts = found.data?.channels.filter((one) => one.health) ?? [];
   return (
     <main className="channels" id="thread" tabIndex={-1} aria-busy={found.isPending}>
@@ -79,8 +102,19 @@ export default function ChannelsPage() {
           <Skeleton height={120} />
         </>
       )}
-      {found.data && !accounts.length && <p className="soft">{say("empty")}</p>}
+      {found.data && !accounts.length && !out.length && <p className="soft">{say("empty")}</p>}
       <ul className="accounts">
+        {out.map((one) => (
+          <li key={`${one.source} ${one.channel}/${one.account}`} className="account" data-state="failing">
+            <h2>
+              <ChannelIcon channel={one.channel} /> {channelName(one.channel, words.language)} <bdi className="soft">{one.channel}/{one.account}</bdi>
+            </h2>
+            <p className="account-state">
+              <Icon name="close" size={16} /> {say("out")}
+            </p>
+            <p lang="en">{one.problem}</p>
+          </li>
+        ))}
         {accounts.sort(byState).map((one) => one.health && <OneAccount key={`${one.channel}/${one.account}`} account={one} health={one.health} words={words} say={say} />)}
       </ul>
     </main>
@@ -126,7 +160,42 @@ function OneAccount({ account, health, words, say }: OneAccountProps) {
           ))}
         </ul>
       )}
+      <Check account={account} say={say} />
     </li>
+  );
+}
+
+const VERDICTS: Record<Finding["verdict"], IconName> = { right: "check", wrong: "warn", unknown: "unknown" };
+
+// What the check found is in the words of the server, which speaks English.
+function Check({ account, say }: { account: Account; say: Say }) {
+  const client = useQueryClient();
+  const name = `${account.channel}/${account.account}`;
+  const check = useMutation({
+    mutationFn: () => ask<{ findings: Finding[] }>("POST", `/channels/${name}/check`),
+    onSuccess: () => client.invalidateQueries({ queryKey: HEALTH }),
+  });
+  return (
+    <div className="account-check">
+      <Button variant="default" size="compact-sm" loading={check.isPending} aria-label={say("check.name", { account: name })} onClick={() => check.mutate()}>
+        {say("check")}
+      </Button>
+      <div role="status">
+        {check.isError && <p>{say("check.failed")}</p>}
+        {check.data && (
+          <ul className="findings" aria-label={say("check.found")}>
+            {check.data.findings.map((one) => (
+              <li key={one.topic} data-verdict={one.verdict}>
+                <Icon name={VERDICTS[one.verdict]} size={16} /> <strong>{say(one.topic === "webhooks" ? "webhooks_topic" : one.topic)}:</strong> {say(one.verdict)}.{" "}
+                <span lang="en">
+                  {one.what}. {one.mend}
+                </span>
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
+    </div>
   );
 }
 
