@@ -8,12 +8,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 
+from pydantic import JsonValue
+
 from bot.app.accounts import folders, load_accounts
-from bot.app.engines import beside, looked_at
+from bot.app.engines import beside, looked_at, own_secret
 from bot.app.words import load_words
 from bot.crms.settings import CrmSettings
+from bot.edge.clock import SystemClock
+from bot.edge.wire import HttpWire
 from bot.errors import BusError, SamtalError
+from bot.hub.checking import Checks
 from bot.hub.health import judged
+from bot.hub.signs import Signs
 from bot.model.crm import PushStatus
 from bot.model.health import ChannelHealth
 from config.settings import Settings
@@ -37,10 +43,11 @@ def check(settings: Settings) -> list[str]:
     ]
 
 
-async def examine(settings: Settings) -> list[str]:
+async def examine(settings: Settings, *, check: bool = False) -> list[str]:
     """Which parts are on, off or wanting, and what the others would need.
 
-    Never raises for a part; asks the engines for 3 seconds at the most.
+    Never raises for a part; asks the engines for 3 seconds at the most. With `check` each account
+    of the configuration is checked too, and its provider asked.
     """
     lines = []
     for path in folders():
@@ -59,6 +66,7 @@ async def examine(settings: Settings) -> list[str]:
         bus,
         await _crm(settings),
         *await _channels(settings),
+        *(await _checked(settings) if check else ()),
         f"sandbox: {'on' if settings.sandbox else 'off'}",
     ]
 
@@ -105,6 +113,34 @@ async def _channels(settings: Settings) -> list[str]:
         now=datetime.now(UTC),
     )
     return [line for one in found for line in _told(one)]
+
+
+async def _checked(settings: Settings) -> list[str]:
+    """What a check of each account finds, in words."""
+    async with looked_at(settings) as store, HttpWire(emit=_nobody) as wire:
+        if store is None:
+            return ["checks: nothing to look at before the first start"]
+        clock = SystemClock()
+        signs = Signs(store=store, clock=clock)
+        secret = own_secret(settings)
+        checks = Checks(store=store, wire=wire, clock=clock, signs=signs, secret=secret)
+        lines = []
+        for (name, account), channel in load_accounts(settings).channels.items():
+            lines.append(f"check {name}/{account}:")
+            try:
+                found = await checks.check(channel, public_url=settings.edge.public_base_url)
+            except SamtalError as error:
+                lines.append(f"  not made: {error}")
+                continue
+            lines += [
+                f"  {one.topic} {one.verdict}: {one.what}. {one.mend}".rstrip()
+                for one in found.findings
+            ]
+        return lines
+
+
+async def _nobody(namespace: str, room: str, event: str, data: JsonValue) -> None:
+    """There are no sockets here."""
 
 
 def _told(health: ChannelHealth) -> Iterator[str]:
