@@ -100,12 +100,18 @@ def check_config(config: ConfigFile = None) -> None:
 
 @cli.command()
 @one_line
-def doctor(config: ConfigFile = None) -> None:
-    """Say which parts are on, off or wanting, and what each would need."""
+def doctor(
+    config: ConfigFile = None,
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check each account, and ask its provider.")
+    ] = False,
+) -> None:
+    """Say which parts are on, off or wanting, how accounts fare, and what each would need."""
     from bot.app import doctor as examination
     from bot.app.configuration import settings_from
 
-    for line in asyncio.run(examination.examine(settings_from(config))):
+    for line in asyncio.run(examination.examine(settings_from(config), check=check)):
         typer.echo(line)
 
 

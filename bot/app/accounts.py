@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, Self, TypeVar, cast
 
 from pydantic import BaseModel, JsonValue, ValidationError
 from typing_extensions import override
@@ -41,22 +41,49 @@ class _SandboxModule(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Account:
+    """One account: its settings, its adapter, and the provider that the sandbox plays for it."""
+
+    settings: BaseModel
+    channel: Channel
+    provider: Provider | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Accounts:
     """Every configured account, and the providers that the sandbox plays for them."""
 
     channels: Mapping[Key, Channel]
     providers: Mapping[Key, Provider]
 
+    @classmethod
+    def of(cls, accounts: Iterable[Account]) -> Self:
+        """These accounts, by their names."""
+        them = {(one.channel.name, one.channel.account): one for one in accounts}
+        played = {key: one.provider for key, one in them.items() if one.provider is not None}
+        return cls(channels={key: one.channel for key, one in them.items()}, providers=played)
+
 
 class Current(Mapping[K, T], Generic[K, T]):
-    """The accounts or realms in force: whoever holds this sees others once they are taken over."""
+    """The accounts or realms in force: whoever holds this sees others once they are taken over.
+
+    `own` are those of the configuration; what lies beneath is seen where they have nothing.
+    """
 
     def __init__(self, items: Mapping[K, T]) -> None:
+        self.own = items
+        self._beneath: Mapping[K, T] = {}
         self._items = items
 
     def take_over(self, items: Mapping[K, T]) -> None:
         """From now on these, all at once."""
-        self._items = items
+        self.own = items
+        self._items = {**self._beneath, **items}
+
+    def take_beneath(self, items: Mapping[K, T]) -> None:
+        """From now on these lie beneath, all at once."""
+        self._beneath = items
+        self._items = {**items, **self.own}
 
     @override
     def __getitem__(self, key: K) -> T:
@@ -73,19 +100,24 @@ class Current(Mapping[K, T], Generic[K, T]):
 
 def load_accounts(settings: Settings) -> Accounts:
     """Make an adapter for each configured account; raises ConfigError naming the key."""
-    channels: dict[Key, Channel] = {}
-    providers: dict[Key, Provider] = {}
-    for name, configured in settings.channels.items():
-        module = _channel_module(name)
-        for account, values in configured.items():
-            key = (name, account)
-            parsed, played = _parsed(module, settings, key, values)
-            public = settings.edge.public_base_url
-            channels[key] = module.Adapter(parsed, account=account, public_base_url=public)
-            if played:
-                sandbox = cast("_SandboxModule", import_module(f"channels.{name}.sandbox"))
-                providers[key] = sandbox.Loopback(parsed)
-    return Accounts(channels=channels, providers=providers)
+    return Accounts.of(
+        made(settings, (name, account), values)
+        for name, configured in settings.channels.items()
+        for account, values in configured.items()
+    )
+
+
+def made(settings: Settings, key: Key, values: dict[str, JsonValue]) -> Account:
+    """Make one account; raises ConfigError naming the key."""
+    name, account = key
+    module = _channel_module(name)
+    parsed, played = _parsed(module, settings, key, values)
+    public = settings.edge.public_base_url
+    channel = module.Adapter(parsed, account=account, public_base_url=public)
+    if not played:
+        return Account(settings=parsed, channel=channel, provider=None)
+    sandbox = cast("_SandboxModule", import_module(f"channels.{name}.sandbox"))
+    return Account(settings=parsed, channel=channel, provider=sandbox.Loopback(parsed))
 
 
 def folders() -> list[Path]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from aiohttp import web
 from pydantic import JsonValue, SecretStr
 
-from bot.app.accounts import Current
+from bot.app.accounts import Current, Key
 from bot.app.engines import Opened
+from bot.app.keeping import StoredAccounts
 from bot.app.reloading import Loaded, Reach, Reloading, Renewable
 from bot.crms.plain import PlainCrm
 from bot.edge.fanout import FanoutEmitter
@@ -22,7 +23,7 @@ from bot.edge.server import EdgeParts, make_probe_runner, make_runner
 from bot.edge.wire import EmitSocket, HttpWire
 from bot.hub.engines import Engines
 from bot.hub.hub import Hub, Work
-from bot.ports import Clock, Fanout, Nlu
+from bot.ports import Channel, Clock, Fanout, Nlu, Provider
 from bot.ports.crm import Crm
 from config.settings import Settings
 
@@ -35,6 +36,7 @@ class Assembled:
     metrics: Metrics
     standing: Standing
     reloading: Reloading
+    keeping: StoredAccounts
     runner: web.AppRunner
 
 
@@ -58,6 +60,7 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
     channels = Current(base.loaded.accounts.channels)
     providers = Current(base.loaded.accounts.providers)
     realms = Current(settings.identity.realms)
+    keeping = _keeping(base, channels, providers)
     live = _live(base, metrics)
     emit = live.emit if live is not None else _emitter(opened.fanout, metrics)
     wire = await stack.enter_async_context(HttpWire(emit=emit, metrics=metrics))
@@ -87,6 +90,7 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
                 probed=probed,
                 fanout=opened.fanout,
                 retuning=retuning,
+                keeping=keeping,
             )
         )
     reach = Reach(
@@ -103,7 +107,21 @@ async def assembled(base: Base, stack: AsyncExitStack) -> Assembled:
         metrics=metrics,
         standing=standing,
         reloading=Reloading(base.loaded, reach),
+        keeping=keeping,
         runner=runner,
+    )
+
+
+def _keeping(
+    base: Base, channels: Current[Key, Channel], providers: Current[Key, Provider]
+) -> StoredAccounts:
+    return StoredAccounts(
+        base.loaded.settings,
+        store=base.opened.store,
+        clock=base.clock,
+        secret=base.secret,
+        channels=channels,
+        providers=providers,
     )
 
 

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 
+from pydantic import JsonValue
+
 from bot.app.accounts import folders, load_accounts
-from bot.app.engines import beside
+from bot.app.engines import beside, looked_at, own_secret
 from bot.app.words import load_words
 from bot.crms.settings import CrmSettings
+from bot.edge.clock import SystemClock
+from bot.edge.wire import HttpWire
 from bot.errors import BusError, SamtalError
+from bot.hub.checking import Checks
+from bot.hub.health import judged
+from bot.hub.signs import Signs
 from bot.model.crm import PushStatus
+from bot.model.health import ChannelHealth
 from config.settings import Settings
 
 _PATIENCE = timedelta(seconds=3)
+_MOST_WAITING = 10_000
 
 
 def check(settings: Settings) -> list[str]:
@@ -33,10 +43,11 @@ def check(settings: Settings) -> list[str]:
     ]
 
 
-async def examine(settings: Settings) -> list[str]:
+async def examine(settings: Settings, *, check: bool = False) -> list[str]:
     """Which parts are on, off or wanting, and what the others would need.
 
-    Never raises for a part; asks the engines for 3 seconds at the most.
+    Never raises for a part; asks the engines for 3 seconds at the most. With `check` each account
+    of the configuration is checked too, and its provider asked.
     """
     lines = []
     for path in folders():
@@ -54,6 +65,8 @@ async def examine(settings: Settings) -> list[str]:
         store,
         bus,
         await _crm(settings),
+        *await _channels(settings),
+        *(await _checked(settings) if check else ()),
         f"sandbox: {'on' if settings.sandbox else 'off'}",
     ]
 
@@ -78,6 +91,68 @@ async def _crm(settings: Settings) -> str:
         return f"{name}: wanting: {error}"
     refused = f"{counts.failed} not taken" + "".join(f" ({one.reason})" for one in failed)
     return f"{name}: on, {counts.waiting} waiting, {refused}"
+
+
+async def _channels(settings: Settings) -> list[str]:
+    """How every account fares, as all processes saw it."""
+    try:
+        async with asyncio.timeout(_PATIENCE.total_seconds()), looked_at(settings) as store:
+            if store is None:
+                return []
+            signs, waiting = await store.signs(), await store.waiting_sends(most=_MOST_WAITING)
+            made = {(one.channel, one.account) for one in await store.accounts()}
+    except TimeoutError:
+        return ["channels: not known: the store does not answer"]
+    except SamtalError as error:
+        return [f"channels: not known: {error}"]
+    found = judged(
+        made | set(load_accounts(settings).channels),
+        signs,
+        waiting,
+        settings=settings.hub.health,
+        now=datetime.now(UTC),
+    )
+    return [line for one in found for line in _told(one)]
+
+
+async def _checked(settings: Settings) -> list[str]:
+    """What a check of each account finds, in words."""
+    async with looked_at(settings) as store, HttpWire(emit=_nobody) as wire:
+        if store is None:
+            return ["checks: nothing to look at before the first start"]
+        clock = SystemClock()
+        signs = Signs(store=store, clock=clock)
+        secret = own_secret(settings)
+        checks = Checks(store=store, wire=wire, clock=clock, signs=signs, secret=secret)
+        lines = []
+        for (name, account), channel in load_accounts(settings).channels.items():
+            lines.append(f"check {name}/{account}:")
+            try:
+                found = await checks.check(channel, public_url=settings.edge.public_base_url)
+            except SamtalError as error:
+                lines.append(f"  not made: {error}")
+                continue
+            lines += [
+                f"  {one.topic} {one.verdict}: {one.what}. {one.mend}".rstrip()
+                for one in found.findings
+            ]
+        return lines
+
+
+async def _nobody(namespace: str, room: str, event: str, data: JsonValue) -> None:
+    """There are no sockets here."""
+
+
+def _told(health: ChannelHealth) -> Iterator[str]:
+    """An account in words: its state and last messages, and below what to do."""
+    last = ", ".join(
+        f"last message {way} {'never' if at is None else f'{at:%Y-%m-%d %H:%M} UTC'}"
+        for way, at in (("in", health.last_in), ("out", health.last_out))
+    )
+    yield f"channel {health.channel}/{health.account}: {health.state}, {last}"
+    for reason in health.reasons:
+        said = f" ({reason.detail})" if reason.detail else ""
+        yield f"  {reason.state}: {reason.what}{said}. {reason.mend}"
 
 
 async def _store(settings: Settings) -> str:

@@ -173,6 +173,28 @@ def beside(settings: Settings) -> contextlib.AbstractAsyncContextManager[Store]:
     return _store(settings, beside=True)
 
 
+@asynccontextmanager
+async def looked_at(settings: Settings) -> AsyncIterator[Store | None]:
+    """The store to read from, as it is: nothing is made there; None when there is none yet."""
+    chosen = settings.store
+    if chosen.engine == "sqlite" or chosen.url is None:
+        if not chosen.path.exists():
+            yield None
+            return
+        async with beside(settings) as store:
+            yield store
+        return
+    from bot.stores.mongo import MongoStore
+    from bot.stores.mongo.driver import Driver
+
+    url = chosen.url.get_secret_value()
+    mongo = MongoStore(Driver.open(url, chosen.database, chosen.driver))
+    try:
+        yield mongo
+    finally:
+        await mongo.close()
+
+
 async def patiently(attempt: Callable[[], Awaitable[T]], *, patience: timedelta) -> T:
     """Try until the store answers; raises StoreAway when it takes longer than this."""
     deadline = time.monotonic() + patience.total_seconds()

@@ -147,6 +147,8 @@ async def running(
             work=work,
         )
         made = await assembled(base, stack)
+        await made.keeping.refresh()
+        await stack.enter_async_context(_at_work(made.keeping.run(), name="accounts"))
         if engines.fanout is not None:
             relay = Relay(made.hub.feed, engines.fanout, clock=clock, tally=made.metrics)
             await stack.enter_async_context(_at_work(relay.run(), name="relay"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from bot.hub.code_budget import SPENT
@@ -9,9 +11,11 @@ from bot.hub.feed import Announcement, EventEnded, Missed, SendMoved, ThreadMove
 from bot.hub.signing_in import OUTRANKED
 from bot.hub.spooling import SpoolState
 from bot.model.crm import PushCounts, PushStatus
+from bot.model.health import ChannelHealth, HealthState
 from bot.model.thread import Entry, LinkRefused, Unlinked
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_STATES = tuple(HealthState)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -77,6 +81,7 @@ class Metrics:
         self._spool = _SpoolFigures(registry)
         self._config = _ConfigFigures(registry)
         self._crm = _CrmFigures(registry)
+        self._channels = _ChannelFigures(registry)
 
     def webhook(self, channel: str, account: str, *, result: str) -> None:
         """A webhook request ended: accepted, forged, refused, limited, full or failed."""
@@ -140,6 +145,10 @@ class Metrics:
         """How many corrections wait for the CRM, and how many it refused."""
         self._crm.waiting.set(counts.waiting)
         self._crm.failed.set(counts.failed)
+
+    def channels(self, healths: Iterable[ChannelHealth]) -> None:
+        """How each configured account fares; of others nothing is told any more."""
+        self._channels.take(healths)
 
     def reloaded(self, *, version: int | None) -> None:
         """A new configuration was taken over, or (None) was wrong and was not."""
@@ -255,6 +264,42 @@ class _CrmFigures:
         self.failed = Gauge(
             "samtal_crm_failed", "Corrections that the CRM refused.", registry=registry
         )
+
+
+class _ChannelFigures:
+    """How accounts fare, as all processes saw it."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        account = ["channel", "account"]
+        self._state = Gauge(
+            "samtal_channel_state",
+            "How a channel account fares: 0 ok, 1 warning, 2 failing.",
+            account,
+            registry=registry,
+        )
+        self._problems = Gauge(
+            "samtal_channel_problem",
+            "1 for what is not right with a channel account.",
+            [*account, "problem"],
+            registry=registry,
+        )
+        self._waiting = Gauge(
+            "samtal_channel_waiting",
+            "Messages of a channel account that wait to be sent.",
+            account,
+            registry=registry,
+        )
+
+    def take(self, healths: Iterable[ChannelHealth]) -> None:
+        """These, and no others."""
+        for gauge in (self._state, self._problems, self._waiting):
+            gauge.clear()
+        for one in healths:
+            where = (one.channel, one.account)
+            self._state.labels(*where).set(_STATES.index(one.state))
+            self._waiting.labels(*where).set(one.waiting)
+            for reason in one.reasons:
+                self._problems.labels(*where, reason.problem.value).set(1)
 
 
 class _ConfigFigures:

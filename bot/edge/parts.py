@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
+from bot.edge.accounts import Keeping
 from bot.edge.auth import Passwords
 from bot.edge.health import Probed
 from bot.edge.live import Live
@@ -41,7 +42,8 @@ class EdgeParts:
     played on the loopback: none, no sandbox. `realms` are the business's own log-ins. `probed` is
     what `/readyz` and `/metrics` look at (None: what a process that does everything has).
     `webchat` is the name of the channel behind `/chat`. `fanout` reaches the edges of other
-    processes (None: there are none); `live` has the same.
+    processes (None: there are none); `live` has the same. `keeping` keeps the accounts that the API
+    makes (None: it makes none).
     """
 
     settings: EdgeSettings
@@ -55,6 +57,7 @@ class EdgeParts:
     webchat: str = "webchat"
     fanout: Fanout | None = None
     retuning: Retuning = field(default_factory=Retuning)
+    keeping: Keeping | None = None
 
     @property
     def sandbox(self) -> bool:

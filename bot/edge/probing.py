@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 
 from pydantic import SecretStr
@@ -11,6 +12,7 @@ from bot.edge.health import Check, Probed, Standing
 from bot.edge.metrics import Metrics
 from bot.errors import SamtalError, StoreAway
 from bot.hub.hub import EVERYTHING, Hub, Work
+from bot.model.health import HealthState
 
 _STORE_PATIENCE = 2.0  # seconds; a spool takes over before anybody waits for longer
 
@@ -28,13 +30,18 @@ def probe(  # noqa: PLR0913 - what a process consists of
 
     It needs the store, and the reader and the bus where it converses. One that takes requests in
     does so without the bus, and with a spool also without the store: then it says so and stays
-    ready, or else nobody would take in what can be kept.
+    ready, or else nobody would take in what can be kept. How accounts of channels fare is told and
+    never makes a process unfit: its providers are none of its parts.
     """
     watch = _Watch(hub, work, metrics)
     hub.handling.observe = metrics.handled
     if hub.pushes is not None:
         hub.pushes.observe = metrics.pushed
-    known: dict[str, Check] = {"store": watch.store, "bus": watch.bus}
+    known: dict[str, Check] = {
+        "store": watch.store,
+        "bus": watch.bus,
+        "channels": watch.channels,
+    }
     needed = {"store"}
     if work.converse:
         known["model"] = watch.model
@@ -45,7 +52,7 @@ def probe(  # noqa: PLR0913 - what a process consists of
         metrics=metrics,
         metrics_token=token,
         standing=standing or Standing(),
-        samples=(watch.work, watch.backlog, watch.spool, watch.crm),
+        samples=(watch.work, watch.backlog, watch.spool, watch.crm, watch.accounts),
     )
 
 
@@ -78,6 +85,14 @@ class _Watch:
         if not self._hub.engines.nlu.model:
             msg = "no model is loaded"
             raise SamtalError(msg)
+
+    async def channels(self) -> str | None:
+        counted = Counter(one.state for one in await self._hub.healths.read())
+        bad = (HealthState.FAILING, HealthState.WARNING)
+        return ", ".join(f"{n} {state}" for state in bad if (n := counted[state])) or None
+
+    async def accounts(self) -> None:
+        self._metrics.channels(await self._hub.healths.read())
 
     async def work(self) -> None:
         self._metrics.work(in_hand=self._hub.handling.in_hand, sending=self._hub.outbox.under_way)

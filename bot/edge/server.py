@@ -18,6 +18,7 @@ from bot.edge.metrics import Metrics
 from bot.edge.middleware import security_headers, surrounding
 from bot.edge.pages import Pages
 from bot.edge.parts import EdgeParts
+from bot.edge.probe import Probe
 from bot.edge.probing import probe
 from bot.edge.sandbox import Sandbox
 from bot.edge.settings import EdgeSettings
@@ -48,6 +49,7 @@ def make_server(parts: EdgeParts) -> web.Application:
     )
     Health(_probed(parts)).add_to(app)
     Webhooks(parts).add_to(app)
+    Probe(parts.secret).add_to(app)
     limits = VisitorLimits(parts)
     Files(parts, limits).add_to(app)
     api.offer(app, parts, gate)

@@ -15,8 +15,8 @@ from bot.embedded.schema import (
     VERSION_4,
     VERSION_5,
     VERSION_6,
-    VERSION_7,
 )
+from bot.embedded.schema_7 import VERSION_7
 from bot.errors import StoreError
 from bot.model.channel import Address
 from bot.model.landmarks import landmark_of

@@ -476,15 +476,3 @@ CREATE TABLE pulls (
 """
 
 VERSION_6 = _CONSENTS + _COUNTING + _PUSHES
-
-_WORDS = """
--- up to which of its entries the words of an identity have been forgotten
-ALTER TABLE identities ADD COLUMN words_gone INTEGER NOT NULL DEFAULT 0;
-
--- Of what has been processed the id tells a repeat; the words are in the entries, and there alone.
-UPDATE events SET event = '' WHERE state = 1;
--- What a thread that went up in another once was is read nowhere.
-UPDATE threads SET state = json_object('thread', id) WHERE absorbed_by IS NOT NULL;
-"""
-
-VERSION_7 = _WORDS

@@ -12,6 +12,7 @@ from bot.hub.agreeing import Agreeing
 from bot.hub.canned import Canned
 from bot.hub.cards import Cards
 from bot.hub.chat import Chat
+from bot.hub.checking import Checks
 from bot.hub.code_budget import CodeBudget
 from bot.hub.connecting import Connecting
 from bot.hub.consenting import Consenting
@@ -26,6 +27,7 @@ from bot.hub.facts import FactIntake
 from bot.hub.feed import Feed
 from bot.hub.forms import Forms
 from bot.hub.handling import Handling
+from bot.hub.health import Healths
 from bot.hub.hearing import Hearing
 from bot.hub.ingress import Ingress
 from bot.hub.joining import Joining
@@ -49,6 +51,7 @@ from bot.hub.round_trip import RoundTrip
 from bot.hub.router import Router, answered
 from bot.hub.settings import HubSettings
 from bot.hub.signing_in import SigningIn
+from bot.hub.signs import Signs
 from bot.hub.suggesting import Suggesting
 from bot.hub.tallying import Tallying
 from bot.hub.tries import Tries
@@ -99,6 +102,8 @@ class Hub:
         outcomes = Outcomes()
         self.feed.subscribe(outcomes.hear)
         self.pressure = Pressure(store=store, clock=clock, limit=settings.backlog_limit)
+        self._secret = secret
+        self._watch_accounts()
         self.ingress = self._ingress(outcomes)
         self.levels = Levels(engines.channels)
         self.desk = Desk(store=store, ingress=self.ingress, clock=clock, levels=self.levels)
@@ -116,7 +121,7 @@ class Hub:
         self.own_channels = OwnChannels(
             store=store, ingress=self.ingress, clock=clock, channels=engines.channels
         )
-        self.outbox = Outbox(engines, feed=self.feed, settings=settings)
+        self.outbox = Outbox(engines, feed=self.feed, settings=settings, signs=self.signs)
         self.feed.subscribe(self.outbox.hear)
         self.tallying = Tallying(store=store, clock=clock, personas=personas)
         self.upkeep = Upkeep(
@@ -127,7 +132,6 @@ class Hub:
             knowing=self.knowing,
         )
         self._keep(settings)
-        self._secret = secret
         self._put_desk_up(settings)
         handlers = self._handlers(content, forms, settings)
         self.canned = self._canned(content, handlers.voice, settings)
@@ -154,6 +158,7 @@ class Hub:
         self.knowing.purposes_off = settings.partner_purposes_off
         self.knowing.programme = settings.programme
         self.outbox.take_over(settings)
+        self.healths.settings = settings.health
         self._keep(settings)
         self.pressure.limit = settings.backlog_limit
         self.handling.grace = settings.stop_grace
@@ -255,6 +260,7 @@ class Hub:
         """
         clock = self.engines.clock
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.signs.run(), name="signs")
             if work.intake:
                 group.create_task(self.pressure.run(), name="pressure")
                 if (spooling := self.engines.spooling) is not None:
@@ -281,6 +287,26 @@ class Hub:
             default_language=settings.default_language,
         )
 
+    def _watch_accounts(self) -> None:
+        """What counts how accounts fare, and what reads it."""
+        store, clock = self.engines.store, self.engines.clock
+        self.signs = Signs(store=store, clock=clock)
+        self.healths = Healths(
+            store=store,
+            clock=clock,
+            channels=self.engines.channels,
+            signs=self.signs,
+            settings=self.settings.health,
+        )
+
+        self.checks = Checks(
+            store=store,
+            wire=self.engines.wire,
+            clock=clock,
+            signs=self.signs,
+            secret=self._secret,
+        )
+
     def _ingress(self, outcomes: Outcomes) -> Ingress:
         engines = self.engines
         return Ingress(
@@ -291,6 +317,7 @@ class Hub:
             join_by_phone=self.settings.join_by_phone,
             spooling=engines.spooling,
             pressure=self.pressure,
+            signs=self.signs,
         )
 
     def _keep(self, settings: HubSettings) -> None:

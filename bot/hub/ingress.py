@@ -13,6 +13,7 @@ import structlog
 from bot.errors import BusError, StoreAway
 from bot.hub.outcomes import Outcomes
 from bot.hub.pressure import Pressure
+from bot.hub.signs import Signs
 from bot.hub.spooling import Spooling
 from bot.model.blob import Blob, BlobFacts
 from bot.model.channel import (
@@ -72,12 +73,14 @@ class Ingress:
         join_by_phone: bool,
         spooling: Spooling | None = None,
         pressure: Pressure | None = None,
+        signs: Signs | None = None,
     ) -> None:
         self._store = store
         self._bus = bus
         self._clock = clock
         self._outcomes = outcomes
         self.join_by_phone = join_by_phone
+        self._signs = signs
         self._spooling = spooling
         self._pressure = pressure
         # Whether events were recorded that the bus did not take: to be swept as soon as it does.
@@ -101,6 +104,8 @@ class Ingress:
             for file in received.files:
                 await self._keep_file(channel, file, at=request.received_at)
             await self._keep(acceptance)
+        if self._signs is not None:
+            self._signs.requested(channel, request, received.events)
         return received.answer
 
     async def accept(

@@ -16,6 +16,7 @@ from bot.hub.feed import Announcement, Feed, Missed, SendMoved, ThreadMoved
 from bot.hub.pace import Pace
 from bot.hub.persisting import wholly
 from bot.hub.settings import HubSettings
+from bot.hub.signs import Signs
 from bot.model.consents import ConsentFact
 from bot.model.ids import SendId
 from bot.model.record import Acceptance, Claim, SendItem, Settlement
@@ -64,13 +65,16 @@ class Outbox:
     whatever dies in between lapses, is found as unknown, and shown instead of sent twice.
     """
 
-    def __init__(self, engines: Engines, *, feed: Feed, settings: HubSettings) -> None:
+    def __init__(
+        self, engines: Engines, *, feed: Feed, settings: HubSettings, signs: Signs
+    ) -> None:
         self._store = engines.store
         self._wire = engines.wire
         self._clock = engines.clock
         self._channels = engines.channels
         self._feed = feed
         self._settings = settings
+        self._signs = signs
         self._pace = Pace()
         self._wake = asyncio.Event()
         self._fresh = False
@@ -240,9 +244,9 @@ class Outbox:
         refusal = _refusal(claim, message, channel, refused=refused)
         if refusal is not None:
             return Refused(failure=refusal)
-        return await self._drive(claim, channel.send(message))
+        return await self._drive(claim, channel, channel.send(message))
 
-    async def _drive(self, claim: Claim, sending: Sending) -> Delivery:
+    async def _drive(self, claim: Claim, channel: Channel, sending: Sending) -> Delivery:
         result: CallResult | None = None
         parts = 0
         while True:
@@ -264,6 +268,7 @@ class Outbox:
                 return Retry(failure=Failure(kind=FailureKind.UNREACHABLE, message=message))
             else:
                 result = await self._wire.call(step)
+                self._signs.called(channel, result)
 
     def _holds(self, claim: Claim) -> bool:
         """Whether the claim outlasts one more call."""
@@ -308,6 +313,9 @@ class Outbox:
         now = self._clock.now()
         settlement = settle(claim, delivery, now=now, max_tries=self._settings.send_tries)
         await self._written(partial(self._store.settle, settlement))
+        channel = self._channels.get((claim.address.channel, claim.address.account))
+        if channel is not None:
+            self._signs.delivered(channel, delivery, due=settlement.due)
         failure = None if isinstance(delivery, Sent) else delivery.failure
         by_provider = isinstance(delivery, Unreachable)
         if by_provider and failure and failure.kind is FailureKind.OPTED_OUT:

@@ -15,6 +15,19 @@ from bot.model.value import Value
 _QueueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
+class HealthSettings(Value):
+    """When an account is said to be unusually silent."""
+
+    silence: float | None = Field(
+        2.0,
+        ge=1,
+        description="Times its longest silence of four weeks that is unusual; none: never.",
+    )
+    silence_least: timedelta = Field(
+        timedelta(hours=6), ge=timedelta(0), description="A shorter silence is never unusual."
+    )
+
+
 class HubSettings(Value):
     """The hub's thresholds and times; defaults are for a shop of medium size."""
 
@@ -150,6 +163,10 @@ class HubSettings(Value):
     )
     journey: JourneySettings = Field(
         JourneySettings(), description="How the belief over the stages moves."
+    )
+
+    health: HealthSettings = Field(
+        HealthSettings(), description="When accounts of channels are said not to be well."
     )
 
     @model_validator(mode="after")

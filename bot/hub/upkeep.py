@@ -12,10 +12,12 @@ import structlog
 from bot.errors import BusError, Denied, StoreError
 from bot.hub import subjects
 from bot.hub.forgetting import Forgetting
+from bot.hub.health import USUAL, WINDOW
 from bot.hub.ingress import Ingress
 from bot.hub.knowing import Knowing
 from bot.hub.tallying import Tallying
 from bot.model.fact import FACT_KINDS, FactKind
+from bot.model.health import Sign
 from bot.model.ids import EventId
 from bot.model.listing import ThreadPlace
 from bot.ports import Clock, Store
@@ -37,6 +39,8 @@ _CLOCKS = timedelta(seconds=30)  # by how much others' clocks may be ahead
 _REMEMBERED = 20 * _BATCH
 _VISITS: Final[tuple[FactKind, ...]] = ("visited",)
 _CODES: Final[tuple[FactKind, ...]] = ("code_shown",)
+_HEARD: Final = frozenset({Sign.HEARD})
+_OTHER_SIGNS: Final = frozenset(Sign) - _HEARD
 _OTHERS: Final = tuple(kind for kind in FACT_KINDS if kind not in {*_VISITS, *_CODES})
 
 
@@ -131,6 +135,8 @@ class Upkeep:
         visits = await self._prune_facts(_VISITS, self.keep_visits)
         facts = await self._prune_facts(_OTHERS, self.keep_facts)
         facts += await self._prune_facts(_CODES, _UNUSED)
+        await self._store.prune_signs(_HEARD, before=now - USUAL)
+        await self._store.prune_signs(_OTHER_SIGNS, before=now - 2 * WINDOW)
         customers = await self._erase_silent()
         gone = requests + files + visits + facts
         if gone:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bot.model.channel import Attachment, Capabilities, Received, Request
 from bot.model.event import Outcome, ThreadEvent
@@ -42,6 +42,7 @@ from bot.ports.counting import Counting
 from bot.ports.crm import Pushes
 from bot.ports.directory import Directory
 from bot.ports.facts import Facts
+from bot.ports.health import Accounts, Health
 from bot.ports.privacy import Privacy
 
 # --- Clock -----------------------------------------------------------------------------------
@@ -61,6 +62,9 @@ class Clock(Protocol):
 
 Sending = Generator[Call | PartSent, CallResult | None, Delivery]
 Fetching = Generator[Call, CallResult, Media | MediaGone]
+
+
+Checking = Generator[Call, CallResult, Delivery]
 
 
 class Channel(Protocol):
@@ -93,6 +97,17 @@ class Channel(Protocol):
 
     def deep_link(self, code: str) -> str | None:
         """A link that opens this channel with the code filled in, or None where there is none."""
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A channel that can ask its provider, at no cost, whether it takes our credentials."""
+
+    def check(self) -> Checking:
+        """Yield each call and be sent its result; `Sent` says that they are taken.
+
+        A failure of the kind CONFIG, or a last answer with 401, says that they are refused.
+        """
 
 
 # --- Wire ------------------------------------------------------------------------------------
@@ -449,6 +464,8 @@ class Store(
     Counting,
     Privacy,
     Pushes,
+    Health,
+    Accounts,
     Protocol,
 ):
     """The record of truth."""

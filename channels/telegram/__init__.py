@@ -29,7 +29,7 @@ from channels.telegram.sending import LONGEST_TEXT, judge, plan
 if TYPE_CHECKING:
     from bot.model.channel import Attachment, Request
     from bot.model.sending import Outbound
-    from bot.ports import Fetching, Sending
+    from bot.ports import Checking, Fetching, Sending
 
 __all__ = ["Adapter", "Settings"]
 
@@ -146,6 +146,11 @@ class Adapter:
                 return outcome
             yield outcome
         return Sent(warnings=warnings)
+
+    def check(self) -> Checking:
+        """Ask who the bot is: https://core.telegram.org/bots/api#getme."""
+        result = yield self._call("getMe", ())
+        return Sent() if failures.succeeded(result) else failures.failed(result)
 
     def fetch(self, attachment: Attachment) -> Fetching:
         """Ask where a file is and get it; Telegram hands out at most 20 MB."""

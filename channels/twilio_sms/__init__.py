@@ -14,7 +14,7 @@ from channels.twilio_sms import reading, sending
 if TYPE_CHECKING:
     from bot.model.channel import Attachment, Received, Request
     from bot.model.sending import Outbound
-    from bot.ports import Fetching, Sending
+    from bot.ports import Checking, Fetching, Sending
 
 __all__ = ["Adapter", "Settings"]
 
@@ -57,6 +57,10 @@ class Adapter:
             message, settings=self._settings, status_url=self._status_url
         )
         return api.send(message, settings=self._settings, parts=parts, warnings=warnings)
+
+    def check(self) -> Checking:
+        """Ask Twilio for the account itself."""
+        return api.check(self._settings)
 
     def fetch(self, attachment: Attachment) -> Fetching:
         """Get a file of an MMS."""

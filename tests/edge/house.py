@@ -19,6 +19,8 @@ from aiohttp import web
 from argon2 import PasswordHasher
 from pydantic import SecretStr
 
+from bot.app.accounts import Current
+from bot.app.keeping import StoredAccounts
 from bot.edge.auth import Passwords
 from bot.edge.clock import SystemClock
 from bot.edge.live import Live
@@ -41,6 +43,7 @@ from channels import messenger, telegram, twilio_sms, webchat
 from channels.messenger.sandbox import Loopback as MessengerLoopback
 from channels.telegram.sandbox import Loopback as TelegramLoopback
 from channels.twilio_sms.sandbox import Loopback as SmsLoopback
+from config.settings import Settings
 from tests.fakes.bus import FakeBus
 from tests.fakes.nlu import FakeNlu
 from tests.fakes.store import FakeStore
@@ -455,8 +458,9 @@ async def house(
         edge = EdgeSettings.model_validate(
             {"public_base_url": public or base, "cookie_secure": False, **settings}
         )
-        channels, providers = accounts(base, edge.public_base_url)
-        channels |= {(one.name, one.account): one for one in extra}
+        made, played = accounts(base, edge.public_base_url)
+        made |= {(one.name, one.account): one for one in extra}
+        channels, providers = Current(made), Current(played if sandbox else {})
         live = Live(settings=edge, clock=SystemClock(), metrics=Metrics(), fanout=fanout)
         async with HttpWire(emit=live.emit, metrics=live.metrics) as wire:
             hub = make_hub(site, wire, channels, hub_settings, crm=crm)
@@ -465,10 +469,18 @@ async def house(
                 hub=hub,
                 live=live,
                 secret=SECRET,
-                providers=providers if sandbox else {},
+                providers=providers,
                 passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)),
                 fanout=fanout,
                 realms=realms or {},
+                keeping=StoredAccounts(
+                    Settings.model_validate({"edge": edge}),
+                    store=site.store,
+                    clock=SystemClock(),
+                    secret=SECRET,
+                    channels=channels,
+                    providers=providers,
+                ),
             )
             async with (
                 working(hub, fanout, work=work, metrics=live.metrics),
@@ -498,7 +510,7 @@ async def _serving(parts: EdgeParts, listening: socket.socket) -> AsyncIterator[
 def make_hub(
     site: Site,
     wire: Wire,
-    channels: dict[Key, Channel],
+    channels: Mapping[Key, Channel],
     settings: HubSettings | None = None,
     *,
     crm: Crm | None = None,

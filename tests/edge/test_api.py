@@ -203,6 +203,7 @@ async def test_a_machine_has_a_token_and_needs_no_csrf(server: House) -> None:
                 "/session",
                 "/agents",
                 "/dead-letters",
+                "/channels/accounts",
             },
         ),
     ],
@@ -220,6 +221,7 @@ async def test_roles(server: House, role: Role, allowed: set[str]) -> None:
         "/session",
         "/agents",
         "/dead-letters",
+        "/channels/accounts",
     }
     for path in sorted(everything):
         status, found = await desk.get(path)

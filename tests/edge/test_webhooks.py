@@ -21,8 +21,9 @@ from bot.model.channel import (
     Received,
     Request,
 )
+from bot.model.people import Role
 from bot.model.sending import MediaGone, Outbound, Sent
-from tests.edge.house import TOKEN, House, house
+from tests.edge.house import TOKEN, House, house, until
 
 if TYPE_CHECKING:
     from bot.ports import Fetching, Sending
@@ -254,3 +255,26 @@ async def _raw(server: House, data: bytes, *, then: bytes = b"") -> bytes:
     finally:
         writer.close()
         await writer.wait_closed()
+
+
+async def test_administrators_see_how_accounts_fare(server: House) -> None:
+    admin, agent = await server.log_in("Ada", role=Role.ADMIN), await server.log_in()
+    url = f"{server.base}/webhooks/twilio_sms/demo"
+    for _ in range(5):
+        async with server.http.post(url, data={"From": "+46701234567"}) as response:
+            assert response.status == 403
+    status, found = await agent.get("/channels")
+    assert (status, {one["health"] for one in found["channels"]}) == (200, {None})
+
+    async def failing() -> bool:
+        _, told = await admin.get("/channels")
+        states = {one["channel"]: str(one["health"]["state"]) for one in told["channels"]}
+        return (states["twilio_sms"], states["telegram"]) == ("failing", "ok")
+
+    await until(failing)
+    _, found = await admin.get("/channels")
+    health = next(one["health"] for one in found["channels"] if one["channel"] == "twilio_sms")
+    assert (health["refused"], health["accepted"], health["last_in"]) == (5, 0, None)
+    (reason,) = health["reasons"]
+    assert (reason["problem"], reason["detail"]) == ("signatures_refused", "signature_missing")
+    assert reason["mend"]

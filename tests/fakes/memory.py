@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from bot.errors import StoreError
+    from bot.model.accounts import StoredAccount
     from bot.model.blob import Blob
     from bot.model.channel import Address
     from bot.model.consents import ConsentFact
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bot.model.decision import Gap
     from bot.model.event import Outcome, ThreadEvent
     from bot.model.fact import Fact, FieldKey, HeldFact
+    from bot.model.health import Sign, SignCount
     from bot.model.ids import (
         AgentId,
         BlobId,
@@ -104,6 +106,9 @@ class Memory:
     chores: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     persona_counts: dict[date, PersonaCounts] = field(default_factory=dict)
     cards_seen: list[CardSeen] = field(default_factory=list)
+    # accounts
+    signs: dict[tuple[str, str, Sign, datetime], SignCount] = field(default_factory=dict)
+    accounts: dict[tuple[str, str], StoredAccount] = field(default_factory=dict)
     # events
     events: dict[EventId, ThreadEvent] = field(default_factory=dict)
     requests: list[KeptRequest] = field(default_factory=list)

@@ -7,6 +7,7 @@ from tests.fakes.cards import FakeCards
 from tests.fakes.counting import FakeCounting
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.facts import FakeFacts
+from tests.fakes.health import FakeHealth
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.outbox import FakeOutbox
 from tests.fakes.privacy import FakePrivacy
@@ -27,6 +28,7 @@ class FakeStore(
     FakeCounting,
     FakePrivacy,
     FakePushes,
+    FakeHealth,
 ):
     """The record of truth, for as long as its `Memory` lives.
 

@@ -102,7 +102,7 @@ async def test_three_processes_answer_and_end_in_good_order_under_load(
     assert ANSWER in place.shown(senders.people[0])[0]
 
     states = {node.role: (await node.probe())[1]["parts"] for node in place.nodes}
-    common = {"store": "ready", "bus": "ready", "fanout": "ready"}
+    common = dict.fromkeys(("store", "bus", "channels", "fanout"), "ready")
     assert states == {"edge": common, "worker": common | {"model": "ready"}, "outbox": common}
     loaded = {node.role: "spacy" in _maps(node) for node in place.nodes}
     assert loaded == {"edge": False, "worker": True, "outbox": False}

@@ -18,6 +18,7 @@ from bot.errors import BusError, StoreAway, StoreError
 from bot.hub.handling import Handling
 from bot.hub.hub import EVERYTHING, Work
 from bot.hub.spooling import Spooling
+from bot.model.health import Sign
 from bot.model.ids import EventId, ThreadId
 from bot.model.record import Acceptance, Envelope, RawRequest
 from tests.builders import START
@@ -29,6 +30,7 @@ from tests.hubs import HubKit, hub_kit
 
 EDGE = Work(converse=False, outbox=False, upkeep=False)
 WORKER = Work(intake=False, outbox=False)
+WELL = {"store": "ready", "bus": "ready", "channels": "ready"}
 OUTBOX = Work(intake=False, converse=False, upkeep=False)
 
 
@@ -59,10 +61,10 @@ def probed_of(kit: HubKit, work: Work) -> Probed:
 @pytest.mark.parametrize(
     ("work", "parts", "without_bus", "without_store"),
     [
-        (EVERYTHING, {"store", "bus", "model"}, 200, 503),
-        (EDGE, {"store", "bus"}, 200, 503),
-        (WORKER, {"store", "bus", "model"}, 503, 503),
-        (OUTBOX, {"store", "bus"}, 200, 503),
+        (EVERYTHING, {"store", "bus", "channels", "model"}, 200, 503),
+        (EDGE, {"store", "bus", "channels"}, 200, 503),
+        (WORKER, {"store", "bus", "channels", "model"}, 503, 503),
+        (OUTBOX, {"store", "bus", "channels"}, 200, 503),
     ],
 )
 async def test_each_role_needs_what_it_works_with(
@@ -106,7 +108,11 @@ async def test_a_process_that_drains_says_so_whatever_else_it_has() -> None:
     async with hub_kit(working=False) as kit:
         probed = probe(kit.hub, EDGE, metrics=Metrics(), standing=standing)
         standing.draining = True
-        assert await asked(probed) == (503, "draining", {"store": "ready", "bus": "ready"})
+        assert await asked(probed) == (
+            503,
+            "draining",
+            WELL,
+        )
         alive = await Health(probed).alive(make_mocked_request("GET", "/healthz"))
         assert alive.status == 200
 
@@ -144,7 +150,11 @@ async def test_an_edge_that_spools_is_ready_until_the_spool_is_full() -> None:
         store.failing = None
         assert (await asked(probed))[2]["store"] == "spooling"
         await spooling.bring(kit.hub.ingress)
-        assert await asked(probed) == (200, "ready", {"store": "ready", "bus": "ready"})
+        assert await asked(probed) == (
+            200,
+            "ready",
+            WELL,
+        )
 
 
 async def test_figures_are_taken_when_they_are_asked_for() -> None:
@@ -180,3 +190,23 @@ async def test_figures_are_taken_when_they_are_asked_for() -> None:
         assert found["samtal_in_hand"] == 0
         assert found['samtal_handling_seconds_count{result="done"}'] == 1
         assert found["samtal_redeliveries_total"] == 1
+
+
+async def test_an_account_that_fares_badly_is_told_and_makes_nothing_unfit() -> None:
+    async with hub_kit(working=False) as kit:
+        metrics = Metrics()
+        channel = kit.channels["telegram", "demo"]
+        for _ in range(5):
+            kit.hub.signs.note(channel, Sign.FORGED)
+        health = Health(probe(kit.hub, EDGE, metrics=metrics))
+        answer = await health.ready(make_mocked_request("GET", "/readyz"))
+        assert isinstance(answer.body, bytes)
+        assert (answer.status, json.loads(answer.body)["parts"]["channels"]) == (200, "1 failing")
+        await health.metrics(make_mocked_request("GET", "/metrics"))
+        figures = metrics.exposition().decode()
+        where = 'account="demo",channel="telegram"'
+        assert f"samtal_channel_state{{{where}}} 2.0" in figures
+        assert f'samtal_channel_problem{{{where},problem="signatures_refused"}} 1.0' in figures
+        assert 'samtal_channel_state{account="demo",channel="webchat"} 0.0' in figures
+        metrics.channels([])
+        assert "samtal_channel_state{" not in metrics.exposition().decode()

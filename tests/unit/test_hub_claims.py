@@ -56,7 +56,7 @@ async def two(kit: HubKit, store: FakeStore) -> AsyncIterator[None]:
     """The hub's outbox, and that of another process on the same record."""
     other = FakeStore(store.memory)
     engines = replace(kit.hub.engines, store=other)
-    second = Outbox(engines, feed=kit.hub.feed, settings=kit.hub.settings)
+    second = Outbox(engines, feed=kit.hub.feed, settings=kit.hub.settings, signs=kit.hub.signs)
     tasks = [asyncio.create_task(kit.hub.outbox.run()), asyncio.create_task(second.run())]
     try:
         await settle()

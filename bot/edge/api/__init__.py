@@ -7,6 +7,7 @@ import json
 from aiohttp import web
 
 from bot.edge.api import (
+    accounts,
     agents,
     attachments,
     catalog,
@@ -36,6 +37,7 @@ OPERATIONS = (
     *files.OPERATIONS,
     *organisations.OPERATIONS,
     *catalog.OPERATIONS,
+    *accounts.OPERATIONS,
     *facts.OPERATIONS,
     *review.OPERATIONS,
     *agents.OPERATIONS,

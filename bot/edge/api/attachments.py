@@ -9,13 +9,14 @@ from aiohttp import web
 from bot.edge.api.route import Ask, operation
 from bot.edge.api.shapes import OneAttachment
 from bot.edge.api.threads import AT_THE_DESK
+from bot.edge.parts import EdgeParts
 from bot.edge.problems import Refusal
 from bot.edge.uploads import blob_of
 from bot.hub.desk import EntryView
 from bot.model.channel import Attachment
 from bot.model.sending import Media, MediaGone
 from bot.model.thread import EchoOut, MessageIn
-from bot.ports import Fetching, Wire
+from bot.ports import Channel
 
 _LARGEST = 25 * 1024 * 1024
 
@@ -39,7 +40,7 @@ async def get_attachment(ask: Ask, path: OneAttachment) -> web.Response:
     channel = ask.parts.channels.get((view.address.channel, view.address.account))
     if channel is None:
         raise Refusal(404, "The channel that it came by is no longer configured.")
-    media = await _fetched(channel.fetch(attachment), ask.parts.wire)
+    media = await _fetched(channel, attachment, ask.parts)
     if isinstance(media, MediaGone):
         raise Refusal(502, f"The provider does not have it: {media.reason}")
     if len(media.body) > _LARGEST:
@@ -62,11 +63,14 @@ def _attachment(view: EntryView, index: int) -> Attachment:
     return found[index]
 
 
-async def _fetched(fetching: Fetching, wire: Wire) -> Media | MediaGone:
+async def _fetched(channel: Channel, attachment: Attachment, parts: EdgeParts) -> Media | MediaGone:
+    fetching = channel.fetch(attachment)
     try:
         call = next(fetching)
         while True:
-            call = fetching.send(await wire.call(call))
+            result = await parts.wire.call(call)
+            parts.hub.signs.called(channel, result)
+            call = fetching.send(result)
     except StopIteration as stop:
         media: Media | MediaGone = stop.value
         return media

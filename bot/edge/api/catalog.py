@@ -47,8 +47,10 @@ async def list_dead_letters(ask: Ask, query: Limit) -> DeadLetterList:
 
 @operation("GET", "/channels", summary="Channel accounts", tag="channels", roles=AnyRole)
 async def list_channels(ask: Ask) -> ChannelList:
-    """What is configured, and what each carries."""
+    """What is configured, what each carries, and how it fares."""
     targets = set(ask.parts.linking.targets())
+    healths = await ask.parts.hub.healths.read() if ask.principal.role is Role.ADMIN else []
+    known = {(one.channel, one.account): one for one in healths}
     return ChannelList(
         channels=tuple(
             ChannelOut(
@@ -56,6 +58,7 @@ async def list_channels(ask: Ask) -> ChannelList:
                 account=account,
                 capabilities=channel.capabilities,
                 continuable=(name, account) in targets,
+                health=known.get((name, account)),
             )
             for (name, account), channel in sorted(ask.parts.channels.items())
         )

@@ -11,6 +11,7 @@ from bot.hub.desk import EntryView, ThreadLine, ThreadPage
 from bot.hub.searching import SearchHit, SearchPage, SearchPlace
 from bot.model.channel import Attachment, AttachmentType, Capabilities
 from bot.model.fact import BuyingRole, OrganisationKey
+from bot.model.health import ChannelHealth
 from bot.model.ids import AgentId, BlobId, EpisodeId, EventId, IdentityId, ThreadId
 from bot.model.listing import ThreadFilter, ThreadOrder, ThreadPlace
 from bot.model.moments import micros, moment
@@ -323,12 +324,16 @@ class DeadLetterList(Value):
 
 
 class ChannelOut(Value):
-    """A configured channel account, and whether a conversation can be continued on it."""
+    """A configured channel account, and whether a conversation can be continued on it.
+
+    `health`: how it fares, as all processes saw it; administrators are told, others get null.
+    """
 
     channel: str
     account: str
     capabilities: Capabilities
     continuable: bool
+    health: ChannelHealth | None
 
 
 class ChannelList(Value):

@@ -7,7 +7,7 @@ https://www.twilio.com/docs/api/errors
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from bot.kit.fetching import Fetching
 from bot.kit.parts import Sending, Taken
 from bot.kit.twilio.webhook import RECIPIENT_OPTED_OUT
 from bot.model.sending import (
+    Call,
     CallResult,
     Delivery,
     Failure,
@@ -24,6 +25,7 @@ from bot.model.sending import (
     HttpCall,
     Outbound,
     Reply,
+    Sent,
     TemplateUse,
     Unreachable,
 )
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from bot.kit.twilio.settings import TwilioSettings
     from bot.model.channel import Attachment
 
+Checking = Generator[Call, CallResult, Delivery]
 Fields = tuple[tuple[str, str], ...]
 
 _RATE_LIMITED = frozenset({"20429", "14107", "21611", "30001", "63017", "63018", "63038"})
@@ -77,6 +80,18 @@ def fetch(attachment: Attachment, *, settings: TwilioSettings) -> Fetching:
         headers=(("Authorization", settings.authorization or ""),),
         secrets=settings.secrets,
     )
+
+
+def check(settings: TwilioSettings) -> Checking:
+    """Read the account's own resource: https://www.twilio.com/docs/iam/api/account."""
+    account = quote(settings.account_sid, safe="")
+    result = yield HttpCall(
+        method="GET",
+        url=f"{settings.api_base.rstrip('/')}/2010-04-01/Accounts/{account}.json",
+        headers=(("Authorization", settings.authorization or ""), ("Accept", "application/json")),
+        secrets=settings.secrets,
+    )
+    return Sent() if failures.succeeded(result) else _failed(result)
 
 
 def _post(fields: Fields, settings: TwilioSettings) -> HttpCall:

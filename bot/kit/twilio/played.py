@@ -50,9 +50,9 @@ def take(request: Request, *, settings: TwilioSettings, url: str, number: int) -
     """Take a message as the API does, or answer with the API's error."""
     if not hmac.compare_digest(request.header("authorization") or "", settings.authorization or ""):
         return _error(401, 20003, "Authenticate")
-    wanted = f"/2010-04-01/Accounts/{settings.account_sid}/Messages.json"
-    if request.method != "POST" or not request.path.endswith(wanted):
-        return _error(404, 20404, f"The requested resource {request.path} was not found")
+    account = f"/2010-04-01/Accounts/{settings.account_sid}"
+    if request.method != "POST" or not request.path.endswith(f"{account}/Messages.json"):
+        return _looked_up(request, account)
     form = forms.read(request.body)
     text = form.get("Body") or form.get("ContentSid")
     media = form.all("MediaUrl")
@@ -70,6 +70,14 @@ def take(request: Request, *, settings: TwilioSettings, url: str, number: int) -
         media=media,
         callback=form.get("StatusCallback") or f"{url}/status",
     )
+
+
+def _looked_up(request: Request, account: str) -> Answer:
+    """The account's own resource, or that there is none."""
+    if request.method != "GET" or not request.path.endswith(f"{account}.json"):
+        return _error(404, 20404, f"The requested resource {request.path} was not found")
+    told = {"sid": account.rpartition("/")[2], "status": "active"}
+    return Answer(body=json.dumps(told).encode(), content_type=_JSON)
 
 
 def answer(taken: Taken) -> Answer:

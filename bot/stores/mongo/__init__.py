@@ -8,6 +8,7 @@ from bot.stores.mongo.counting import MongoCounting
 from bot.stores.mongo.directory import MongoDirectory
 from bot.stores.mongo.driver import Driver, DriverName
 from bot.stores.mongo.facts import MongoFacts
+from bot.stores.mongo.health import MongoHealth
 from bot.stores.mongo.inbox import MongoInbox
 from bot.stores.mongo.numbers import Numbers
 from bot.stores.mongo.outbox import MongoOutbox
@@ -33,6 +34,7 @@ class MongoStore(
     MongoCounting,
     MongoPrivacy,
     MongoPushes,
+    MongoHealth,
 ):
     """The `Store` port over one database."""
 
@@ -50,6 +52,7 @@ class MongoStore(
         MongoCounting.__init__(self, collections)
         MongoPrivacy.__init__(self, collections)
         MongoPushes.__init__(self, collections)
+        MongoHealth.__init__(self, collections)
         self.driver = driver
 
     @classmethod

@@ -55,6 +55,9 @@ class Collections:
     # --- what another system is told ---
     pushes: Collection  # _id hashed
     pulls: Collection  # not sharded: few
+    # --- channels' accounts ---
+    signs: Collection  # not sharded: few
+    accounts: Collection  # not sharded: few
     # --- files ---
     blobs: Collection  # _id hashed
     # --- who logs in ---

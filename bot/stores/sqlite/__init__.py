@@ -11,6 +11,7 @@ from bot.stores.sqlite.cards import SqliteCards
 from bot.stores.sqlite.counting import SqliteCounting
 from bot.stores.sqlite.directory import SqliteDirectory
 from bot.stores.sqlite.facts import SqliteFacts
+from bot.stores.sqlite.health import SqliteHealth
 from bot.stores.sqlite.inbox import SqliteInbox
 from bot.stores.sqlite.outbox import SqliteOutbox
 from bot.stores.sqlite.privacy import SqlitePrivacy
@@ -39,6 +40,7 @@ class SqliteStore(
     SqliteCounting,
     SqlitePrivacy,
     SqlitePushes,
+    SqliteHealth,
 ):
     """The `Store` port over an open database.
 

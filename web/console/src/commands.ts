@@ -85,6 +85,7 @@ export function commands({ desk, screen, row, words, keymap, go }: Where): Comma
       },
     },
     { id: "personas", group: "go", label: t("personas.title"), run: () => go("/desk/personas") },
+    { id: "channels", group: "go", label: t("channels.title"), off: desk.me.role !== "admin", run: () => go("/desk/channels") },
     ...VIEWS.map((view) => ({
       id: `view ${view}`,
       group: "go" as const,

@@ -24,6 +24,7 @@ import { useWords, type Words } from "./words";
 
 const Over = lazy(() => import("./over"));
 const PersonasPage = lazy(() => import("./personas"));
+const ChannelsPage = lazy(() => import("./channels"));
 
 export function Console({ me }: { me: Me }) {
   const [desk] = useState(() => new Desk(me));
@@ -41,6 +42,7 @@ function Panes() {
   const [, found] = useRoute("/desk/t/:thread");
   const thread = found?.thread ?? null;
   const [isOnPersonas, ofPersonas] = useRoute("/desk/personas/:key?");
+  const [isOnChannels] = useRoute("/desk/channels");
   const words = useWords();
   useChanges(desk);
   useChanges(desk.rows);
@@ -79,7 +81,13 @@ function Panes() {
           {words.t("offline.banner")}
         </p>
       )}
-      {isOnPersonas ? (
+      {isOnChannels && desk.me.role === "admin" ? (
+        <Boundary>
+          <Suspense fallback={<main className="channels" id="thread" tabIndex={-1} aria-busy="true" />}>
+            <ChannelsPage />
+          </Suspense>
+        </Boundary>
+      ) : isOnPersonas ? (
         <Boundary>
           <Suspense fallback={<main className="personas" id="thread" tabIndex={-1} aria-busy="true" />}>
             <PersonasPage wanted={ofPersonas?.key ?? null} />

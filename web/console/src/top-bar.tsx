@@ -81,6 +81,11 @@ function AgentMenu({ screen }: { screen: Screen }) {
         <Menu.Item component={Link} href="/desk/personas" leftSection={<Icon name="person" />}>
           {t("personas.title")}
         </Menu.Item>
+        {desk.me.role === "admin" && (
+          <Menu.Item component={Link} href="/desk/channels" leftSection={<Icon name="link" />}>
+            {t("channels.title")}
+          </Menu.Item>
+        )}
         <Menu.Divider />
         <Menu.Item leftSection={<Icon name="back" />} onClick={() => void logOut()}>
           {t("login.out")}
