@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import timedelta
-from importlib.util import find_spec
 
 from bot.app.accounts import folders, load_accounts
 from bot.app.engines import beside
 from bot.app.words import load_words
 from bot.crms.settings import CrmSettings
-from bot.errors import BusError, SamtalError
+from bot.errors import BusError, ConfigError, SamtalError
 from bot.model.crm import PushStatus
-from config.settings import Settings
+from config.settings import NluSection, Settings
 
 _PATIENCE = timedelta(seconds=3)
 
@@ -43,19 +42,38 @@ async def examine(settings: Settings) -> list[str]:
         accounts = sorted(settings.channels.get(path.name, {}))
         state = f"on: {', '.join(accounts)}" if accounts else "off: needs an account in [channels]"
         lines.append(f"channel {path.name}: {state}")
-    model = settings.nlu.model
-    trained = "on" if model.is_dir() else "wanting: run `samtal nlu train`"
-    vectors = "on" if find_spec("wordllama") else "off: install the extra `vectors`"
     store, bus = await asyncio.gather(_store(settings), _bus(settings))
     return [
         *lines,
-        f"model {model}: {trained}",
-        f"sentence vectors: {vectors}",
+        *await asyncio.to_thread(_reader, settings.nlu),
         store,
         bus,
         await _crm(settings),
         f"sandbox: {'on' if settings.sandbox else 'off'}",
     ]
+
+
+def _reader(named: NluSection) -> list[str]:
+    """The model that would be served now, and by which vectors it reads."""
+    from nlu.pipeline import load_model  # spaCy takes seconds to import
+    from nlu.shelf import in_service
+
+    place = named.folder
+    try:
+        model = load_model(in_service(place), encoder=named.encoder)
+    except ConfigError as error:
+        return [f"model {place}: wanting: {error}"]
+    trained, used = model.intent.trained.vectors, model.intent.vectors_name
+    if trained is None:
+        vectors = "off: the model was trained without"
+    elif used is None:
+        vectors = (
+            f"wanting {trained}: install the extra `vectors`; name the model's encoder, "
+            "if it has one, in nlu.encoder"
+        )
+    else:
+        vectors = f"on: {used}"
+    return [f"model {place}: on, version {model.version}", f"sentence vectors: {vectors}"]
 
 
 def _fields(crm: CrmSettings) -> str:
