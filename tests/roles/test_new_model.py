@@ -46,8 +46,8 @@ def two_models(folder: Path) -> tuple[Path, Path]:
     shutil.copytree(ROOT / "config/nlu", data)
     settings = data / "settings.yaml"
     made = []
-    for rate in ("0.1", "0.09"):
-        text = settings.read_text("utf-8").replace("reject_rate: 0.1\n", f"reject_rate: {rate}\n")
+    for rate in ("0.15", "0.14"):
+        text = settings.read_text("utf-8").replace("reject_rate: 0.15\n", f"reject_rate: {rate}\n")
         settings.write_text(text, "utf-8")
         train(data, folder / f"model{rate}")
         made.append(folder / f"model{rate}")
