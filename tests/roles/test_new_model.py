@@ -1,4 +1,4 @@
-"""A served process takes a newly published model, without a restart and without losing a message."""
+"""A served process takes a newly published model without a restart, and loses no message."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from bot.embedded.database import Database
 from bot.model.channel import Address
 from bot.model.thread import MessageIn
-from bot.stores.sqlite import SqliteStore
 from bot.ports import Span
+from bot.stores.sqlite import SqliteStore
 from nlu.shelf import Shelf
 from nlu.train import train
 from tests.bench import twilio

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
+WORST = "'I want to return the jacket' is return.start: return.start -> advice"
 WORSE = "'which tent is the best one' is advice: advice -> return.start"
 
 
@@ -136,8 +137,7 @@ def test_two_models_are_compared_row_by_row(house: Path) -> None:
         f"A {version(small_model())}: 3 of 3 right",
         f"B {version(swapped_model())}: 1 of 3 right",
         "better 0, worse 2, p = 0.5000",
-        "  worse: 'I want to return the jacket' is return.start: return.start -> advice"
-        f"  ({golden}:2)",
+        f"  worse: {WORST}  ({golden}:2)",
         f"  worse: {WORSE}  ({golden}:3)",
     ]
     as_json = samtal("nlu", "compare", small_model(), swapped_model(), "--data", golden, "--json")
