@@ -11,8 +11,8 @@ import pytest
 
 from bot.embedded.database import Database
 from bot.model.channel import Address
+from bot.model.record import Span
 from bot.model.thread import MessageIn
-from bot.ports import Span
 from bot.stores.sqlite import SqliteStore
 from nlu.shelf import Shelf
 from nlu.train import train
