@@ -43,6 +43,9 @@ cli.add_typer(user, name="user")
 cli.add_typer(token, name="token")
 cli.add_typer(facts, name="facts")
 
+# Where `serve` looks when no other place is configured.
+_MODEL, _MODELS = Path("var/model"), Path("var/models")
+
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="TOML file; without it defaults and environment."),
@@ -179,8 +182,10 @@ def restore(
 @nlu.command("train")
 @one_line
 def nlu_train(
-    data: Annotated[Path, typer.Option(help="A .jsonl file, or a folder of YAML examples.")],
-    out: Annotated[Path, typer.Option(help="Folder to write the model to.")],
+    data: Annotated[Path, typer.Option(help="A .jsonl file, or a folder of YAML examples.")] = Path(
+        "config/nlu"
+    ),
+    out: Annotated[Path, typer.Option(help="Folder to write the model to.")] = _MODEL,
     encoder: Annotated[
         Path | None, typer.Option(help="Folder of a local BERT-like encoder of sentences.")
     ] = None,
@@ -244,13 +249,12 @@ def nlu_compare(
 
 
 _Models = Annotated[Path, typer.Option("--models", help="Folder of published models.")]
-_MODELS = Path("var/models")
 
 
 @nlu.command("publish")
 @one_line
 def nlu_publish(
-    model: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
+    model: Annotated[Path, typer.Argument(help="Folder of a trained model.")] = _MODEL,
     *,
     models: _Models = _MODELS,
     golden: Annotated[Path, typer.Option(help="Rows on which it must not be worse.")] = Path(

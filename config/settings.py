@@ -65,6 +65,7 @@ Prefix = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 MongoUrl = Annotated[SecretStr, AfterValidator(_with_scheme("mongodb", "mongodb+srv"))]
 NatsUrl = Annotated[SecretStr, AfterValidator(_with_scheme("nats", "tls"))]
 _LEAST_SECOND = timedelta(seconds=1)
+_TRAINED, _PUBLISHED = Path("var/model"), Path("var/models")
 
 
 class StoreSection(_Section):
@@ -106,9 +107,10 @@ class SpoolSection(_Section):
 class NluSection(_Section):
     """What reads messages."""
 
-    model: Path = Field(
-        Path("var/model"),
-        description="Folder of a trained model, or of those that `samtal nlu publish` put there.",
+    model: Path | None = Field(
+        None,
+        description="Folder of a trained model, or of published ones; none: what was published in "
+        "var/models, or var/model while nothing was.",
     )
     watch: timedelta | None = Field(
         timedelta(seconds=10),
@@ -118,6 +120,13 @@ class NluSection(_Section):
     encoder: Path | None = Field(
         None, description="Folder of the encoder that the model was trained with, if it has moved."
     )
+
+    @property
+    def folder(self) -> Path:
+        """Where the model is read from now: once one is published, published ones are."""
+        if self.model is not None:
+            return self.model
+        return _PUBLISHED if (_PUBLISHED / "live.json").is_file() else _TRAINED
 
 
 class ContentSection(_Section):

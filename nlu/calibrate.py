@@ -7,7 +7,8 @@ import numpy as np
 from bot.model.value import Value
 from nlu.arrays import Floats, Ints, logsumexp, softmax
 
-_LEAST_REJECTED, _MOST_REJECTED = 0.01, 0.15
+_LEAST_REJECTED, _STEP = 0.01, 0.0025
+_NO_SCORE = -1e9
 
 
 class Calibration(Value):
@@ -76,25 +77,33 @@ def least_loss(scores: Floats, labels: Ints) -> float:
     return _loss(scores, labels, _temperature(scores, labels))
 
 
-def _threshold(known: Floats, unknown: Floats, *, reject_rate: float) -> float:
+def _without_own(scores: Floats, labels: Ints) -> Floats:
+    """The scores of texts as if nobody had thought of the intent that each is of."""
+    strange = scores.copy()
+    strange[np.arange(len(labels)), labels] = _NO_SCORE
+    return strange
+
+
+def _threshold(known: Floats, unknown: Floats, *, most: float) -> float:
     """Where most known texts pass and most unknown ones do not (Youden's index).
 
-    Without unknown examples, the quantile of known energies that rejects the given share.
+    At the most a share `most` of the known ones does not pass.
     """
-    if not len(unknown):
-        return float(np.quantile(known, reject_rate))
-    rates = np.arange(_LEAST_REJECTED, _MOST_REJECTED, 0.0025)
+    rates = np.arange(min(_LEAST_REJECTED, most), most + _STEP / 2, _STEP)
     lines = np.quantile(known, rates)
     gains = [(unknown < line).mean() - rate for line, rate in zip(lines, rates, strict=True)]
     return float(lines[int(np.argmax(gains))])
 
 
 def calibrate(scores: Floats, labels: Ints, unknown: Floats, *, reject_rate: float) -> Calibration:
-    """Fit to the scores of held-out texts, shape (n, c), and of out-of-scope ones, (m, c)."""
+    """Fit to the scores of held-out texts, shape (n, c), and of out-of-scope ones, (m, c).
+
+    Without those, the held-out texts stand for them, each without its own intent.
+    """
     temperature = _temperature(scores, labels)
     energies = logsumexp(scores)
-    strange = logsumexp(unknown) if len(unknown) else np.zeros(0, dtype=np.float32)
-    threshold = _threshold(energies, strange, reject_rate=reject_rate)
+    strange = logsumexp(unknown if len(unknown) else _without_own(scores, labels))
+    threshold = _threshold(energies, strange, most=reject_rate)
     confidences = softmax(scores / np.float32(temperature)).max(axis=1)
     right = (scores.argmax(axis=1) == labels).astype(np.int64)
     return Calibration(
@@ -104,5 +113,5 @@ def calibrate(scores: Floats, labels: Ints, unknown: Floats, *, reject_rate: flo
         accuracy=round(float(right.mean()), 4),
         error=round(expected_error(confidences, right), 4),
         known_kept=round(float((energies >= threshold).mean()), 4),
-        unknown_rejected=round(float((strange < threshold).mean()), 4) if len(strange) else None,
+        unknown_rejected=round(float((strange < threshold).mean()), 4) if len(unknown) else None,
     )

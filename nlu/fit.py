@@ -70,7 +70,7 @@ class _Sense(NamedTuple):
 class _Data(NamedTuple):
     """Everything there is to learn from, examples in the order of their labels.
 
-    `grams` (n, WIDTH) are weighted n-grams, `rare` marks the buckets that count for the nearest
+    `weights` are weighted n-grams, `rare` marks the buckets that count for the nearest
     example, `tilt` is the log of each label's share.
     """
 
@@ -80,42 +80,43 @@ class _Data(NamedTuple):
     rarity: Floats
     weights: Sequence[Sparse]
     rare: Floats
-    grams: Floats
-    compact: _Compact
+    grams: _Compact
     sense: _Sense | None
 
 
-def _compact(rows: Floats) -> _Compact:
+def _compact(rows: Sequence[Sparse], width: int) -> _Compact:
     """The same inner products in fewer dimensions, so that a round of training is cheap.
 
     A ridge-penalised linear model sees its points through inner products only, so training on
     the eigenvectors of the Gram matrix gives the same weights. Of many rows some span the space
     nearly as well as all: those at even distances, so that every label has its share.
     """
-    if rows.shape[1] <= _MOST_AXES:
-        return _Compact(rows, None)
+    if width <= _MOST_AXES:
+        return _Compact(dense(rows, width=width), None)
     even = np.linspace(0, len(rows) - 1, min(len(rows), _MOST_AXES)).astype(np.int64)
-    some = rows[even]
+    some = dense([rows[at] for at in even], width=width)
     values, axes = np.linalg.eigh((some @ some.T).astype(np.float64))
     kept = values > 1e-4 * values[-1]
     back = some.T @ (axes[:, kept] / np.sqrt(values[kept])).astype(np.float32)
-    return _Compact(rows @ back, back)
+    short = [row.values @ back.take(row.places, axis=0) for row in rows]
+    return _Compact(np.stack(short), back)
 
 
 def _prepare(texts: Sequence[Features], labels: Ints, owners: Ints) -> _Data:
     rarity = inverse_frequencies(texts)
     weights = [weigh(text, rarity) for text in texts]
-    grams = dense(weights, width=WIDTH)
     sense = None
     if texts[0].vector is not None:
         raw = np.stack([text.vector for text in texts if text.vector is not None])
         centre = raw.mean(axis=0)
-        near = dense([text.terms for text in texts], width=len(owners))
-        sense = _Sense(centre, unit(raw, centre), near, _compact(near), owners)
+        terms = [text.terms for text in texts]
+        near = dense(terms, width=len(owners))
+        sense = _Sense(centre, unit(raw, centre), near, _compact(terms, len(owners)), owners)
     counts = np.bincount(labels)
     tilt = np.log(counts / len(labels)).astype(np.float32)
     kept = rare(weights)
-    return _Data(labels, len(counts), tilt, rarity, weights, kept, grams, _compact(grams), sense)
+    grams = _compact(weights, WIDTH)
+    return _Data(labels, len(counts), tilt, rarity, weights, kept, grams, sense)
 
 
 def _layer(rows: Floats, labels: Ints, classes: int, *, start: Linear | None = None) -> Linear:
@@ -177,10 +178,10 @@ class _Near(NamedTuple):
 
 def _round(data: _Data, train: Ints, test: Ints) -> tuple[_HeldOut, _Near]:
     """The scores of what is held out in one round, and its largest layers."""
-    seen, rows = data.labels[train], data.compact.rows
+    seen, rows = data.labels[train], data.grams.rows
     layer = _gram_layer(rows[train], seen, data.classes)
-    shown = data.grams[train] * data.rare
-    similar: Floats = data.grams[test] @ shown.T
+    shown = postings([data.weights[at] for at in train], width=WIDTH, kept=data.rare)
+    similar = np.stack([shown.similar(data.weights[at], size=len(train)) for at in test])
     nearest = _nearest(similar, seen, data.classes)
     by_words = layer.scores(rows[test])
     nothing = np.zeros_like(nearest)
@@ -208,7 +209,7 @@ def _held_out(data: _Data) -> tuple[_HeldOut, _Near]:
 
 def _heads(data: _Data, mix: Mix, mix_without: Mix, *, start: _Near) -> Heads:
     labels, classes = data.labels, data.classes
-    grams = data.compact.spread(_gram_layer(data.compact.rows, labels, classes, start=start.grams))
+    grams = data.grams.spread(_gram_layer(data.grams.rows, labels, classes, start=start.grams))
     meaning = None
     if data.sense is not None:
         terms = data.sense.terms

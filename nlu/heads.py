@@ -25,6 +25,9 @@ from nlu.words import Features, weigh
 
 # Buckets that many examples share say little about which example is near, and cost most.
 COMMON = 0.1
+# From so many examples on, the nearest one is looked for in the intents that are likeliest by the
+# layers: to go through all of them costs more than everything else together.
+_MANY, _LIKELY = 4_000, 16
 
 
 def rare(texts: Sequence[Sparse]) -> Floats:
@@ -100,10 +103,29 @@ class Heads(NamedTuple):
             rows = np.stack([text.vector for text in texts if text.vector is not None])
             rows = self.meaning.unit(rows)
             scores += self.meaning.scores(rows, texts)
-            near += rows @ self.meaning.examples.T
+            examples = self.meaning.examples
+            if self.size > _MANY and scores.shape[1] > _LIKELY:
+                scores -= self.tilt
+                for at, row in enumerate(rows):
+                    nearest = self._likely(scores[at], near[at], row, examples)
+                    scores[at] += np.float32(mix.near) * nearest
+                return scores
+            near += rows @ examples.T
         scores -= self.tilt
         scores += np.float32(mix.near) * np.maximum.reduceat(near, self.first, axis=1)
         return scores
+
+    def _likely(self, scores: Floats, near: Floats, row: Floats, examples: Floats) -> Floats:
+        """The nearest example of the likeliest intents; the others are as far as the farthest."""
+        some = scores.argpartition(-_LIKELY)[-_LIKELY:]
+        starts, ends = self.first.take(some), [*self.first[1:].tolist(), self.size]
+        best = [
+            float((near[start : ends[at]] + examples[start : ends[at]] @ row).max())
+            for at, start in zip(some.tolist(), starts.tolist(), strict=True)
+        ]
+        nearest = np.full(len(scores), min(best), dtype=np.float32)
+        nearest[some] = best
+        return nearest
 
     def _grams(self, weights: Sparse) -> Floats:
         layer: Floats = weights.values @ self.grams.weights.take(weights.places, axis=0)

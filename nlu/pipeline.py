@@ -33,7 +33,7 @@ from nlu.stage import StageReader
 from nlu.text import fold
 
 Part = TypeVar("Part")
-_FORMAT = 2
+_FORMAT = 3
 _MANIFEST = "model.json"
 _CAUTION = "caution.json"
 _MEND = "Train it anew with `samtal nlu train`."

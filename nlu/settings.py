@@ -76,7 +76,7 @@ class NluSettings(Value):
     """Settings of the reader; every phrase matches in any case, with or without diacritics."""
 
     stages: Annotated[tuple[str, ...], Field(min_length=2)] = STAGES
-    reject_rate: Annotated[float, Field(gt=0, lt=0.5)] = 0.1
+    reject_rate: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
     phone_region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "SE"
     order_numbers: tuple[OrderNumber, ...] = ()
     products: tuple[Named, ...] = ()

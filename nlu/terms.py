@@ -26,6 +26,11 @@ class Term(NamedTuple):
         """A number for the word, so that a model keeps no word."""
         return zlib.crc32(f"{self.swedish:d}{self.folded}".encode("utf-8", "surrogatepass"))
 
+    @property
+    def spelling(self) -> int:
+        """A number for how it is written: words of one key can be written differently."""
+        return zlib.crc32(self.letters.encode("utf-8", "surrogatepass"))
+
 
 def _bucket(gram: str) -> int:
     return zlib.crc32(gram.encode("utf-8", "surrogatepass")) & (BUCKETS - 1)

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 
 from pydantic import JsonValue
 
@@ -16,13 +15,13 @@ from bot.app.words import load_words
 from bot.crms.settings import CrmSettings
 from bot.edge.clock import SystemClock
 from bot.edge.wire import HttpWire
-from bot.errors import BusError, SamtalError
+from bot.errors import BusError, ConfigError, SamtalError
 from bot.hub.checking import Checks
 from bot.hub.health import judged
 from bot.hub.signs import Signs
 from bot.model.crm import PushStatus
 from bot.model.health import ChannelHealth
-from config.settings import Settings
+from config.settings import NluSection, Settings
 
 _PATIENCE = timedelta(seconds=3)
 _MOST_WAITING = 10_000
@@ -54,14 +53,10 @@ async def examine(settings: Settings, *, check: bool = False) -> list[str]:
         accounts = sorted(settings.channels.get(path.name, {}))
         state = f"on: {', '.join(accounts)}" if accounts else "off: needs an account in [channels]"
         lines.append(f"channel {path.name}: {state}")
-    model = settings.nlu.model
-    trained = "on" if model.is_dir() else "wanting: run `samtal nlu train`"
-    vectors = "on" if find_spec("wordllama") else "off: install the extra `vectors`"
     store, bus = await asyncio.gather(_store(settings), _bus(settings))
     return [
         *lines,
-        f"model {model}: {trained}",
-        f"sentence vectors: {vectors}",
+        *await asyncio.to_thread(_reader, settings.nlu),
         store,
         bus,
         await _crm(settings),
@@ -69,6 +64,29 @@ async def examine(settings: Settings, *, check: bool = False) -> list[str]:
         *(await _checked(settings) if check else ()),
         f"sandbox: {'on' if settings.sandbox else 'off'}",
     ]
+
+
+def _reader(named: NluSection) -> list[str]:
+    """The model that would be served now, and by which vectors it reads."""
+    from nlu.pipeline import load_model  # spaCy takes seconds to import
+    from nlu.shelf import in_service
+
+    place = named.folder
+    try:
+        model = load_model(in_service(place), encoder=named.encoder)
+    except ConfigError as error:
+        return [f"model {place}: wanting: {error}"]
+    trained, used = model.intent.trained.vectors, model.intent.vectors_name
+    if trained is None:
+        vectors = "off: the model was trained without"
+    elif used is None:
+        vectors = (
+            f"wanting {trained}: install the extra `vectors`; name the model's encoder, "
+            "if it has one, in nlu.encoder"
+        )
+    else:
+        vectors = f"on: {used}"
+    return [f"model {place}: on, version {model.version}", f"sentence vectors: {vectors}"]
 
 
 def _fields(crm: CrmSettings) -> str:

@@ -120,7 +120,7 @@ class Reloading:
 
     def _fresh_model(self, settings: Settings) -> Callable[[], str] | None:
         reader = self._reach.reader
-        return reader.fresh(settings.nlu.model) if reader else None
+        return reader.fresh(settings.nlu.folder) if reader else None
 
     async def renew(self) -> bool:
         """Take over a model that was published since; returns whether there was one."""

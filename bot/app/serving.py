@@ -194,7 +194,7 @@ async def _reader(settings: Settings, stack: AsyncExitStack) -> SpacyNlu:
     from nlu.serving import SpacyNlu  # spaCy takes seconds to import: other roles do without it
 
     named = settings.nlu
-    nlu = await asyncio.to_thread(SpacyNlu.load, named.model, encoder=named.encoder)
+    nlu = await asyncio.to_thread(SpacyNlu.load, named.folder, encoder=named.encoder)
     stack.push_async_callback(nlu.close)
     if nlu.degraded:
         mend = (

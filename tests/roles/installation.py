@@ -43,6 +43,7 @@ path = "{folder}/spool.db"
 _REST = """\
 [nlu]
 model = "{model}"
+{nlu}
 [content]
 folder = "{content}"
 forms = "{root}/config/forms"
@@ -142,7 +143,7 @@ class Installation:
     nodes: list[Node] = field(default_factory=list)
 
     def node(self, role: str, **settings: str) -> Node:
-        """One more process of a role; `edge`, `hub` and `more` are TOML lines."""
+        """One more process of a role; `nlu`, `edge`, `hub` and `more` are TOML lines."""
         name = f"{role}{len(self.nodes) + 1}"
         port = free_port()
         node = Node(
@@ -171,7 +172,7 @@ class Installation:
             "number": twilio.NUMBER,
             "provider": str(self.provider_port),
             "level": "info",
-            **dict.fromkeys(("edge", "hub", "more"), ""),
+            **dict.fromkeys(("nlu", "edge", "hub", "more"), ""),
             **settings,
         }
         text = self.engines.replace("{folder}", str(self.folder)) + _REST.format(**rest)
