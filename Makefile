@@ -23,7 +23,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install web run test check bench bench-scale bench-web faults screenshots format lock clean
+.PHONY: help install web run test check bench bench-scale bench-web faults screenshots docs format lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ screenshots: install web $(if $(EXAMPLES),$(MODEL)) ## Take the pictures of docs
 
 faults: install $(if $(EXAMPLES),$(MODEL)) ## Kill, stop and cut a whole installation (as root); FAULTS= MESSAGES= SECONDS=
 	$(BIN)/python -m tests.faults --faults $(FAULTS) --messages $(MESSAGES) --seconds $(SECONDS) $(ARGS)
+
+docs: install ## Write docs/channels.md anew, of what the channels say of themselves
+	$(BIN)/python -m bot.app.channel_docs
 
 format: install ## Format, and mend what can be mended without thought
 	$(BIN)/ruff check --fix --exit-zero

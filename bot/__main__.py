@@ -101,6 +101,21 @@ def check_config(config: ConfigFile = None) -> None:
         typer.echo(line)
 
 
+@cli.command("new-channel")
+@one_line
+def new_channel(
+    name: Annotated[str, typer.Argument(help="The folder's name, as acme_chat.")],
+) -> None:
+    """Begin a channel: writes a folder that works and passes the contract, and nothing else."""
+    from bot.app import scaffolding
+
+    for path in scaffolding.new_channel(name):
+        typer.echo(path)
+    typer.echo(
+        f"Now: make it yours, samples first; python -m pytest tests/contract -k {name}; make docs."
+    )
+
+
 @cli.command()
 @one_line
 def doctor(

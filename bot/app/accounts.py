@@ -24,14 +24,15 @@ T = TypeVar("T")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
-class _ChannelModule(Protocol):
+class ChannelModule(Protocol):
     """What every folder in `channels/` exports."""
 
     Settings: type[BaseModel]
 
     def Adapter(  # noqa: N802 - it is a class there
         self, settings: BaseModel, *, account: str, public_base_url: str
-    ) -> Channel: ...
+    ) -> Channel:
+        """The adapter of one account."""
 
 
 class _SandboxModule(Protocol):
@@ -110,7 +111,7 @@ def load_accounts(settings: Settings) -> Accounts:
 def made(settings: Settings, key: Key, values: dict[str, JsonValue]) -> Account:
     """Make one account; raises ConfigError naming the key."""
     name, account = key
-    module = _channel_module(name)
+    module = channel_module(name)
     parsed, played = _parsed(module, settings, key, values)
     public = settings.edge.public_base_url
     channel = module.Adapter(parsed, account=account, public_base_url=public)
@@ -127,7 +128,7 @@ def folders() -> list[Path]:
 
 
 def _parsed(
-    module: _ChannelModule, settings: Settings, key: Key, values: dict[str, JsonValue]
+    module: ChannelModule, settings: Settings, key: Key, values: dict[str, JsonValue]
 ) -> tuple[BaseModel, bool]:
     """The account's settings, and whether its provider is played here."""
     name, account = key
@@ -145,8 +146,9 @@ def _parsed(
         raise explained(error, module.Settings, where=where) from None
 
 
-def _channel_module(name: str) -> _ChannelModule:
+def channel_module(name: str) -> ChannelModule:
+    """The folder of a channel; raises ConfigError when there is none."""
     if not _NAME.fullmatch(name) or find_spec(f"channels.{name}") is None:
         known = ", ".join(path.name for path in folders())
         raise ConfigError("no such channel", where=f"channels.{name}", mend=f"There are: {known}.")
-    return cast("_ChannelModule", import_module(f"channels.{name}"))
+    return cast("ChannelModule", import_module(f"channels.{name}"))
