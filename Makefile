@@ -10,6 +10,7 @@ FAULTS ?= 200
 MESSAGES ?= 50000
 SECONDS ?= 1800
 CROWD ?= 1000000
+SAMPLE ?= 60
 
 # The browser apps are built by the Node of .venv, whatever else is installed.
 NPM := cd web && PATH="$(CURDIR)/.venv/bin:$$PATH" npm
@@ -23,7 +24,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install web run test check bench bench-scale bench-web faults screenshots docs format lock clean
+.PHONY: help install web run test check bench bench-scale bench-web faults screenshots mutants docs format lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +60,9 @@ screenshots: install web $(if $(EXAMPLES),$(MODEL)) ## Take the pictures of docs
 
 faults: install $(if $(EXAMPLES),$(MODEL)) ## Kill, stop and cut a whole installation (as root); FAULTS= MESSAGES= SECONDS=
 	$(BIN)/python -m tests.faults --faults $(FAULTS) --messages $(MESSAGES) --seconds $(SECONDS) $(ARGS)
+
+mutants: install ## Put small faults into channels and list those that no test notices; CHANNEL= SAMPLE=
+	$(BIN)/python -m tests.mutation $(if $(CHANNEL),--channel $(CHANNEL)) --sample $(SAMPLE) $(ARGS)
 
 docs: install ## Write docs/channels.md anew, of what the channels say of themselves
 	$(BIN)/python -m bot.app.channel_docs

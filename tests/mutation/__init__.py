@@ -1,0 +1,1 @@
+"""What the tests of a channel notice: small faults are put into it, one at a time."""
