@@ -122,7 +122,7 @@ def _message(item: Node, external_id: str) -> Events:
     if who is None:
         return unreadable(UnreadableReason.INVALID_SENDER, "from is no number")
     pieces = _pieces(item)
-    texts = [clean(piece["value"].text or piece["text"].text) for piece in pieces]
+    texts = [clean(piece["value"].text or piece["text"].text) for piece in pieces if _said(piece)]
     message = Inbound(
         sender=who,
         dedupe_key=external_id,
@@ -141,6 +141,12 @@ def _pieces(item: Node) -> list[Node]:
     """The parts of an MMS, in each of the shapes that Infobip has for them."""
     content = item["message"] or item["content"]
     return list(content) if content.is_list else [content]
+
+
+def _said(piece: Node) -> bool:
+    """Whether a part is what the person wrote; an MMS also has its layout (`application/smil`)."""
+    mime = media.base_type(piece["contentType"].text)
+    return mime is None or mime.startswith("text/")
 
 
 def _attachments(pieces: list[Node]) -> Iterator[Attachment]:

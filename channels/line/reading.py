@@ -40,6 +40,8 @@ _USER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _GROUPS = frozenset({"group", "room"})
 # Said in the chat: in a group not to us, on standby not ours to answer.
 _SAID = frozenset({"message", "messageEdited", "postback"})
+# Whom LINE's console let two messages come from to verify an address, before it sent no events.
+_NOBODY = "Udeadbeefdeadbeefdeadbeefdeadbeef"
 _OTHER_ACCOUNT = Ignored(reason="other_account_ignored: meant for another account's bot")
 
 
@@ -75,6 +77,8 @@ def _event(item: Node) -> ChannelEvent:
     if not _USER.fullmatch(user):
         said = f"a {kind} event does not say who it is from"
         return Unreadable(reason=UnreadableReason.INVALID_SENDER, detail=said)
+    if user == _NOBODY:
+        return Ignored(reason=f"webhook_ignored: LINE verifies the address by a {kind}")
     return reading(item, Sender(user=user))
 
 

@@ -38,7 +38,8 @@ _STATUSES = {
     "delivery_failed": ReceiptStatus.FAILED,
 }
 _OPTED_OUT = "103"
-_OF_A_MESSAGE = ("originator", "body", "message", "shortcode")
+# What only a message has. An originator alone tells nothing: in a report it is our own number.
+_OF_A_MESSAGE = ("body", "message", "subject", "shortcode")
 _MEDIA = re.compile(r"mediaurls?(\[\d*\])?")
 _NEXT_URL = re.compile(r",\s*(?=https?://)")
 _DIGITS_OF_A_TIME = re.compile(r"\d{14}")
@@ -69,8 +70,9 @@ class Fields:
 def read(request: Request) -> Events:
     """What a proven request says: a status report, or a message."""
     fields = Fields(_pairs(request))
-    is_message = any(name in fields for name in _OF_A_MESSAGE)
-    if not is_message and ("status" in fields or request.path.endswith("/status")):
+    is_message = any(name in fields for name in _OF_A_MESSAGE) or any(_attachments(fields))
+    to_report = request.path.endswith("/status") and "originator" not in fields
+    if not is_message and ("status" in fields or to_report):
         return _report(fields)
     return _message(fields)
 

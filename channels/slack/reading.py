@@ -66,6 +66,12 @@ def _is_ours(callback: Node, event: Node) -> bool:
     return bool(user) and any(one["user_id"].text == user for one in bots)
 
 
+def _is_bots(callback: Node, message: Node) -> bool:
+    """Whether a message is a bot's; those of incoming webhooks have a subtype and no bot."""
+    by_subtype = message["subtype"].text == "bot_message"
+    return by_subtype or bool(message["bot_id"]) or _is_ours(callback, message)
+
+
 # --- messages --------------------------------------------------------------------------------
 
 
@@ -73,7 +79,7 @@ def _message(callback: Node, event: Node) -> ChannelEvent:
     subtype = event["subtype"].words[:50]
     if subtype in _CHANGES:
         return _CHANGES[subtype](callback, event)
-    if subtype == "bot_message" or event["bot_id"] or _is_ours(callback, event):
+    if _is_bots(callback, event):
         return _echo(callback, event)
     if subtype not in _SAID:
         return Ignored(reason=f"event_ignored: {subtype}")
@@ -183,7 +189,7 @@ def _changed(callback: Node, event: Node) -> ChannelEvent:
     message, before = event["message"], event["previous_message"]
     if message["subtype"].text == "tombstone":
         return _gone(callback, event, ts=message["ts"].words, user=before["user"].words)
-    if message["bot_id"] or _is_ours(callback, message):
+    if _is_bots(callback, message):
         return Ignored(reason="echo_ignored: our own message changed")
     text = message["text"].words
     if before and text == before["text"].words:
@@ -202,7 +208,7 @@ def _changed(callback: Node, event: Node) -> ChannelEvent:
 
 def _deleted(callback: Node, event: Node) -> ChannelEvent:
     before = event["previous_message"]
-    if before["bot_id"] or _is_ours(callback, before):
+    if _is_bots(callback, before):
         return Ignored(reason="echo_ignored: our own message deleted")
     ts = event["deleted_ts"].words or before["ts"].words
     return _gone(callback, event, ts=ts, user=before["user"].words)

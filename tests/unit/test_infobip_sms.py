@@ -143,3 +143,21 @@ def test_an_address_that_is_none_is_not_fetched() -> None:
     fetching = kit.adapter(CHANNEL).fetch(Attachment(type=AttachmentType.IMAGE, url="http://["))
     calls, found = kit.drive_fetch(fetching, lambda _: Reply(status=200))
     assert (calls, isinstance(found, MediaGone)) == ([], True)
+
+
+def test_the_layout_of_an_mms_is_not_what_was_said() -> None:
+    (event,) = read(
+        {
+            "messageId": "m",
+            "from": "46701740605",
+            "message": [
+                {"contentType": "application/smil", "value": "<smil><body/></smil>"},
+                {"contentType": "Text/Plain; charset=utf-8", "value": "de här"},
+                {"contentType": "image/png", "url": "https://media.example.net/a.png"},
+                {"value": "och den"},
+            ],
+        }
+    )
+    assert isinstance(event, Inbound)
+    assert event.text == "de här\noch den"
+    assert [each.url for each in event.attachments] == ["https://media.example.net/a.png"]

@@ -99,3 +99,16 @@ def test_every_status(status: str, said: str) -> None:
     (event,) = kit.adapter(CHANNEL, unsigned=True).receive(asked(form, path="/status")).events
     assert isinstance(event, Receipt)
     assert (event.status, event.error_code) == (said, None)
+
+
+def test_a_report_that_names_our_own_number_is_no_message_of_it() -> None:
+    form = {"id": "a1", "originator": "46701380011", "recipient": "46701740605", "reference": "r"}
+    told = form | {"status": "delivery_failed", "statusErrorCode": "9"}
+    for path in ("/status", ""):
+        (event,) = kit.adapter(CHANNEL, unsigned=True).receive(asked(told, path=path)).events
+        assert isinstance(event, Receipt)
+        assert (event.external_id, event.status, event.error_code) == ("a1", "failed", "9")
+    for said in ({"body": "sent"}, {"mediaUrls[]": "https://media.example.net/a.png"}):
+        (event,) = kit.adapter(CHANNEL, unsigned=True).receive(asked(told | said)).events
+        assert isinstance(event, Inbound)
+        assert event.sender.user == "+46701380011"

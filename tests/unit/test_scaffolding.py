@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from bot.app import scaffolding
 from bot.app.scaffolding import new_channel
 from bot.errors import ConfigError
 
@@ -47,7 +49,8 @@ def test_a_new_channel_passes_the_contract_as_it_stands(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Acme", "acme-chat", "../evil", "1st", "acme__chat", "_acme", "a" * 41, "å"]
+    "name",
+    ["", "Acme", "acme-chat", "../evil", "1st", "acme__chat", "_acme", "a" * 41, "å", "import"],
 )
 def test_a_bad_name_writes_nothing(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="acme_chat"):
@@ -67,3 +70,38 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
 def test_where_nothing_can_be_written_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a clone of the source"):
         new_channel("acme", root=tmp_path / "missing")
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    (templates / "a.tmpl").write_text("whole")
+    (templates / "b.tmpl").mkdir()  # cannot be read as a file
+    monkeypatch.setattr(scaffolding, "_TEMPLATES", templates)
+    root = tmp_path / "channels"
+    root.mkdir()
+    with pytest.raises(ConfigError, match="cannot be written"):
+        new_channel("acme", root=root)
+    assert list(root.iterdir()) == []
+
+
+def test_the_name_of_log_ins_is_not_given_away(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="kept for log-ins"):
+        new_channel("login", root=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_installed_package_is_no_place_to_work_in(tmp_path: Path) -> None:
+    for room in ("bot", "channels", "config"):
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("static*"))
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "new-channel", "acme"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "is installed, no source. Work in a clone" in done.stderr
+    assert not (tmp_path / "channels" / "acme").exists()
