@@ -26,18 +26,14 @@ function OneField({ field, push, card }: { field: Field; push: Push | undefined;
   const { t } = words;
   const { key, best } = field;
   const [isEdited, setEdited] = useState(false);
-  const opener = useRef<HTMLButtonElement>(null);
+  const opener = useFocusBack(isEdited);
   const name = perhaps(words, "profile", key);
-  const close = () => {
-    setEdited(false);
-    requestAnimationFrame(() => opener.current?.focus());
-  };
   return (
     <div className="pair">
       <dt>{name}</dt>
       <dd>
         {isEdited ? (
-          <ValueForm card={card} field={key} name={name} before={best.told.value} onClose={close} />
+          <ValueForm card={card} field={key} name={name} before={best.told.value} onClose={() => setEdited(false)} />
         ) : (
           <span className="copied">
             <bdi className="value">{valueOf(key, best.told.value, words)}</bdi>
@@ -65,6 +61,17 @@ function OneField({ field, push, card }: { field: Field; push: Push | undefined;
       </dd>
     </div>
   );
+}
+
+/** What opens a form has the focus again when the form is closed, however late it is drawn. */
+function useFocusBack(isOpen: boolean) {
+  const opener = useRef<HTMLButtonElement>(null);
+  const wasOpen = useRef(false);
+  useEffect(() => {
+    if (wasOpen.current && !isOpen) opener.current?.focus();
+    wasOpen.current = isOpen;
+  }, [isOpen]);
+  return opener;
 }
 
 function Other({ field, other }: { field: string; other: TellsField }) {
@@ -95,11 +102,7 @@ export function FillIn({ card }: { card: Card }) {
   const { t } = words;
   const missing = FIELDS.filter((key) => !card.profile.some((field) => field.key === key));
   const [field, setField] = useState<string | null>(null);
-  const opener = useRef<HTMLButtonElement>(null);
-  const close = () => {
-    setField(null);
-    requestAnimationFrame(() => opener.current?.focus());
-  };
+  const opener = useFocusBack(field !== null);
   if (!missing.length) return null;
   if (field === null || !missing.includes(field)) {
     return (
@@ -117,7 +120,7 @@ export function FillIn({ card }: { card: Card }) {
         value={field}
         onChange={(event) => setField(event.currentTarget.value)}
       />
-      <ValueForm card={card} field={field} name={perhaps(words, "profile", field)} before="" onClose={close} />
+      <ValueForm card={card} field={field} name={perhaps(words, "profile", field)} before="" onClose={() => setField(null)} />
     </div>
   );
 }
