@@ -206,8 +206,13 @@ async def test_workers_with_more_and_with_fewer_partitions_do_not_disturb_each_o
                 await (few, many)[n % 2].publish([envelope(str(n), ThreadId.of(str(n)))])
                 await asyncio.sleep(0.02)
             await until(lambda: len(worker.handled) == 30, patience=5)
-            await asyncio.sleep(0.5)
-            assert await consumers(one, name) >= {f"p{n}" for n in range(8)}
+            # One may be removed as surplus by the few at this moment: the many make it again.
+            wanted = {f"p{n}" for n in range(8)}
+            for _ in range(100):
+                if await consumers(one, name) >= wanted:
+                    break
+                await asyncio.sleep(0.1)
+            assert await consumers(one, name) >= wanted
         assert len(set(worker.handled)) == 30
 
 
@@ -218,7 +223,8 @@ async def test_many_that_start_at_once_make_one_stream(nats_url: str) -> None:
             name = unique_name()
             await asyncio.gather(
                 *(
-                    bus_over(link, name, partitions=n + 1).publish([envelope(str(n))])
+                    # A slow server may refuse one for a moment: the sweeper tries again too.
+                    publish_until_taken(bus_over(link, name, partitions=n + 1), envelope(str(n)))
                     for n, link in enumerate(links)
                 )
             )
