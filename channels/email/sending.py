@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from bot.kit import failures, fetching, plain, proofs
@@ -153,8 +154,7 @@ def _attached(
         line = plain.line(each)
         got: Media | MediaGone = MediaGone(reason="no file")
         if plain.is_web(each.url) and each.url and not skip:
-            ours = fetching.is_at(each.url, base=base)
-            asked = fetching.get(each.url, each, trusted=lambda _, ours=ours: ours)  # type: ignore[misc]
+            asked = fetching.get(each.url, each, trusted=partial(fetching.is_at, base=base))
             got = yield from _answered(asked)
         if isinstance(got, Media) and len(got.body) <= left and _is_mime(got.mime):
             left -= len(got.body)

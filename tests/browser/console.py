@@ -88,10 +88,13 @@ async def _lost(route: Route) -> None:
     await route.abort()
 
 
-async def log_in(page: Page, name: str = "Anna", *, password: str = PASSWORD) -> None:
-    """Fill in the form, in Swedish, and send it."""
-    await page.get_by_label("E-post").fill(f"{name.lower()}@example.com")
-    await page.get_by_label("Lösenord", exact=True).fill(password)
+async def log_in(
+    page: Page, name: str = "Anna", *, password: str = PASSWORD, locale: str = "sv-SE"
+) -> None:
+    """Fill in the form, in the page's language, and send it."""
+    labels = ("E-post", "Lösenord") if locale == "sv-SE" else ("E-mail", "Password")
+    await page.get_by_label(labels[0]).fill(f"{name.lower()}@example.com")
+    await page.get_by_label(labels[1], exact=True).fill(password)
     await page.keyboard.press("Enter")
 
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.console import somebody_waits
+from tests.browser.console import log_in, somebody_waits
 from tests.browser.kit import browsing, open_page, violations
-from tests.edge.house import PASSWORD
 
 if TYPE_CHECKING:
     from tests.edge.house import House
@@ -42,10 +41,7 @@ async def test_an_agent_corrects_a_message_by_keyboard(server: House, locale: st
     async with browsing() as browser:
         await server.agent("Anna")
         page, faults = await open_page(browser, f"{server.base}/desk", locale=locale)
-        email, password = ("E-post", "Lösenord") if locale == "sv-SE" else ("E-mail", "Password")
-        await page.get_by_label(email).fill("anna@example.com")
-        await page.get_by_label(password, exact=True).fill(PASSWORD)
-        await page.keyboard.press("Enter")
+        await log_in(page, locale=locale)
         await page.locator("[data-thread-row]").first.click()
         opened = page.get_by_title(title).first
         await opened.focus()

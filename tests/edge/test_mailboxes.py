@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 OURS, ASA = "hej@shop.example", "asa@kund.example"
 
 
-def mail(text: str, *, id: str = "m1", more: str = "", sender: str = ASA) -> str:  # noqa: A002
+def mail(text: str, *, mail_id: str = "m1", more: str = "", sender: str = ASA) -> str:
     return (
-        f"From: =?utf-8?q?=C3=85sa?= <{sender}>\nTo: {OURS}\nMessage-ID: <{id}@kund.example>\n"
+        f"From: =?utf-8?q?=C3=85sa?= <{sender}>\nTo: {OURS}\nMessage-ID: <{mail_id}@kund.example>\n"
         f"Subject: Re: Jacka\n{more}Content-Type: text/plain; charset=utf-8\n\n{text}\n"
     )
 
@@ -109,7 +109,7 @@ async def test_a_mail_is_answered_in_its_thread_and_a_reply_joins_it(imap: ImapS
             "text/html",
         ]
         own_id = answer["Message-ID"].strip("<>")
-        imap.put(mail("Tack!\n\n> något", id="m2", more=f"In-Reply-To: <{own_id}>\n"))
+        imap.put(mail("Tack!\n\n> något", mail_id="m2", more=f"In-Reply-To: <{own_id}>\n"))
         await until(lambda: _has(running, 2))
         assert await texts(running) == ["Hej, jag vill prata med en människa", "Tack!"]
         said = [e.body for e in await entries(running) if isinstance(e.body, MessageIn)]
@@ -146,7 +146,7 @@ async def test_two_processes_read_one_mailbox(imap: ImapServer) -> None:
     async with AsyncExitStack() as stack:
         running = [await stack.enter_async_context(post(h, imap, site=site)) for h in handlers]
         for number in range(4):
-            imap.put(mail(f"nummer {number}", id=f"n{number}"))
+            imap.put(mail(f"nummer {number}", mail_id=f"n{number}"))
         await until(lambda: all(each.flags for each in imap.mails))
         await until(lambda: _has(running[0], 4))
         assert sorted(await texts(running[0])) == [f"nummer {n}" for n in range(4)]
@@ -167,7 +167,7 @@ async def test_machines_get_no_answer(imap: ImapServer) -> None:
     handler = Taking()
     async with post(handler, imap) as running:
         imap.put(mail("Jag är på semester", more="Auto-Submitted: auto-replied\n"))
-        imap.put(mail("vår egen", sender=OURS, id="m3"))
+        imap.put(mail("vår egen", sender=OURS, mail_id="m3"))
         await until(lambda: all(each.flags for each in imap.mails))
         assert await texts(running) == []
         assert handler.taken == []

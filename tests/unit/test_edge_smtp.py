@@ -15,7 +15,16 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from bot.edge.wire import HttpWire
-from bot.model.sending import HttpCall, Refused, Reply, Sent, Uncertain, Unreachable, Unreached
+from bot.model.sending import (
+    HttpCall,
+    PartSent,
+    Refused,
+    Reply,
+    Sent,
+    Uncertain,
+    Unreachable,
+    Unreached,
+)
 from bot.model.sending import Retry as Again
 from tests.contract import channel_samples as kit
 
@@ -52,7 +61,7 @@ class Taking:
 
 @contextmanager
 def serving(handler: Taking, **more: object) -> Iterator[str]:
-    controller = Controller(handler, hostname="127.0.0.1", port=free_port(), **more)  # type: ignore[arg-type]
+    controller = Controller(handler, hostname="127.0.0.1", port=free_port(), **more)  # type: ignore[arg-type]  # its own settings by their names
     controller.start()
     try:
         yield f"smtp://127.0.0.1:{controller.port}"
@@ -99,8 +108,8 @@ async def sent(wire: HttpWire, url: str) -> tuple[Delivery | None, list[str]]:
             step = sending.send(result)
             if isinstance(step, HttpCall):
                 result = await wire.call(step)
-            else:
-                parts.append(step.external_id)  # type: ignore[union-attr]
+            elif isinstance(step, PartSent):
+                parts.append(step.external_id)
                 result = None
     except StopIteration as stop:
         return stop.value, parts
@@ -142,7 +151,7 @@ async def test_a_log_in_is_shown_and_a_bad_one_refused(wire: HttpWire) -> None:
         ("250 OK", "hang up", Uncertain, "uncertain", None),
     ],
 )
-async def test_what_the_server_says_is_how_it_ended(  # noqa: PLR0917
+async def test_what_the_server_says_is_how_it_ended(  # noqa: PLR0917 - one a column
     wire: HttpWire, rcpt: str, data: str, kind: type, failure: str, code: str | None
 ) -> None:
     handler = Taking(rcpt=rcpt, data=data)

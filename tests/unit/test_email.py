@@ -155,7 +155,7 @@ def test_a_retry_is_the_same_mail_byte_for_byte() -> None:
     made = kit.settings("email")
     files = (Media(body=b"x", mime="image/png", name="a.png"),)
     one, other = (
-        composing.compose(message, message.text, part=0, files=files, settings=made)  # type: ignore[arg-type]
+        composing.compose(message, message.text, part=0, files=files, settings=made)  # type: ignore[arg-type]  # the kit knows no channel
         for _ in range(2)
     )
     assert one == other
@@ -167,3 +167,14 @@ def test_a_campaign_can_be_left_by_mail() -> None:
     mail = composed("Rea", origin=Origin.CAMPAIGN)
     assert mail["List-Unsubscribe"] == "<mailto:hej@shop.example?subject=STOP>"
     assert mail["Auto-Submitted"] == "auto-generated"
+
+
+def test_who_sends_us_away_from_our_own_files_is_called_with_the_guard() -> None:
+    picture = {"type": "image", "url": f"{kit.BASE}/files/blb_1/a.png"}
+    sending = kit.adapter("email").send(kit.message("email", text="Här", attachments=[picture]))
+    own = sending.send(None)
+    assert isinstance(own, HttpCall)
+    assert (own.url, own.guarded) == (picture["url"], False)
+    away = sending.send(Reply(status=302, headers=(("location", "http://10.0.0.1/x.png"),)))
+    assert isinstance(away, HttpCall)
+    assert (away.url, away.guarded) == ("http://10.0.0.1/x.png", True)
