@@ -101,8 +101,9 @@ class Ingress:
             reading.add(event)
         acceptance = reading.acceptance()
         if acceptance is not None:
-            for file in received.files:
-                await self._keep_file(channel, file, at=request.received_at)
+            if received.files and not await self._is_repeat(acceptance):
+                for file in received.files:
+                    await self._keep_file(channel, file, at=request.received_at)
             await self._keep(acceptance)
         if self._signs is not None:
             self._signs.requested(channel, request, received.events)
@@ -202,6 +203,11 @@ class Ingress:
         )
         await self._store.put_blob(Blob(facts=facts, body=file.body))
         await self._store.keep_blobs([file.id], by=by)
+
+    async def _is_repeat(self, acceptance: Acceptance) -> bool:
+        """Whether all of it was processed before: its files may have been forgotten since."""
+        outcomes = [await self._store.outcome(one.id) for one in acceptance.arrivals]
+        return bool(outcomes) and all(one is not None for one in outcomes)
 
     async def _keep(self, acceptance: Acceptance) -> None:
         """Record a request, or spool it while the store is away; durable when this returns."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiosmtpd.smtp import AuthResult
 
+from bot.hub import subjects
 from bot.kit import proofs
 from bot.model.channel import Address, ReceiptStatus
 from bot.model.thread import MessageIn, MessageOut
@@ -208,14 +209,17 @@ async def test_a_server_that_keeps_no_marks_of_ours_has_mail_seen_and_moved(
         assert imap.moved[b"Klart"][0].flags == {rb"\Seen"}
 
 
+WITH_FILE = (
+    f"From: {ASA}\nMessage-ID: <f@kund.example>\nContent-Type: multipart/mixed; boundary=b"
+    "\n\n--b\nContent-Type: text/plain\n\nse\n--b\nContent-Type: image/png\n"
+    'Content-Disposition: attachment; filename="a.png"\n'
+    "Content-Transfer-Encoding: base64\n\niVBORw==\n--b--\n"
+)
+
+
 async def test_a_file_in_a_mail_lies_in_the_store(imap: ImapServer) -> None:
     async with post(Taking(), imap) as running:
-        imap.put(
-            f"From: {ASA}\nMessage-ID: <f@kund.example>\nContent-Type: multipart/mixed; boundary=b"
-            "\n\n--b\nContent-Type: text/plain\n\nse\n--b\nContent-Type: image/png\n"
-            'Content-Disposition: attachment; filename="a.png"\n'
-            "Content-Transfer-Encoding: base64\n\niVBORw==\n--b--\n"
-        )
+        imap.put(WITH_FILE)
         await until(lambda: _has(running, 1))
         (entry,) = [e for e in await entries(running) if isinstance(e.body, MessageIn)]
         assert isinstance(entry.body, MessageIn)
@@ -225,6 +229,15 @@ async def test_a_file_in_a_mail_lies_in_the_store(imap: ImapServer) -> None:
         async with running.http.get(running.base + path) as response:
             assert (response.status, await response.read()) == (200, b"\x89PNG")
             assert response.headers["Content-Type"] == "image/png"
+        # A repeat brings nothing back that was forgotten.
+        store = running.store
+        await subjects.erase(store, await subjects.find(store, entry.identity))
+        imap.put(WITH_FILE)
+        imap.put(mail("till sist", mail_id="last"))
+        await until(lambda: _has(running, 1))
+        assert await texts(running) == ["till sist"]
+        async with running.http.get(running.base + path) as response:
+            assert response.status == 404
 
 
 async def test_the_mailboxs_method_is_nobodys_over_http(imap: ImapServer) -> None:
